@@ -1,0 +1,2 @@
+//! The `echoline` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Echoline server as a library.

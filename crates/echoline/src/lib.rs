@@ -1,0 +1,2 @@
+//! Exact, bounded, well-explained sockets and line protocols.
+#![forbid(unsafe_code)]

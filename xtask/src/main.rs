@@ -1,0 +1,2 @@
+//! `cargo xtask`: what a contributor or CI runs.
+fn main() {}
