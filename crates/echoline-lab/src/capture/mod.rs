@@ -1,0 +1,1 @@
+//! Frames as they pass a link: written as pcap, or decoded to one line a segment.
