@@ -1,2 +1,4 @@
 //! Exact, bounded, well-explained sockets and line protocols.
 #![forbid(unsafe_code)]
+
+pub mod line;
