@@ -1,0 +1,53 @@
+//! The command line: the commands and what they share. Each command's own flags stand in its module.
+
+use crate::{completions, connect, explain, man, serve};
+use clap::{Parser, Subcommand};
+
+/// Says whether two programs can talk, and if not, why not.
+#[derive(Debug, Parser)]
+#[command(name = "echoline", version, propagate_version = true, styles = STYLES, after_help = EXAMPLES)]
+#[command(infer_subcommands = false, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One command each.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(serve::Args),
+    Connect(connect::Args),
+    Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// How much a command says on standard error.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Voice {
+    /// Say more on standard error
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Say nothing on standard error but failures
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echoline connect                      talk to an echo server inside this process
+  echoline serve                        echo lines to this machine, on port 5151
+  echoline serve :5151                  echo lines to every network of this machine
+  echoline connect 192.0.2.7            talk to the server on another machine
+  echoline explain no-answer            what a failure's code means, and what to do
+
+Exit codes:
+  0  it worked            1  the network said no         2  wrong usage, or our own fault
+  3  a threshold was missed                            130  interrupted";
+
+const STYLES: clap::builder::Styles = clap::builder::Styles::styled()
+    .header(anstyle::Style::new().bold())
+    .usage(anstyle::Style::new().bold())
+    .literal(anstyle::AnsiColor::Cyan.on_default())
+    .error(anstyle::AnsiColor::Red.on_default().bold());

@@ -1,0 +1,77 @@
+//! What went wrong, as one value with two renderings: text for a person, JSON for a program.
+
+use crate::escape::printable;
+use crate::exit::ExitStatus;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Why a command stopped before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Something to report.
+    Failure(Box<Failure>),
+    /// Whoever read standard output left. That is no failure: `echoline explain | head -1`.
+    OutputClosed,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(Box::new(failure))
+    }
+}
+
+/// One failure: what happened, the evidence, what to do next and a stable code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    /// Stable: scripts match it, and `echoline explain` knows those of the network.
+    pub(crate) code: String,
+    /// One sentence: what was tried, on what, what happened.
+    pub(crate) message: String,
+    /// The evidence, in the order in which a person wants it.
+    pub(crate) facts: Vec<Fact>,
+    /// What to do, best first.
+    pub(crate) next: Vec<String>,
+    #[serde(skip)]
+    pub(crate) exit: ExitStatus,
+}
+
+/// One piece of evidence, under a word that says what kind: `from`, `tried`, `held`, `so`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Fact {
+    pub(crate) about: &'static str,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, exit: ExitStatus, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), facts: Vec::new(), next: Vec::new(), exit }
+    }
+
+    #[must_use]
+    pub(crate) fn fact(mut self, about: &'static str, text: impl Into<String>) -> Self {
+        self.facts.push(Fact { about, text: text.into() });
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn next(mut self, text: impl Into<String>) -> Self {
+        self.next.push(text.into());
+        self
+    }
+
+    /// For a person: the sentence and its code, then a line for each fact and each next step.
+    ///
+    /// Escaped as a whole: parts of it can come from a peer or from a name server.
+    pub(crate) fn text(&self) -> String {
+        let (bold, red, dim) = (anstyle::Style::new().bold(), RED, anstyle::Style::new().dimmed());
+        let mut text = format!("{bold}{}{bold:#}   {red}[{}]{red:#}", printable(&self.message), self.code);
+        let next = self.next.iter().map(|step| ("next", step));
+        for (about, line) in self.facts.iter().map(|fact| (fact.about, &fact.text)).chain(next) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  {dim}{about:<5}{dim:#} {}", printable(line));
+        }
+        text
+    }
+}
+
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();

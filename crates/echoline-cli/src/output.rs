@@ -1,0 +1,63 @@
+//! Standard output: data, and nothing else.
+
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+/// Standard output, buffered; what can go wrong with it already has its meaning as a [`Stop`].
+///
+/// A reader that left (`| head -1`) ends the command cleanly. Anything else, such as a full disk, is a failure.
+/// The buffer is written out by each method that says so and by [`Output::flush`]; what is left when this is dropped
+/// is written too, but then nobody learns of an error.
+pub(crate) struct Output {
+    // Not `std::io::Stdout`: that searches each write for a newline and flushes there.
+    out: BufWriter<File>,
+}
+
+impl Output {
+    pub(crate) fn new() -> Result<Self, Stop> {
+        let own = rustix::stdio::stdout().try_clone_to_owned().map_err(stop)?;
+        Ok(Self { out: BufWriter::with_capacity(64 * 1024, File::from(own)) })
+    }
+
+    /// Bytes as they are, into the buffer.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.out.write_all(bytes).map_err(stop)
+    }
+
+    /// Text as it is (with a newline at its end if it has none), written at once.
+    pub(crate) fn text(&mut self, text: impl AsRef<str>) -> Result<(), Stop> {
+        let text = text.as_ref();
+        self.bytes(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            self.bytes(b"\n")?;
+        }
+        self.flush()
+    }
+
+    /// The one JSON document of a `--json` run, on lines of its own.
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), Stop> {
+        serde_json::to_writer_pretty(&mut self.out, document).map_err(|error| stop(error.into()))?;
+        self.bytes(b"\n")?;
+        self.flush()
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Stop> {
+        self.out.flush().map_err(stop)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn stop(error: io::Error) -> Stop {
+    if error.kind() == ErrorKind::BrokenPipe {
+        return Stop::OutputClosed;
+    }
+    let failure =
+        Failure::new("output", ExitStatus::Usage, format!("cannot write to standard output: {error}"));
+    failure
+        .fact("so", "what follows would be lost, so the command ended here")
+        .next("give standard output a place that takes it: a disk with room, a pipe that is read")
+        .into()
+}

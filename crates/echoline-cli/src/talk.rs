@@ -1,0 +1,51 @@
+//! Standard error: everything that is said to a person.
+
+use crate::args::Voice;
+use crate::failure::Failure;
+use std::fmt::Display;
+use std::io::Write;
+
+/// Says things on standard error, as much as the user asked for.
+///
+/// A message that cannot be written is dropped: talk never stops a command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Talk {
+    voice: Voice,
+}
+
+impl Talk {
+    pub(crate) fn new(voice: Voice) -> Self {
+        Self { voice }
+    }
+
+    pub(crate) fn is_verbose(self) -> bool {
+        self.voice.verbose
+    }
+
+    pub(crate) fn is_quiet(self) -> bool {
+        self.voice.quiet
+    }
+
+    /// One line, unless quiet.
+    pub(crate) fn say(self, line: impl Display) {
+        if !self.voice.quiet {
+            write(line);
+        }
+    }
+
+    /// One line, only when verbose.
+    pub(crate) fn detail(self, line: impl Display) {
+        if self.voice.verbose {
+            write(line);
+        }
+    }
+
+    /// A failure, also when quiet.
+    pub(crate) fn failure(self, failure: &Failure) {
+        write(failure.text());
+    }
+}
+
+fn write(line: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}

@@ -1,0 +1,267 @@
+//! Sizes and times as people write them: `64KiB`, `500ms`. What these types print they also parse, to the same value.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A number of bytes: `512`, `512B`, `64KiB`, `1MiB`, `2GiB`; `64K` means `64KiB` and `64kB` is 64,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// A time: `250us`, `500ms`, `10s`, `1.5s`, `5m`, `2h`. A bare number is refused: its unit would be a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// Why a text is no size or time; says what would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnitError(String);
+
+impl std::error::Error for UnitError {}
+
+impl fmt::Display for UnitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const SIZE_UNITS: [(&str, u64); 12] = [
+    ("", 1),
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("K", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+
+/// In nanoseconds.
+const SPAN_UNITS: [(&str, u64); 7] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+impl FromStr for Size {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        const SHAPE: &str = "a size looks like 512, 64KiB or 1MiB";
+        let (number, unit) = split(text);
+        let factor = factor(&SIZE_UNITS, unit)
+            .ok_or_else(|| UnitError(format!("\"{unit}\" is no unit of size; use B, KiB, MiB or GiB")))?;
+        scale(number, factor).map(Self).ok_or_else(|| UnitError(SHAPE.to_owned()))
+    }
+}
+
+impl FromStr for Span {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        const SHAPE: &str = "a time looks like 500ms, 10s or 5m";
+        let (number, unit) = split(text);
+        if number == "0" && unit.is_empty() {
+            return Ok(Self(Duration::ZERO));
+        }
+        if unit.is_empty() && !number.is_empty() {
+            return Err(UnitError(format!("a time needs its unit: {number}s or {number}ms")));
+        }
+        let factor = factor(&SPAN_UNITS, unit)
+            .ok_or_else(|| UnitError(format!("\"{unit}\" is no unit of time; use us, ms, s, m or h")))?;
+        scale(number, factor)
+            .map(|ns| Self(Duration::from_nanos(ns)))
+            .ok_or_else(|| UnitError(SHAPE.to_owned()))
+    }
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+fn factor(units: &[(&str, u64)], unit: &str) -> Option<u64> {
+    units.iter().find(|(name, _)| *name == unit).map(|&(_, factor)| factor)
+}
+
+/// `number * factor`, exact to one unit; `None` if `number` is no number or the result leaves 64 bits.
+fn scale(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let parts = u128::from(fraction.parse::<u64>().ok()?) * u128::from(factor);
+    let below_one = u64::try_from(parts / 10_u128.pow(u32::try_from(fraction.len()).ok()?)).ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(factor)?.checked_add(below_one)
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_exact(f, self.0, &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)])
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ns = u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX);
+        let units = [
+            ("h", 3_600_000_000_000),
+            ("m", 60_000_000_000),
+            ("s", 1_000_000_000),
+            ("ms", 1_000_000),
+            ("us", 1_000),
+            ("ns", 1),
+        ];
+        if ns == 0 { f.write_str("0s") } else { print_exact(f, ns, &units) }
+    }
+}
+
+/// In the largest unit that needs no fraction; `units` goes from large to 1.
+fn print_exact(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
+    let fits = |&&(_, factor): &&(&str, u64)| value >= factor && value.is_multiple_of(factor);
+    let (unit, factor) = units.iter().find(fits).copied().unwrap_or(("B", 1));
+    write!(f, "{}{unit}", value / factor)
+}
+
+/// A measured time for a person, to two or three digits: `0.09 ms`, `12.4 ms`, `5.0 s`.
+pub(crate) fn human_time(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    match ms {
+        ..0.995 => format!("{ms:.2} ms"),
+        ..99.95 => format!("{ms:.1} ms"),
+        ..999.5 => format!("{ms:.0} ms"),
+        ..599_950.0 => format!("{:.1} s", ms / 1e3),
+        _ => format!("{:.0} min", ms / 60e3),
+    }
+}
+
+/// A measured number of bytes for a person: `6 bytes`, `1 byte`, `1.5 MiB`.
+pub(crate) fn human_size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown to one digit")]
+    let float = bytes as f64;
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0 | 2..10_240 => format!("{bytes} bytes"),
+        10_240..1_048_576 => format!("{:.1} KiB", float / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", float / 1_048_576.0),
+        _ => format!("{:.1} GiB", float / 1_073_741_824.0),
+    }
+}
+
+/// A count with its noun: `1 line`, `2 lines`, `12,345 lines`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{grouped} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn size(text: &str) -> Result<u64, String> {
+        text.parse::<Size>().map(|size| size.0).map_err(|error| error.to_string())
+    }
+
+    fn span(text: &str) -> Result<Duration, String> {
+        text.parse::<Span>().map(|span| span.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sizes_take_the_usual_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("512", 512),
+            ("64KiB", 65_536),
+            ("64K", 65_536),
+            ("64 KiB", 65_536),
+            ("64kB", 64_000),
+            ("1.5MiB", 1_572_864),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_take_the_usual_units() {
+        for (text, us) in [
+            ("0", 0),
+            ("250us", 250),
+            ("500ms", 500_000),
+            ("1.5s", 1_500_000),
+            ("10 s", 10_000_000),
+            ("5m", 300_000_000),
+            ("2h", 7_200_000_000),
+        ] {
+            assert_eq!(span(text), Ok(Duration::from_micros(us)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_or_time_says_what_would_be() {
+        assert_eq!(size("64KB2"), Err("\"KB2\" is no unit of size; use B, KiB, MiB or GiB".into()));
+        assert_eq!(size("KiB"), Err("a size looks like 512, 64KiB or 1MiB".into()));
+        assert_eq!(size("-1").unwrap_err(), "\"-1\" is no unit of size; use B, KiB, MiB or GiB");
+        assert_eq!(size("1.2.3"), Err("a size looks like 512, 64KiB or 1MiB".into()));
+        assert_eq!(size("17179869184GiB"), Err("a size looks like 512, 64KiB or 1MiB".into()));
+        assert_eq!(span("10"), Err("a time needs its unit: 10s or 10ms".into()));
+        assert_eq!(span("10 parsec"), Err("\"parsec\" is no unit of time; use us, ms, s, m or h".into()));
+        assert_eq!(span("soon"), Err("\"soon\" is no unit of time; use us, ms, s, m or h".into()));
+        assert_eq!(span(""), Err("\"\" is no unit of time; use us, ms, s, m or h".into()));
+    }
+
+    #[test]
+    fn measured_values_read_well() {
+        let time = |us| human_time(Duration::from_micros(us));
+        assert_eq!(
+            [time(90), time(12_400), time(250_000), time(5_004_000), time(1_200_000_000)],
+            ["0.09 ms", "12.4 ms", "250 ms", "5.0 s", "20 min"]
+        );
+        assert_eq!(
+            [human_size(1), human_size(6), human_size(1 << 20), human_size(1_600_000)],
+            ["1 byte", "6 bytes", "1.0 MiB", "1.5 MiB"]
+        );
+        assert_eq!(
+            [count(1, "line"), count(0, "line"), count(1_234_567, "line")],
+            ["1 line", "0 lines", "1,234,567 lines"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_size_parses_to_itself(bytes in any::<u64>(), shift in 0..40_u32) {
+            for value in [bytes, bytes >> shift << shift] {
+                prop_assert_eq!(size(&Size(value).to_string()), Ok(value));
+            }
+        }
+
+        #[test]
+        fn a_printed_time_parses_to_itself(ns in any::<u64>(), unit in prop::sample::select(vec![1, 1_000, 1_000_000, 1_000_000_000, 60_000_000_000])) {
+            for value in [ns, ns / unit * unit] {
+                let time = Duration::from_nanos(value);
+                prop_assert_eq!(span(&Span(time).to_string()), Ok(time));
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_value_or_an_error(text in ".*") {
+            let _ = (size(&text), span(&text));
+        }
+    }
+}
