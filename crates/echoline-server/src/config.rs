@@ -1,0 +1,137 @@
+//! What a server may cost and how it behaves. Every limit has a safe default.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How a server behaves. [`Config::default`] is safe on an open network.
+///
+/// ```
+/// use echoline_server::Config;
+/// use std::time::Duration;
+///
+/// let config = Config { idle_timeout: Some(Duration::from_secs(30)), ..Config::default() };
+/// assert_eq!(config.max_line.get(), 64 * 1024);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The longest line, in bytes with its LF, that is held until it is whole. Default 64 KiB.
+    pub max_line: NonZeroUsize,
+    /// What happens to a line that is longer. Default [`LongLines::Pass`].
+    pub long_lines: LongLines,
+    /// Output in bytes that one connection may leave unread before the server stops reading from it.
+    /// Default 64 KiB. One receive batch and one held line can come on top.
+    pub max_pending_output: NonZeroUsize,
+    /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
+    /// client learns of it. Default 10,000.
+    pub max_connections: usize,
+    /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
+    /// Default 15 minutes.
+    pub idle_timeout: Option<Duration>,
+    /// After our last byte and FIN: how long to wait for the client's FIN before the close.
+    /// Closing earlier would destroy what the client has not read yet. Default 5 seconds.
+    pub linger: Duration,
+    /// Threads that serve connections. Default: the processors this process may use.
+    pub workers: NonZeroUsize,
+    /// How bytes are moved between kernel and sessions. Default [`EngineChoice::Auto`].
+    pub engine: EngineChoice,
+    /// Serve one connection, then end.
+    pub once: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_line: const { NonZeroUsize::new(64 * 1024).unwrap() },
+            long_lines: LongLines::Pass,
+            max_pending_output: const { NonZeroUsize::new(64 * 1024).unwrap() },
+            max_connections: 10_000,
+            idle_timeout: Some(Duration::from_mins(15)),
+            linger: Duration::from_secs(5),
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            engine: EngineChoice::Auto,
+            once: false,
+        }
+    }
+}
+
+/// What an echo does with a line longer than [`Config::max_line`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LongLines {
+    /// Passes it through as it comes, in bounded memory: the client still gets every byte back.
+    #[default]
+    Pass,
+    /// Finishes the conversation; the bytes held so far are not echoed.
+    Close,
+}
+
+/// Which engine a server asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// The fastest that works here; [`Server::engine`](crate::Server::engine) says which, and why not the other.
+    #[default]
+    Auto,
+    /// Readiness through the platform's poller, on every platform.
+    Portable,
+    /// `io_uring`, on Linux 6.1 and later. Starting fails where it does not work.
+    Uring,
+}
+
+impl fmt::Display for LongLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Close => "close",
+        })
+    }
+}
+
+impl FromStr for LongLines {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        match text {
+            "pass" => Ok(Self::Pass),
+            "close" => Ok(Self::Close),
+            _ => Err(UnknownName::new(text, "pass or close")),
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Portable => "portable",
+            Self::Uring => "uring",
+        })
+    }
+}
+
+impl FromStr for EngineChoice {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "portable" => Ok(Self::Portable),
+            "uring" => Ok(Self::Uring),
+            _ => Err(UnknownName::new(text, "auto, portable or uring")),
+        }
+    }
+}
+
+/// A word that names no choice; its message lists the choices.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is not one of: {choices}")]
+pub struct UnknownName {
+    given: String,
+    choices: &'static str,
+}
+
+impl UnknownName {
+    pub(crate) fn new(given: &str, choices: &'static str) -> Self {
+        Self { given: given.to_owned(), choices }
+    }
+}

@@ -1,0 +1,54 @@
+//! Engines move bytes between the kernel and sessions. They differ in how, never in what is said.
+
+mod portable;
+
+pub(crate) use portable::Portable;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::worker::Worker;
+
+/// Interrupts an engine's sleep, from any thread.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+/// One engine serves the sessions of one worker, on the worker's thread.
+pub(crate) trait Engine: Sized {
+    const NAME: &'static str;
+
+    /// Takes from the kernel what the engine needs.
+    fn new() -> Result<Self, Unavailable>;
+
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// Serves until the server is over or stopped.
+    fn run(self, worker: Worker) -> io::Result<()>;
+}
+
+/// Why an engine does not work here.
+#[derive(Debug)]
+pub struct Unavailable {
+    what: &'static str,
+    source: io::Error,
+}
+
+impl Unavailable {
+    pub(crate) fn new(what: &'static str, source: io::Error) -> Self {
+        Self { what, source }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.source)
+    }
+}
+
+impl std::error::Error for Unavailable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}

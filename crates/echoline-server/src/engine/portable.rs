@@ -1,0 +1,327 @@
+//! The portable engine: readiness through mio, one receive buffer for all connections of a worker.
+
+use std::io::{self, Read as _};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+use crate::accept::{AcceptFailure, Permission};
+use crate::engine::{Engine, Unavailable, Wake};
+use crate::session::{Batch, Wants};
+use crate::shared::Accepted;
+use crate::slots::{Key, Slots};
+use crate::stats::Ending;
+use crate::worker::{Client, Worker};
+
+const WAKE: Token = Token(usize::MAX);
+/// Listeners have tokens from here on; connections have their slot's index.
+const LISTENERS: usize = usize::MAX / 2;
+
+const RECEIVE_BUFFER: usize = 64 * 1024;
+const EVENTS: usize = 1024;
+/// Receives of one connection, and accepts of one listener, before the others have their turn.
+const TURN: usize = 16;
+
+pub(crate) struct Portable {
+    poll: Poll,
+    waker: Arc<mio::Waker>,
+    connections: Slots<Connection>,
+    listeners: Vec<Acceptor>,
+    /// Their turn ended while there was more to do.
+    unfinished: Vec<Key>,
+    buffer: Box<[u8]>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    client: Client,
+    /// Events come once (edge-triggered), so this remembers that there may be input.
+    readable: bool,
+    /// The client's FIN was announced: a receive that fills less than the buffer is not the last.
+    read_closed: bool,
+}
+
+struct Acceptor {
+    token: Token,
+    listener: TcpListener,
+    address: SocketAddr,
+    service: usize,
+    /// There may be connections in the queue.
+    ready: bool,
+    broken: bool,
+}
+
+impl Wake for mio::Waker {
+    fn wake(&self) {
+        // It fails when descriptors for it are gone, which cannot happen while it exists.
+        if let Err(error) = mio::Waker::wake(self) {
+            tracing::error!(%error, "a worker could not be woken");
+        }
+    }
+}
+
+impl Engine for Portable {
+    const NAME: &'static str = "portable";
+
+    fn new() -> Result<Self, Unavailable> {
+        let poll = Poll::new().map_err(|error| Unavailable::new("no poller", error))?;
+        let waker =
+            mio::Waker::new(poll.registry(), WAKE).map_err(|error| Unavailable::new("no waker", error))?;
+        Ok(Self {
+            poll,
+            waker: Arc::new(waker),
+            connections: Slots::new(),
+            listeners: Vec::new(),
+            unfinished: Vec::new(),
+            buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
+        })
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.waker) as Arc<dyn Wake>
+    }
+
+    fn run(mut self, mut worker: Worker) -> io::Result<()> {
+        self.listen(&mut worker)?;
+        let mut events = Events::with_capacity(EVENTS);
+        let mut now = Instant::now();
+        while !worker.is_over() {
+            let accept_again = self.accept_all(&mut worker, now);
+            let again_at = if self.unfinished.is_empty() { accept_again } else { Some(now) };
+            match self.poll.poll(&mut events, worker.sleep(again_at, now)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => now = Instant::now(),
+            }
+            for key in std::mem::take(&mut self.unfinished) {
+                self.advance(&mut worker, key, now);
+            }
+            for event in &events {
+                self.on_event(&mut worker, event, now);
+            }
+            while let Some((due, key)) = worker.pop_due(now) {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    worker.on_due(due, key, &mut connection.client, now);
+                    self.advance(&mut worker, key, now);
+                }
+            }
+            self.follow_orders(&mut worker, now);
+            if worker.orders().stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Portable {
+    fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
+        for (index, listening) in worker.listeners.drain(..).enumerate() {
+            let token = Token(LISTENERS + index);
+            let mut listener = TcpListener::from_std(listening.listener);
+            self.poll.registry().register(&mut listener, token, Interest::READABLE)?;
+            let (address, service) = (listening.address, listening.service);
+            self.listeners.push(Acceptor { token, listener, address, service, ready: true, broken: false });
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, worker: &mut Worker, event: &Event, now: Instant) {
+        let token = event.token();
+        if token == WAKE {
+            for accepted in worker.take_inbox() {
+                self.adopt(worker, accepted, now);
+            }
+        } else if token.0 >= LISTENERS {
+            let acceptor = self.listeners.iter_mut().find(|acceptor| acceptor.token == token);
+            acceptor.into_iter().for_each(|acceptor| acceptor.ready = true);
+        } else if let Some((key, connection)) = self.connections.at_mut(token.0) {
+            connection.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+            connection.read_closed |= event.is_read_closed() || event.is_error();
+            if event.is_writable() && connection.client.session.is_blocked() {
+                let batch = connection.client.session.on_writable(now);
+                connection.send_all(worker, batch, &[], now);
+            }
+            self.advance(worker, key, now);
+        }
+    }
+
+    /// Accepts what is queued, as far as permitted. Returns when to try again if nothing else happens.
+    fn accept_all(&mut self, worker: &mut Worker, now: Instant) -> Option<Instant> {
+        let mut again = None;
+        let mut adopted = Vec::new();
+        for acceptor in &mut self.listeners {
+            for _ in 0..TURN {
+                if !acceptor.ready {
+                    break;
+                }
+                if let Permission::NotBefore(time) = worker.shared.gate.ask(now) {
+                    again = Some(time);
+                    break;
+                }
+                adopted.extend(acceptor.accept(worker, now));
+            }
+            if acceptor.ready {
+                again.get_or_insert(now);
+            }
+        }
+        for accepted in adopted {
+            self.adopt(worker, accepted, now);
+        }
+        again
+    }
+
+    /// Drops listeners that are broken, and when retiring those whose queue is empty.
+    fn drop_listeners(&mut self, worker: &Worker, retire: bool, at_once: bool) {
+        self.listeners.retain(|acceptor| {
+            let keep = !acceptor.broken && !(retire && (at_once || !acceptor.ready));
+            if !keep {
+                worker.shared.listener_retired();
+            }
+            keep
+        });
+    }
+
+    fn follow_orders(&mut self, worker: &mut Worker, now: Instant) {
+        let orders = worker.orders();
+        let finish_all = worker.must_finish_all(now);
+        self.drop_listeners(worker, orders.retire, finish_all);
+        if finish_all {
+            for key in self.connections.keys() {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.finish(worker, now);
+                    self.advance(worker, key, now);
+                }
+            }
+        }
+    }
+
+    fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
+        let (stream, client) = worker.open(accepted, now);
+        if let Err(error) = stream.set_nonblocking(true) {
+            tracing::debug!(%error, "a connection was broken before it was served");
+            worker.on_closed(client, Ending::Reset);
+            return;
+        }
+        let stream = TcpStream::from_std(stream);
+        let connection = Connection { stream, client, readable: false, read_closed: false };
+        let key = self.connections.insert(connection);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(key.index as usize);
+        if let Err(error) = self.poll.registry().register(&mut connection.stream, token, interest) {
+            tracing::warn!(%error, "a connection could not be watched and was closed");
+            connection.client.session.on_failed(Ending::Reset);
+        } else {
+            let batch = worker.on_open(&mut connection.client, now);
+            connection.send_all(worker, batch, &[], now);
+            if worker.is_finishing() {
+                connection.finish(worker, now);
+            }
+        }
+        self.advance(worker, key, now);
+    }
+
+    /// Does what the session wants until it waits for an event, or its turn is over.
+    fn advance(&mut self, worker: &mut Worker, key: Key, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        for _ in 0..TURN {
+            match connection.client.session.wants() {
+                Wants::Close(ending) => {
+                    if let Some(Connection { stream, client, .. }) = self.connections.remove(key) {
+                        drop(stream);
+                        worker.on_closed(client, ending);
+                    }
+                    return;
+                }
+                Wants::ShutOutput => connection.shut_output(now),
+                Wants::Events { read } if read && connection.readable => {
+                    connection.receive(worker, &mut self.buffer, now);
+                }
+                Wants::Events { .. } => {
+                    worker.watch(key, &mut connection.client);
+                    return;
+                }
+            }
+        }
+        self.unfinished.push(key);
+    }
+}
+
+impl Connection {
+    fn receive(&mut self, worker: &Worker, buffer: &mut [u8], now: Instant) {
+        match self.stream.read(buffer) {
+            Ok(0) => {
+                self.readable = false;
+                let batch = self.client.session.on_end_of_input(now);
+                self.send_all(worker, batch, &[], now);
+            }
+            Ok(received) => {
+                // A short receive empties a stream's queue (epoll(7)); a FIN behind it is the exception.
+                self.readable = received == buffer.len() || self.read_closed;
+                let batch = worker.on_input(&mut self.client, &buffer[..received], now);
+                self.send_all(worker, batch, &buffer[..received], now);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.client.session.on_failed(Ending::Reset),
+        }
+    }
+
+    fn send_all(&mut self, worker: &Worker, mut next: Option<Batch>, source: &[u8], now: Instant) {
+        while let Some(batch) = next {
+            let sent = send(&self.stream, &batch.held, &source[batch.input.clone()]);
+            next = worker.on_sent(&mut self.client, batch, source, sent, now);
+        }
+    }
+
+    fn shut_output(&mut self, now: Instant) {
+        match self.stream.shutdown(Shutdown::Write) {
+            Ok(()) => self.client.session.on_output_shut(now),
+            Err(_) => self.client.session.on_failed(Ending::Reset),
+        }
+    }
+
+    fn finish(&mut self, worker: &Worker, now: Instant) {
+        let batch = self.client.session.finish(Ending::Drained, now);
+        self.send_all(worker, batch, &[], now);
+    }
+}
+
+impl Acceptor {
+    /// One accept. Returns the connection if it is this worker's own.
+    fn accept(&mut self, worker: &mut Worker, now: Instant) -> Option<Accepted> {
+        match self.listener.accept() {
+            Ok((stream, peer)) => worker.on_accepted(stream.into(), peer, self.service),
+            Err(error) => {
+                match worker.on_accept_failed(&error, self.address, now) {
+                    AcceptFailure::Empty => self.ready = false,
+                    AcceptFailure::Skip | AcceptFailure::Shortage => {}
+                    AcceptFailure::Broken => self.broken = true,
+                }
+                self.ready &= !self.broken;
+                None
+            }
+        }
+    }
+}
+
+/// One write: both parts together, or what the kernel takes of them. A broken connection is an error, never SIGPIPE.
+fn send(stream: &TcpStream, held: &[u8], input: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL;
+    let sent = rustix::io::retry_on_intr(|| {
+        if held.is_empty() {
+            rustix::net::send(stream, input, flags)
+        } else if input.is_empty() {
+            rustix::net::send(stream, held, flags)
+        } else {
+            let parts = [io::IoSlice::new(held), io::IoSlice::new(input)];
+            rustix::net::sendmsg(stream, &parts, &mut SendAncillaryBuffer::default(), flags)
+        }
+    })?;
+    Ok(sent)
+}

@@ -1,0 +1,315 @@
+//! A server as a value: build, start, ask, drain, stop.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::config::{Config, EngineChoice};
+use crate::engine::{Engine, Portable, Unavailable, Wake};
+use crate::service::{Factory, Peer, Service, ServiceKind};
+use crate::shared::{NamedService, Shared};
+use crate::stats::{Ending, Stats};
+use crate::worker::{Listening, Worker};
+
+/// Collects what a server is to serve.
+pub struct Builder {
+    config: Config,
+    services: Vec<NamedService>,
+    listeners: Vec<(TcpListener, usize)>,
+}
+
+/// A running server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    endpoints: Vec<Bound>,
+    engine: EngineReport,
+    workers: Mutex<Vec<JoinHandle<io::Result<()>>>>,
+}
+
+/// An endpoint that a server serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The name of the service.
+    pub service: String,
+    /// Where it listens; never port 0.
+    pub address: SocketAddr,
+}
+
+/// Which engine runs, and why not a faster one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineReport {
+    /// `portable` or `uring`.
+    pub name: &'static str,
+    /// With [`EngineChoice::Auto`]: why the first choice does not work here.
+    pub fallback: Option<String>,
+}
+
+/// How a drain went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Conversations that came to their own end.
+    pub ended: u64,
+    /// Conversations that the server finished because the deadline had come.
+    pub cut_off: u64,
+}
+
+/// Why a server did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The engine that was asked for does not work here.
+    #[error("the {engine} engine does not work here: {reason}")]
+    EngineUnavailable {
+        /// Its name.
+        engine: &'static str,
+        /// What failed.
+        reason: Unavailable,
+    },
+    /// There is nothing to serve.
+    #[error("the server has no listener: add one with `listen`")]
+    NoListener,
+    /// A listener cannot be used.
+    #[error("the listener cannot be used: {0}")]
+    Listener(#[source] io::Error),
+    /// The system gave no thread for a worker.
+    #[error("no thread for a worker: {0}")]
+    NoThread(#[source] io::Error),
+    /// A worker ended with an error of the system.
+    #[error("a worker ended: {0}")]
+    Worker(#[source] io::Error),
+    /// A worker met a broken invariant: a defect of the server.
+    #[error("a worker panicked; this is a defect of the server")]
+    WorkerPanicked,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Serves one of the server's own services on a listener that is bound already.
+    #[must_use]
+    pub fn listen(self, kind: ServiceKind, listener: impl Into<TcpListener>) -> Self {
+        let factory = kind.factory(&self.config);
+        self.listen_with(kind.as_str(), factory, listener.into())
+    }
+
+    /// Serves somebody's own service; `make` is called once for each connection.
+    #[must_use]
+    pub fn listen_service<S: Service + 'static>(
+        self,
+        name: &str,
+        make: impl Fn(&Peer) -> S + Send + Sync + 'static,
+        listener: impl Into<TcpListener>,
+    ) -> Self {
+        self.listen_with(name, Arc::new(move |peer| Box::new(make(peer))), listener.into())
+    }
+
+    fn listen_with(mut self, name: &str, factory: Factory, listener: TcpListener) -> Self {
+        let known = self.services.iter().position(|service| service.name == name);
+        let service = known.unwrap_or_else(|| {
+            self.services.push(NamedService { name: name.to_owned(), factory });
+            self.services.len() - 1
+        });
+        self.listeners.push((listener, service));
+        self
+    }
+
+    /// Starts the workers. When this returns, connections are served.
+    pub fn start(self) -> Result<Server, ServerError> {
+        if self.listeners.is_empty() {
+            return Err(ServerError::NoListener);
+        }
+        let Self { config, services, listeners } = self;
+        let listeners: Vec<Listening> =
+            listeners.into_iter().map(prepare).collect::<io::Result<_>>().map_err(ServerError::Listener)?;
+        let bound = |listening: &Listening| Bound {
+            service: services[listening.service].name.clone(),
+            address: listening.address,
+        };
+        let endpoints = listeners.iter().map(bound).collect();
+        let choice = config.engine;
+        let shared = Arc::new(Shared::new(config, services, listeners.len(), Instant::now()));
+        let (engine, workers) = start_engine(choice, &shared, listeners)?;
+        Ok(Server { shared, endpoints, engine, workers: Mutex::new(workers) })
+    }
+}
+
+impl Server {
+    /// Begins a server with this configuration.
+    #[must_use]
+    pub fn builder(config: Config) -> Builder {
+        Builder { config, services: Vec::new(), listeners: Vec::new() }
+    }
+
+    /// What is served where, in the order in which it was added.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Bound] {
+        &self.endpoints
+    }
+
+    /// Which engine runs.
+    #[must_use]
+    pub fn engine(&self) -> &EngineReport {
+        &self.engine
+    }
+
+    /// The counters as they stand now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// Waits until the server has ended: after a drain, a stop, or with [`Config::once`] its one conversation.
+    pub fn wait(&self) -> Result<(), ServerError> {
+        self.shared.wait();
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        for worker in workers {
+            worker.join().map_err(|_| ServerError::WorkerPanicked)?.map_err(ServerError::Worker)?;
+        }
+        Ok(())
+    }
+
+    /// Stops accepting and lets conversations end. Those that go on after `grace` are finished: what is pending
+    /// is sent, then FIN. Returns when all have ended, at most [`Config::linger`] after that.
+    pub fn drain(&self, grace: Duration) -> Drained {
+        let before = self.stats();
+        self.shared.order(|orders| {
+            orders.retire = true;
+            let finish_at = Instant::now() + grace;
+            orders.finish_at = Some(orders.finish_at.map_or(finish_at, |earlier| earlier.min(finish_at)));
+        });
+        self.shared.wait();
+        let after = self.stats();
+        let by_us = |stats: &Stats| stats.ended_by(Ending::Drained) + stats.ended_by(Ending::CutOff);
+        let all = |stats: &Stats| stats.ended.iter().sum::<u64>();
+        let cut_off = by_us(&after) - by_us(&before);
+        Drained { ended: all(&after) - all(&before) - cut_off, cut_off }
+    }
+
+    /// Ends at once: connections are closed as they stand.
+    pub fn stop(&self) {
+        self.shared.order(|orders| orders.stop = true);
+        self.shared.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Makes a listener ready for any engine.
+fn prepare((listener, service): (TcpListener, usize)) -> io::Result<Listening> {
+    listener.set_nonblocking(true)?;
+    // Accepted sockets inherit it: an answer must not wait for the acknowledgement of the one before (RFC 896).
+    SockRef::from(&listener).set_tcp_nodelay(true)?;
+    let address = listener.local_addr()?;
+    Ok(Listening { listener, address, service })
+}
+
+type Workers = Vec<JoinHandle<io::Result<()>>>;
+
+/// A worker thread that has its engine and waits for its part of the work.
+struct Prepared {
+    thread: JoinHandle<io::Result<()>>,
+    start: mpsc::SyncSender<Worker>,
+    waker: Arc<dyn Wake>,
+}
+
+fn start_engine(
+    choice: EngineChoice,
+    shared: &Arc<Shared>,
+    listeners: Vec<Listening>,
+) -> Result<(EngineReport, Workers), ServerError> {
+    match choice {
+        EngineChoice::Portable | EngineChoice::Auto => {
+            let prepared = prepare_workers::<Portable>(shared.config.workers.get())?;
+            let report = EngineReport { name: Portable::NAME, fallback: None };
+            Ok((report, hand_over(prepared, shared, listeners)))
+        }
+        EngineChoice::Uring => Err(ServerError::EngineUnavailable {
+            engine: "uring",
+            reason: Unavailable::new("this build has no such engine", io::ErrorKind::Unsupported.into()),
+        }),
+    }
+}
+
+/// Starts all threads with their engines, or none.
+fn prepare_workers<E: Engine>(workers: usize) -> Result<Vec<Prepared>, ServerError> {
+    let prepare = |id| {
+        let (ready, is_ready) = mpsc::sync_channel(1);
+        let (start, started) = mpsc::sync_channel::<Worker>(1);
+        let body = move || match E::new() {
+            Err(reason) => {
+                let _ = ready.send(Err(reason));
+                Ok(())
+            }
+            Ok(engine) => {
+                let _ = ready.send(Ok(engine.waker()));
+                // Nothing comes when another worker has no engine.
+                started.recv().map_or(Ok(()), |worker| run(engine, worker))
+            }
+        };
+        let name = format!("echoline-{id}");
+        let thread = thread::Builder::new().name(name).spawn(body).map_err(ServerError::NoThread)?;
+        match is_ready.recv() {
+            Ok(Ok(waker)) => Ok(Prepared { thread, start, waker }),
+            Ok(Err(reason)) => Err(ServerError::EngineUnavailable { engine: E::NAME, reason }),
+            Err(_) => Err(ServerError::WorkerPanicked),
+        }
+    };
+    (0..workers).map(prepare).collect()
+}
+
+/// Deals the listeners to the workers and lets them run.
+fn hand_over(prepared: Vec<Prepared>, shared: &Arc<Shared>, listeners: Vec<Listening>) -> Workers {
+    let workers = prepared.len();
+    let mut parts: Vec<Vec<Listening>> = prepared.iter().map(|_| Vec::new()).collect();
+    for (index, listening) in listeners.into_iter().enumerate() {
+        parts[index % workers].push(listening);
+    }
+    for (id, one) in prepared.iter().enumerate() {
+        shared.post(id).set_waker(Arc::clone(&one.waker));
+        shared.worker_started();
+    }
+    let start = |(id, (one, part)): (usize, (Prepared, Vec<Listening>))| {
+        // The thread does nothing but wait for this.
+        let sent = one.start.send(Worker::new(Arc::clone(shared), id, part));
+        assert!(sent.is_ok(), "a worker thread ended before its start");
+        one.thread
+    };
+    prepared.into_iter().zip(parts).enumerate().map(start).collect()
+}
+
+/// Runs a worker and tells the others if it ends by an error or a panic: half a server is none.
+fn run<E: Engine>(engine: E, worker: Worker) -> io::Result<()> {
+    struct Ended(Arc<Shared>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            if thread::panicking() {
+                self.0.order(|orders| orders.stop = true);
+            }
+            self.0.worker_ended();
+        }
+    }
+    let shared = Arc::clone(&worker.shared);
+    let _ended = Ended(Arc::clone(&shared));
+    let result = engine.run(worker);
+    if result.is_err() {
+        shared.order(|orders| orders.stop = true);
+    }
+    result
+}

@@ -1,0 +1,63 @@
+//! The echo services: what arrives goes back, byte for byte.
+
+use std::num::NonZeroUsize;
+
+use echoline::line::{Cut, Framer, count_lines};
+
+use crate::config::LongLines;
+use crate::service::{Out, Service};
+use crate::stats::Ending;
+
+/// Sends every line back once it is whole, and at the end of input what is left of one.
+#[derive(Debug)]
+pub(crate) struct Echo {
+    framer: Framer,
+    long_lines: LongLines,
+}
+
+impl Echo {
+    pub(crate) fn new(max_line: NonZeroUsize, long_lines: LongLines) -> Self {
+        Self { framer: Framer::new(max_line), long_lines }
+    }
+}
+
+impl Service for Echo {
+    fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+        let mut at = 0;
+        while at < input.len() {
+            let rest = &input[at..];
+            let end = match self.framer.next_batch(rest) {
+                Cut::Partial => break,
+                Cut::OverLong(_) if self.long_lines == LongLines::Close => {
+                    self.framer.take_held();
+                    out.finish_as(Ending::LongLine);
+                    break;
+                }
+                Cut::Lines(taken) => at + taken,
+                Cut::HeldLines(taken) | Cut::OverLong(taken) => {
+                    out.write_vec(self.framer.take_held());
+                    at + taken
+                }
+            };
+            out.count_lines(count_lines(&input[at..end]) as u64);
+            out.echo(at..end);
+            at = end;
+        }
+        input.len()
+    }
+
+    fn on_finish(&mut self, out: &mut Out<'_>) {
+        out.write_vec(self.framer.finish());
+    }
+}
+
+/// Sends every byte back as it comes (RFC 862).
+#[derive(Debug)]
+pub(crate) struct EchoBytes;
+
+impl Service for EchoBytes {
+    fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+        out.echo(0..input.len());
+        input.len()
+    }
+}

@@ -1,0 +1,75 @@
+//! Services that think in lines: the adapter owns the framer.
+
+use std::num::NonZeroUsize;
+
+use echoline::line::{Cut, Framer};
+
+use crate::service::{Out, Peer, Service};
+use crate::stats::Ending;
+
+/// A conversation in lines. [`Lines`] makes a [`Service`] of it.
+pub trait LineService: Send {
+    /// The connection is open: the place for a greeting.
+    fn on_open(&mut self, _peer: &Peer, _out: &mut Out<'_>) {}
+
+    /// A line arrived, with its LF; a CR before it is data. The last line of a client that finished without
+    /// an LF arrives without one.
+    fn on_line(&mut self, line: &[u8], out: &mut Out<'_>);
+}
+
+/// Cuts what arrives into lines for a [`LineService`]. A line longer than the limit ends the conversation.
+#[derive(Debug)]
+pub struct Lines<S> {
+    framer: Framer,
+    service: S,
+}
+
+impl<S: LineService> Lines<S> {
+    /// Lines of at most `max_line` bytes, LF included.
+    pub fn new(max_line: NonZeroUsize, service: S) -> Self {
+        Self { framer: Framer::new(max_line), service }
+    }
+}
+
+impl<S: LineService> Service for Lines<S> {
+    fn on_open(&mut self, peer: &Peer, out: &mut Out<'_>) {
+        self.service.on_open(peer, out);
+    }
+
+    fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+        let mut at = 0;
+        while at < input.len() && !out.is_finished() {
+            if at > 0 && out.is_full() {
+                return at;
+            }
+            let rest = &input[at..];
+            match self.framer.next_line(rest) {
+                Cut::Partial => break,
+                Cut::OverLong(_) => {
+                    self.framer.take_held();
+                    out.finish_as(Ending::LongLine);
+                }
+                Cut::Lines(taken) => {
+                    out.count_lines(1);
+                    self.service.on_line(&rest[..taken], out);
+                    at += taken;
+                }
+                Cut::HeldLines(taken) => {
+                    out.count_lines(1);
+                    let mut line = self.framer.take_held();
+                    line.extend_from_slice(&rest[..taken]);
+                    self.service.on_line(&line, out);
+                    at += taken;
+                }
+            }
+        }
+        input.len()
+    }
+
+    fn on_finish(&mut self, out: &mut Out<'_>) {
+        let tail = self.framer.finish();
+        if !tail.is_empty() && !out.is_finished() {
+            self.service.on_line(&tail, out);
+        }
+    }
+}

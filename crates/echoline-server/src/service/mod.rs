@@ -1,0 +1,92 @@
+//! What a server says to a client. A service takes bytes and returns bytes: it does no I/O and reads no clock.
+
+mod echo;
+mod lines;
+mod out;
+
+pub(crate) use echo::{Echo, EchoBytes};
+pub use lines::{LineService, Lines};
+pub use out::Out;
+pub(crate) use out::Output;
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::{fmt, sync::Arc};
+
+use crate::config::{Config, UnknownName};
+
+/// One conversation with one client. A new value is made for every connection.
+///
+/// The session calls it with what arrived and sends what it put into [`Out`], in that order.
+pub trait Service: Send {
+    /// The connection is open: the place for a greeting.
+    fn on_open(&mut self, _peer: &Peer, _out: &mut Out<'_>) {}
+
+    /// Bytes arrived. Returns how many were taken; the rest is offered again, with what comes after it,
+    /// once pending output has left. A service that takes less must have written something.
+    fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize;
+
+    /// The client has finished its output; nothing more will arrive. What is written here is still sent.
+    fn on_finish(&mut self, _out: &mut Out<'_>) {}
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address, as the server sees it.
+    pub address: SocketAddr,
+    /// The server's own address on this connection.
+    pub local: SocketAddr,
+}
+
+/// Makes the service of each new connection.
+pub(crate) type Factory = Arc<dyn Fn(&Peer) -> Box<dyn Service> + Send + Sync>;
+
+/// The services that come with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServiceKind {
+    /// Sends a copy of every line back, once it is whole.
+    Echo,
+    /// Sends every byte back as it comes (RFC 862).
+    EchoBytes,
+}
+
+impl ServiceKind {
+    /// Every service, in the order in which a list shows them.
+    pub const ALL: [Self; 2] = [Self::Echo, Self::EchoBytes];
+
+    /// The name in commands and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::EchoBytes => "echo-bytes",
+        }
+    }
+
+    pub(crate) fn factory(self, config: &Config) -> Factory {
+        let (max_line, long_lines) = (config.max_line, config.long_lines);
+        match self {
+            Self::Echo => Arc::new(move |_| Box::new(Echo::new(max_line, long_lines))),
+            Self::EchoBytes => Arc::new(|_| Box::new(EchoBytes)),
+        }
+    }
+}
+
+impl fmt::Display for ServiceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ServiceKind {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| UnknownName::new(text, "echo, echo-bytes"))
+    }
+}

@@ -1,0 +1,188 @@
+//! Where a service puts its answer, and the order in which it leaves.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::ops::Range;
+
+use crate::session::Batch;
+use crate::stats::Ending;
+
+/// Output that has no send yet: bytes of our own, and where a send must end.
+///
+/// Invariant: `cuts` is ascending, and every cut is above 0 and at most `ready.len()`.
+#[derive(Debug)]
+pub(crate) struct Output {
+    ready: Vec<u8>,
+    cuts: VecDeque<usize>,
+    /// The service has said its last byte, and why.
+    finished: Option<Ending>,
+    /// A service that writes more than it reads is asked to pause here.
+    cap: usize,
+}
+
+impl Output {
+    pub(crate) fn new(cap: usize) -> Self {
+        Self { ready: Vec::new(), cuts: VecDeque::new(), finished: None, cap }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ready.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// Why the conversation ends, once the last byte of ours is in here.
+    pub(crate) fn finished(&self) -> Option<Ending> {
+        self.finished
+    }
+
+    /// The first reason stands.
+    pub(crate) fn finish(&mut self, reason: Ending) {
+        self.finished.get_or_insert(reason);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        // Exact, or doubling would break the promise of what one connection can cost.
+        self.ready.reserve_exact(bytes.len());
+        self.ready.extend_from_slice(bytes);
+    }
+
+    /// Takes the bytes of the next send, `direct` behind them where no boundary forbids it.
+    ///
+    /// The bytes move: nothing is ever appended to a `Vec` that the kernel reads.
+    pub(crate) fn take_batch(&mut self, direct: Range<usize>, input: &[u8]) -> Option<Batch> {
+        match self.cuts.pop_front() {
+            None if self.ready.is_empty() && direct.is_empty() => None,
+            None => Some(Batch { held: mem::take(&mut self.ready), input: direct }),
+            Some(cut) => {
+                self.append(&input[direct]);
+                let rest = self.ready.split_off(cut);
+                for later in &mut self.cuts {
+                    *later -= cut;
+                }
+                Some(Batch { held: mem::replace(&mut self.ready, rest), input: 0..0 })
+            }
+        }
+    }
+
+    /// Puts the unsent rest of a send in front of everything that came after it.
+    pub(crate) fn put_back(&mut self, mut held: Vec<u8>, sent: usize, input: &[u8]) {
+        let from_held = sent.min(held.len());
+        held.drain(..from_held);
+        let rest_of_input = &input[sent - from_held..];
+        let restored = held.len() + rest_of_input.len();
+        if restored == 0 {
+            return;
+        }
+        held.reserve_exact(rest_of_input.len() + self.ready.len());
+        held.extend_from_slice(rest_of_input);
+        held.append(&mut self.ready);
+        self.ready = held;
+        for cut in &mut self.cuts {
+            *cut += restored;
+        }
+    }
+}
+
+/// Where a service puts its answer to what arrived.
+///
+/// What is put here leaves in this order. All of it goes out in one write where the kernel takes it,
+/// unless [`boundary`](Self::boundary) asks for more.
+#[derive(Debug)]
+pub struct Out<'a> {
+    output: &'a mut Output,
+    input: &'a [u8],
+    /// The part of `input` that is sent from where it stands, behind everything in `output`.
+    direct: Range<usize>,
+    may_send_direct: bool,
+    lines: u64,
+}
+
+impl<'a> Out<'a> {
+    pub(crate) fn new(output: &'a mut Output, input: &'a [u8], may_send_direct: bool) -> Self {
+        Self { output, input, direct: 0..0, may_send_direct, lines: 0 }
+    }
+
+    /// Sends a range of the input back, without a copy where that is possible.
+    ///
+    /// # Panics
+    /// When the range is not within the input that this call was made with.
+    pub fn echo(&mut self, of_input: Range<usize>) {
+        assert!(of_input.start <= of_input.end && of_input.end <= self.input.len(), "echo of {of_input:?}");
+        if !self.may_send_direct {
+            self.output.append(&self.input[of_input]);
+        } else if self.direct.is_empty() {
+            self.direct = of_input;
+        } else if self.direct.end == of_input.start {
+            self.direct.end = of_input.end;
+        } else {
+            self.settle();
+            self.direct = of_input;
+        }
+    }
+
+    /// Sends bytes of the service's own.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.settle();
+        self.output.append(bytes);
+    }
+
+    /// Sends bytes of the service's own without copying them where nothing waits before them.
+    pub fn write_vec(&mut self, bytes: Vec<u8>) {
+        self.settle();
+        if self.output.ready.is_empty() {
+            self.output.ready = bytes;
+        } else {
+            self.output.append(&bytes);
+        }
+    }
+
+    /// Ends a send here: what was put before leaves in a send of its own, before what follows.
+    pub fn boundary(&mut self) {
+        self.settle();
+        let cut = self.output.len();
+        if cut > 0 && self.output.cuts.back() != Some(&cut) {
+            self.output.cuts.push_back(cut);
+        }
+    }
+
+    /// Ends the conversation once everything put here has left; later input is read and discarded.
+    pub fn finish(&mut self) {
+        self.finish_as(Ending::Done);
+    }
+
+    pub(crate) fn finish_as(&mut self, reason: Ending) {
+        self.output.finish(reason);
+    }
+
+    /// Has [`finish`](Self::finish) been called?
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.output.finished.is_some()
+    }
+
+    /// Is so much output pending that a service should take no more input for now? Not taking all of the input
+    /// is how a service says so.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.output.len() >= self.output.cap
+    }
+
+    /// Counts lines for the server's statistics.
+    pub fn count_lines(&mut self, lines: u64) {
+        self.lines += lines;
+    }
+
+    /// Moves the direct range into the output, so that something can follow it.
+    fn settle(&mut self) {
+        let range = mem::take(&mut self.direct);
+        self.output.append(&self.input[range]);
+    }
+
+    /// The direct range and the lines counted.
+    pub(crate) fn into_parts(self) -> (Range<usize>, u64) {
+        (self.direct, self.lines)
+    }
+}

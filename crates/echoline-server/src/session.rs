@@ -1,0 +1,295 @@
+//! The server's state for one connection. It does no I/O and reads no clock: an engine tells it what
+//! happened and when, and does what it answers.
+//!
+//! ```text
+//! engine: bytes arrived ──> on_input ──> Some(batch) ──> engine sends it ──> on_sent ──> Some(batch) ...
+//!                                   └──> None: nothing to send now      after each call: wants()
+//! ```
+
+use std::io;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::service::{Out, Output, Peer, Service};
+use crate::stats::Ending;
+
+/// One send: bytes of the session's own, then a range of the receive buffer that was passed in.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) held: Vec<u8>,
+    pub(crate) input: Range<usize>,
+}
+
+impl Batch {
+    pub(crate) fn len(&self) -> usize {
+        self.held.len() + self.input.len()
+    }
+}
+
+/// What the session needs from its engine next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Wait for events; take input from the kernel only when `read`.
+    Events { read: bool },
+    /// Shut the output down, then report it with `on_output_shut`.
+    ShutOutput,
+    /// Close the connection and drop the session.
+    Close(Ending),
+}
+
+/// The limits of one session, copied from the server's configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionLimits {
+    pub(crate) max_pending_output: usize,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) linger: Duration,
+}
+
+/// Invariants: at most one batch is out (`in_flight` bytes of it) until `on_sent` returns it; what was
+/// output before leaves before; `untaken` is filled only by a service that refuses input.
+pub(crate) struct Session {
+    service: Box<dyn Service>,
+    output: Output,
+    /// Input that the service has not taken yet. Reading stops while there is any.
+    untaken: Vec<u8>,
+    /// Bytes in the batch that the engine is sending; 0 when there is none.
+    in_flight: usize,
+    /// The kernel took less than it was offered: the next send waits for `on_writable`.
+    blocked: bool,
+    input_ended: bool,
+    /// `on_finish` was called, or never will be.
+    service_ended: bool,
+    output_shut: bool,
+    ending: Option<Ending>,
+    last_progress: Instant,
+    /// Since when our side has been ending the conversation without progress.
+    finishing_since: Option<Instant>,
+    limits: SessionLimits,
+    lines: u64,
+}
+
+impl Session {
+    pub(crate) fn new(service: Box<dyn Service>, limits: SessionLimits, now: Instant) -> Self {
+        Self {
+            service,
+            output: Output::new(limits.max_pending_output),
+            untaken: Vec::new(),
+            in_flight: 0,
+            blocked: false,
+            input_ended: false,
+            service_ended: false,
+            output_shut: false,
+            ending: None,
+            last_progress: now,
+            finishing_since: None,
+            limits,
+            lines: 0,
+        }
+    }
+
+    /// The connection is open; a service that greets has something to send.
+    pub(crate) fn on_open(&mut self, peer: &Peer, now: Instant) -> Option<Batch> {
+        self.serve(&[], |service, out| service.on_open(peer, out));
+        self.settle(0..0, &[], now)
+    }
+
+    /// Bytes arrived. The batch, if any, refers to this `input`, which must stay in place until `on_sent`.
+    pub(crate) fn on_input(&mut self, input: &[u8], now: Instant) -> Option<Batch> {
+        self.last_progress = now;
+        if self.discards_input() {
+            return None;
+        }
+        if !self.untaken.is_empty() {
+            // Arrived before the engine could stop reading: it waits behind what came before it.
+            self.keep_untaken(input);
+            return None;
+        }
+        let may_send_direct = self.may_send();
+        let mut out = Out::new(&mut self.output, input, may_send_direct);
+        let taken = self.service.on_input(input, &mut out);
+        let (direct, lines) = out.into_parts();
+        self.lines += lines;
+        if taken < input.len() {
+            self.keep_untaken(&input[taken..]);
+        }
+        self.settle(direct, input, now)
+    }
+
+    /// The client finished its output: nothing more will arrive.
+    pub(crate) fn on_end_of_input(&mut self, now: Instant) -> Option<Batch> {
+        self.last_progress = now;
+        self.input_ended = true;
+        self.end_service();
+        self.settle(0..0, &[], now)
+    }
+
+    /// A batch came back: `source` is the input that it refers to, `sent` what the kernel took of it.
+    pub(crate) fn on_sent(
+        &mut self,
+        batch: Batch,
+        source: &[u8],
+        sent: io::Result<usize>,
+        now: Instant,
+    ) -> Option<Batch> {
+        self.in_flight = 0;
+        let total = batch.len();
+        let taken = match sent {
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.on_failed(Ending::Reset);
+                return None;
+            }
+        };
+        assert!(taken <= total, "the kernel took {taken} of {total} bytes");
+        if taken > 0 {
+            self.last_progress = now;
+            self.finishing_since = self.finishing_since.map(|_| now);
+        }
+        if taken < total {
+            self.output.put_back(batch.held, taken, &source[batch.input]);
+            self.blocked = true;
+            return None;
+        }
+        self.resume(now)
+    }
+
+    /// The kernel takes output again.
+    pub(crate) fn on_writable(&mut self, now: Instant) -> Option<Batch> {
+        self.blocked = false;
+        self.resume(now)
+    }
+
+    /// Does the next send wait for `on_writable`?
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// The connection is broken: there is nobody to send to.
+    pub(crate) fn on_failed(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+
+    /// The engine has shut the output down, as `wants` asked.
+    pub(crate) fn on_output_shut(&mut self, now: Instant) {
+        self.output_shut = true;
+        self.finishing_since = Some(now);
+    }
+
+    /// Ends the conversation in order: what is pending leaves, then the output finishes.
+    pub(crate) fn finish(&mut self, reason: Ending, now: Instant) -> Option<Batch> {
+        self.output.finish(reason);
+        self.settle(0..0, &[], now)
+    }
+
+    /// Ends the session if a deadline has passed.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            let ending = match self.finishing_since {
+                Some(_) if self.output_shut => self.reason(),
+                Some(_) => Ending::CutOff,
+                None => Ending::Idle,
+            };
+            self.on_failed(ending);
+        }
+    }
+
+    /// When `on_time` has something to do, if nothing else happens before.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.finishing_since {
+            Some(since) => Some(since + self.limits.linger),
+            None => self.limits.idle_timeout.map(|timeout| self.last_progress + timeout),
+        }
+    }
+
+    pub(crate) fn wants(&self) -> Wants {
+        if let Some(ending) = self.ending {
+            return Wants::Close(ending);
+        }
+        let all_sent = self.output.finished().is_some() && self.output.is_empty() && self.in_flight == 0;
+        match (all_sent, self.input_ended) {
+            (true, true) => Wants::Close(self.reason()),
+            (true, false) if !self.output_shut => Wants::ShutOutput,
+            _ => Wants::Events { read: self.wants_input() },
+        }
+    }
+
+    /// Lines completed since the last call.
+    pub(crate) fn take_lines(&mut self) -> u64 {
+        std::mem::take(&mut self.lines)
+    }
+
+    fn wants_input(&self) -> bool {
+        let pending = self.output.len() + self.in_flight;
+        !self.input_ended
+            && self.untaken.is_empty()
+            && (self.discards_input() || pending < self.limits.max_pending_output)
+    }
+
+    /// Our side has said its last byte: what still arrives is read only so that the close destroys nothing.
+    fn discards_input(&self) -> bool {
+        self.output.finished().is_some() || self.ending.is_some()
+    }
+
+    fn reason(&self) -> Ending {
+        self.output.finished().unwrap_or(Ending::Done)
+    }
+
+    fn may_send(&self) -> bool {
+        self.in_flight == 0 && !self.blocked
+    }
+
+    fn keep_untaken(&mut self, input: &[u8]) {
+        self.untaken.reserve_exact(input.len());
+        self.untaken.extend_from_slice(input);
+    }
+
+    /// Calls the service with input that must be copied, or with none.
+    fn serve<R>(&mut self, input: &[u8], call: impl FnOnce(&mut dyn Service, &mut Out<'_>) -> R) -> R {
+        let mut out = Out::new(&mut self.output, input, false);
+        let result = call(&mut *self.service, &mut out);
+        let (_, lines) = out.into_parts();
+        self.lines += lines;
+        result
+    }
+
+    /// After a send: what waited for it goes on.
+    fn resume(&mut self, now: Instant) -> Option<Batch> {
+        if self.may_send() && !self.untaken.is_empty() && !self.discards_input() {
+            let input = std::mem::take(&mut self.untaken);
+            let taken = self.serve(&input, |service, out| service.on_input(&input, out));
+            if taken < input.len() {
+                self.keep_untaken(&input[taken..]);
+            }
+        }
+        self.end_service();
+        self.settle(0..0, &[], now)
+    }
+
+    /// Tells the service of the end of input, once it has taken all of it.
+    fn end_service(&mut self) {
+        if self.input_ended && !self.service_ended && self.untaken.is_empty() {
+            self.service_ended = true;
+            self.serve(&[], |service, out| service.on_finish(out));
+            self.output.finish(Ending::Done);
+        }
+    }
+
+    /// Issues the next send if one may go, and notes since when our side has been finishing.
+    fn settle(&mut self, direct: Range<usize>, input: &[u8], now: Instant) -> Option<Batch> {
+        if self.output.finished().is_some() && !self.input_ended && self.finishing_since.is_none() {
+            self.finishing_since = Some(now);
+        }
+        if self.output.finished().is_some() && !self.service_ended {
+            self.service_ended = true;
+            self.untaken = Vec::new();
+        }
+        if !self.may_send() {
+            debug_assert!(direct.is_empty());
+            return None;
+        }
+        let batch = self.output.take_batch(direct, input)?;
+        self.in_flight = batch.len();
+        Some(batch)
+    }
+}

@@ -1,0 +1,216 @@
+//! What the workers of one server share: posts, permits and the way to say that it is over.
+
+use std::fmt;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use crate::accept::AcceptGate;
+use crate::config::Config;
+use crate::engine::Wake;
+use crate::service::{Factory, Peer};
+use crate::session::SessionLimits;
+use crate::stats::{Counters, Stats};
+
+/// A service and the name it has in logs.
+pub(crate) struct NamedService {
+    pub(crate) name: String,
+    pub(crate) factory: Factory,
+}
+
+/// A connection on its way to a worker.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: Peer,
+    pub(crate) service: usize,
+    pub(crate) permit: Permit,
+}
+
+/// What all workers are told. Orders only ever get stricter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Orders {
+    /// Accept what is queued, then close the listeners.
+    pub(crate) retire: bool,
+    /// Conversations that go on at this moment are finished.
+    pub(crate) finish_at: Option<Instant>,
+    /// Drop everything now.
+    pub(crate) stop: bool,
+}
+
+/// Where a worker gets its news.
+#[derive(Default)]
+pub(crate) struct Post {
+    inbox: Mutex<Vec<Accepted>>,
+    waker: OnceLock<Arc<dyn Wake>>,
+    pub(crate) counters: Counters,
+    open: AtomicUsize,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) services: Vec<NamedService>,
+    pub(crate) gate: AcceptGate,
+    posts: Vec<Post>,
+    /// Permits that are out. One is taken before a connection is dealt, so none is forgotten on its way.
+    open: AtomicUsize,
+    /// Listeners that still accept.
+    listening: AtomicUsize,
+    once_served: AtomicBool,
+    orders: Mutex<Orders>,
+    running: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("config", &self.config)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, services: Vec<NamedService>, listening: usize, now: Instant) -> Self {
+        let workers = config.workers.get();
+        Self {
+            config,
+            services,
+            gate: AcceptGate::new(now),
+            posts: (0..workers).map(|_| Post::default()).collect(),
+            open: AtomicUsize::new(0),
+            listening: AtomicUsize::new(listening),
+            once_served: AtomicBool::new(false),
+            orders: Mutex::default(),
+            running: Mutex::new(0),
+            ended: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> SessionLimits {
+        SessionLimits {
+            max_pending_output: self.config.max_pending_output.get(),
+            idle_timeout: self.config.idle_timeout,
+            linger: self.config.linger,
+        }
+    }
+
+    pub(crate) fn post(&self, worker: usize) -> &Post {
+        &self.posts[worker]
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats { open: self.open.load(SeqCst) as u64, ..Stats::default() };
+        for post in &self.posts {
+            post.counters.add_to(&mut stats);
+        }
+        stats
+    }
+
+    /// Room for one more connection, on the worker that has the fewest.
+    pub(crate) fn permit(self: &Arc<Self>) -> Option<Permit> {
+        let max = self.config.max_connections;
+        self.open.fetch_update(SeqCst, SeqCst, |open| (open < max).then_some(open + 1)).ok()?;
+        let fewest = self.posts.iter().enumerate().min_by_key(|(_, post)| post.open.load(SeqCst));
+        let worker = fewest.map_or(0, |(worker, _)| worker);
+        self.posts[worker].open.fetch_add(1, SeqCst);
+        Some(Permit { shared: Arc::clone(self), worker })
+    }
+
+    /// With [`Config::once`], true for the first connection alone.
+    pub(crate) fn may_serve(&self) -> bool {
+        !self.config.once || !self.once_served.swap(true, SeqCst)
+    }
+
+    pub(crate) fn deal(&self, accepted: Accepted) {
+        let post = &self.posts[accepted.permit.worker];
+        let first = {
+            let mut inbox = post.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.push(accepted);
+            inbox.len() == 1
+        };
+        if first {
+            post.wake();
+        }
+    }
+
+    pub(crate) fn orders(&self) -> Orders {
+        *lock(&self.orders)
+    }
+
+    pub(crate) fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut lock(&self.orders));
+        self.wake_all();
+    }
+
+    pub(crate) fn listener_retired(&self) {
+        if self.listening.fetch_sub(1, SeqCst) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// Nothing is open, and nothing will be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.listening.load(SeqCst) == 0 && self.open.load(SeqCst) == 0
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.posts.iter().for_each(Post::wake);
+    }
+
+    pub(crate) fn worker_started(&self) {
+        *lock(&self.running) += 1;
+    }
+
+    pub(crate) fn worker_ended(&self) {
+        *lock(&self.running) -= 1;
+        self.ended.notify_all();
+    }
+
+    pub(crate) fn wait(&self) {
+        let running = lock(&self.running);
+        drop(self.ended.wait_while(running, |running| *running > 0).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Post {
+    pub(crate) fn set_waker(&self, waker: Arc<dyn Wake>) {
+        // A second start of the same post does not happen; the first waker stands.
+        let _ = self.waker.set(waker);
+    }
+
+    pub(crate) fn take_inbox(&self) -> Vec<Accepted> {
+        std::mem::take(&mut *lock(&self.inbox))
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+}
+
+/// The right to have one connection open. Given back when it is dropped, which comes after the close.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    shared: Arc<Shared>,
+    pub(crate) worker: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shared.posts[self.worker].open.fetch_sub(1, SeqCst);
+        let last = self.shared.open.fetch_sub(1, SeqCst) == 1;
+        let may_accept = self.shared.gate.on_closed();
+        if may_accept || (last && self.shared.is_over()) {
+            self.shared.wake_all();
+        }
+    }
+}
+
+/// Data behind these locks is whole between statements, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

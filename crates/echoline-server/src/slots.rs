@@ -1,0 +1,63 @@
+//! A table of connections whose keys are never confused: a slot is used again, its key is not.
+
+/// Names one connection of one worker. `generation` counts how often the slot was used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    slots: Vec<(u32, Option<T>)>,
+    free: Vec<u32>,
+}
+
+impl<T> Slots<T> {
+    pub(crate) fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+
+    pub(crate) fn insert(&mut self, value: T) -> Key {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            u32::try_from(self.slots.len() - 1).expect("descriptors, and so connections, are fewer than 2^32")
+        });
+        let (generation, slot) = &mut self.slots[index as usize];
+        let key = Key { index, generation: *generation };
+        *slot = Some(value);
+        key
+    }
+
+    /// The connection, unless it has ended.
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        match self.slots.get_mut(key.index as usize) {
+            Some((generation, slot)) if *generation == key.generation => slot.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// The connection that is in a slot now, with its key.
+    pub(crate) fn at_mut(&mut self, index: usize) -> Option<(Key, &mut T)> {
+        let (generation, slot) = self.slots.get_mut(index)?;
+        let key = Key { index: u32::try_from(index).ok()?, generation: *generation };
+        Some((key, slot.as_mut()?))
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let (generation, slot) = self.slots.get_mut(key.index as usize)?;
+        if *generation != key.generation {
+            return None;
+        }
+        let value = slot.take()?;
+        *generation = generation.wrapping_add(1);
+        self.free.push(key.index);
+        Some(value)
+    }
+
+    /// The keys of all connections, as they stand now.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let used = self.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_some());
+        used.map(|(index, (generation, _))| Key { index: index as u32, generation: *generation }).collect()
+    }
+}

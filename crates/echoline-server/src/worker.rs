@@ -1,0 +1,204 @@
+//! One worker: what its engine and its sessions have in common, whichever engine it is.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::accept::AcceptFailure;
+use crate::service::Peer;
+use crate::session::{Batch, Session};
+use crate::shared::{Accepted, Orders, Permit, Shared};
+use crate::slots::Key;
+use crate::stats::{Counters, Ending};
+use crate::timers::{Timer, Timers};
+
+/// A listener of this worker.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    /// Index into the server's services.
+    pub(crate) service: usize,
+}
+
+/// A session with what the worker knows of its connection. The engine keeps it beside the socket.
+pub(crate) struct Client {
+    pub(crate) session: Session,
+    peer: Peer,
+    service: usize,
+    timer: Timer,
+    permit: Permit,
+}
+
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) listeners: Vec<Listening>,
+    id: usize,
+    timers: Timers,
+    finished_all: bool,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, id: usize, listeners: Vec<Listening>) -> Self {
+        Self { shared, listeners, id, timers: Timers::default(), finished_all: false }
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.shared.post(self.id).counters
+    }
+
+    /// A connection was accepted. Returns it if this worker is to serve it.
+    pub(crate) fn on_accepted(
+        &mut self,
+        stream: TcpStream,
+        address: SocketAddr,
+        service: usize,
+    ) -> Option<Accepted> {
+        self.shared.gate.on_recovery();
+        let admitted = self.shared.permit().filter(|_| self.shared.may_serve());
+        let Some(permit) = admitted else {
+            self.counters().refused_at_limit.add(1);
+            tracing::debug!(peer = %address, "refused: the maximum of connections is open");
+            // RST says at once what an orderly close would leave to be guessed.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            return None;
+        };
+        if self.shared.config.once {
+            self.shared.order(|orders| orders.retire = true);
+        }
+        // A client that has left already has no address any more; its session finds out.
+        let local = stream.local_addr().unwrap_or(address);
+        self.counters().accepted.add(1);
+        let accepted = Accepted { stream, peer: Peer { address, local }, service, permit };
+        if accepted.permit.worker == self.id {
+            return Some(accepted);
+        }
+        self.shared.deal(accepted);
+        None
+    }
+
+    /// An accept failed. The log gets one line a shortage, not one a try.
+    pub(crate) fn on_accept_failed(
+        &mut self,
+        error: &std::io::Error,
+        listener: SocketAddr,
+        now: Instant,
+    ) -> AcceptFailure {
+        let failure = AcceptFailure::of(error);
+        match failure {
+            AcceptFailure::Empty => self.shared.gate.on_recovery(),
+            AcceptFailure::Skip => {
+                tracing::debug!(%listener, %error, "a connection was gone before it was accepted");
+            }
+            AcceptFailure::Shortage => {
+                self.counters().accept_shortages.add(1);
+                if self.shared.gate.on_shortage(now) {
+                    tracing::warn!(%listener, %error, "accepting pauses until a connection closes or the shortage ends");
+                }
+            }
+            AcceptFailure::Broken => {
+                tracing::error!(%listener, %error, "the listener is broken and was closed");
+            }
+        }
+        failure
+    }
+
+    /// Makes the session of a connection that this worker serves.
+    pub(crate) fn open(&self, accepted: Accepted, now: Instant) -> (TcpStream, Client) {
+        let Accepted { stream, peer, service, permit } = accepted;
+        tracing::debug!(peer = %peer.address, service = self.shared.services[service].name, "connected");
+        let conversation = (self.shared.services[service].factory)(&peer);
+        let session = Session::new(conversation, self.shared.limits(), now);
+        (stream, Client { session, peer, service, timer: Timer::default(), permit })
+    }
+
+    pub(crate) fn on_open(&self, client: &mut Client, now: Instant) -> Option<Batch> {
+        client.session.on_open(&client.peer, now)
+    }
+
+    pub(crate) fn on_input(&self, client: &mut Client, input: &[u8], now: Instant) -> Option<Batch> {
+        let batch = client.session.on_input(input, now);
+        let counters = self.counters();
+        counters.bytes_in.add(input.len() as u64);
+        counters.lines.add(client.session.take_lines());
+        batch
+    }
+
+    pub(crate) fn on_sent(
+        &self,
+        client: &mut Client,
+        batch: Batch,
+        source: &[u8],
+        sent: std::io::Result<usize>,
+        now: Instant,
+    ) -> Option<Batch> {
+        if let Ok(sent) = sent {
+            self.counters().bytes_out.add(sent as u64);
+        }
+        client.session.on_sent(batch, source, sent, now)
+    }
+
+    /// The engine has closed the socket.
+    pub(crate) fn on_closed(&self, client: Client, ending: Ending) {
+        self.counters().ended[ending as usize].add(1);
+        let service = &self.shared.services[client.service].name;
+        match ending {
+            Ending::Done | Ending::Reset => {
+                tracing::debug!(peer = %client.peer.address, service, %ending, "ended");
+            }
+            _ => tracing::info!(peer = %client.peer.address, service, %ending, "ended"),
+        }
+        drop(client.permit);
+    }
+
+    /// Keeps the session's deadline in view; called after every event of the session.
+    pub(crate) fn watch(&mut self, key: Key, client: &mut Client) {
+        self.timers.watch(key, &mut client.timer, client.session.deadline());
+    }
+
+    /// Takes one session whose timer is due; the engine answers with [`Worker::on_due`].
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Key)> {
+        self.timers.pop_due(now)
+    }
+
+    /// Lets the session act on the time, unless the entry was outdated.
+    pub(crate) fn on_due(&mut self, due: Instant, key: Key, client: &mut Client, now: Instant) {
+        if client.timer.take_if_due(due) {
+            client.session.on_time(now);
+            self.watch(key, client);
+        }
+    }
+
+    /// How long the engine may sleep. `None` is until something happens.
+    pub(crate) fn sleep(&self, accept_again: Option<Instant>, now: Instant) -> Option<Duration> {
+        let finish_at = self.shared.orders().finish_at.filter(|_| !self.finished_all);
+        let next = [self.timers.next(), accept_again, finish_at].into_iter().flatten().min();
+        next.map(|next| next.saturating_duration_since(now))
+    }
+
+    pub(crate) fn take_inbox(&self) -> Vec<Accepted> {
+        self.shared.post(self.id).take_inbox()
+    }
+
+    pub(crate) fn orders(&self) -> Orders {
+        self.shared.orders()
+    }
+
+    /// True once: when the deadline of a drain has come and every session is to be finished.
+    pub(crate) fn must_finish_all(&mut self, now: Instant) -> bool {
+        let due = self.shared.orders().finish_at.is_some_and(|at| at <= now);
+        due && !std::mem::replace(&mut self.finished_all, due)
+    }
+
+    /// The deadline of a drain has passed: what is opened now is finished at once.
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.finished_all
+    }
+
+    /// Nothing is left to do for this worker, nor will there be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.is_over()
+    }
+}
