@@ -1,2 +1,43 @@
 //! `cargo xtask`: what a contributor or CI runs.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod arrows;
+mod ci;
+mod debian;
+mod first_run;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a contributor or CI runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test that this machine can run, and list those that it cannot
+    Test(test::Args),
+    /// Run every gate: test, fmt, clippy, doc, arrows, deny, first-run
+    Ci(ci::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Ci(args) => ci::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

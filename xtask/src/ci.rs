@@ -1,0 +1,86 @@
+//! `cargo xtask ci`: every gate, in the order in which it is cheapest to fail.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::{arrows, first_run, run, test};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run these steps alone
+    #[arg(value_enum)]
+    steps: Vec<Step>,
+    /// Leave these steps out
+    #[arg(long, value_enum, conflicts_with = "steps")]
+    skip: Vec<Step>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Step {
+    /// Every test, as `cargo xtask test` runs them
+    Test,
+    /// Formatting
+    Fmt,
+    /// Lints of every target, warnings denied
+    Clippy,
+    /// Documentation of every crate, warnings denied
+    Doc,
+    /// Which crate may depend on which
+    Arrows,
+    /// Licences, banned crates and sources, by cargo-deny
+    Deny,
+    /// The README's first command in a fresh clone, through a terminal and through a pipe
+    FirstRun,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let steps = if args.steps.is_empty() { Step::value_variants() } else { &args.steps };
+    for step in steps.iter().filter(|step| !args.skip.contains(step)) {
+        let name = step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        run::step(&name, || step.run())?;
+    }
+    Ok(())
+}
+
+impl Step {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Test => test::run(&test::Args::default()),
+            Self::Fmt => run::shown(run::cargo().args(["fmt", "--all", "--check"])),
+            Self::Clippy => run::shown(run::cargo().args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+            Self::Doc => run::shown(
+                run::cargo()
+                    .args(["doc", "--workspace", "--no-deps", "--quiet"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+            Self::Arrows => arrows::check(),
+            Self::Deny => deny(),
+            Self::FirstRun => first_run::check(),
+        }
+    }
+}
+
+fn deny() -> Result<()> {
+    if run::captured(run::cargo().args(["deny", "--version"])).is_err() {
+        bail!("cargo-deny is not installed; install it with `cargo install --locked cargo-deny`");
+    }
+    // Not `advisories`: that check fetches a database, and a gate must not depend on the day it runs.
+    run::shown(run::cargo().args([
+        "deny",
+        "--workspace",
+        "--log-level",
+        "error",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
+}
