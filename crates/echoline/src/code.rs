@@ -1,0 +1,121 @@
+//! The stable codes of failures.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares the codes once: the variant, its text, its meaning.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// What went wrong, as a stable word for scripts. [`explain`](crate::explain::explain) tells more.
+        ///
+        /// The text of a code never changes its meaning; new codes may come.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code there is, in the order of the book: names, connecting, listening, talking.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as it is written, such as `no-answer`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A host is neither a name nor an address.
+    BadAddress = "bad-address",
+    /// A port is missing, no number, or above 65535.
+    BadPort = "bad-port",
+    /// The name does not exist, or has no address at all.
+    NameNotFound = "name-not-found",
+    /// The name could not be looked up: no answer from a name server, or a broken one.
+    NameLookupFailed = "name-lookup-failed",
+    /// The lookup took longer than allowed.
+    NameLookupTimedOut = "name-lookup-timed-out",
+    /// The host has addresses, but none of the family (IPv4, IPv6) that was asked for.
+    NoAddressOfFamily = "no-address-of-family",
+    /// Too many lookups of this program are stuck already.
+    ResolverBusy = "resolver-busy",
+    /// The host answered that nothing listens on the port.
+    Refused = "refused",
+    /// Nothing came back to the connection request.
+    NoAnswer = "no-answer",
+    /// This machine, or a router, knows no way to the network.
+    NoRoute = "no-route",
+    /// The last router, or this machine, could not find the host.
+    HostUnreachable = "host-unreachable",
+    /// No local port is free for one more connection.
+    NoLocalPort = "no-local-port",
+    /// The address belongs to no interface of this machine.
+    AddressNotAvailable = "address-not-available",
+    /// Another socket holds the address and port.
+    AddressInUse = "address-in-use",
+    /// This machine's rules forbid it to this user.
+    PermissionDenied = "permission-denied",
+    /// This process, or the machine, has no file descriptor left.
+    TooManyOpenFiles = "too-many-open-files",
+    /// The other side, or something between, broke the connection off.
+    Reset = "reset",
+    /// An established connection stayed silent longer than allowed.
+    TimedOut = "timed-out",
+    /// The other side finished before everything expected had come.
+    ClosedEarly = "closed-early",
+    /// What came back is not what was sent.
+    Altered = "altered",
+    /// The connection stands, but nothing came back on it.
+    NoReply = "no-reply",
+    /// The received line is no UTF-8 text.
+    NotUtf8 = "not-utf8",
+    /// The received line is longer than the limit.
+    LineTooLong = "line-too-long",
+    /// The operating system refused for a reason without a code of its own.
+    System = "system",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
+    }
+}
+
+/// The text is none of [`Code::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownCode;
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such code")
+    }
+}
+
+impl std::error::Error for UnknownCode {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_back_from_its_text_and_is_lower_case_with_hyphens() {
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        }
+        assert_eq!("Refused".parse::<Code>(), Err(UnknownCode));
+    }
+}

@@ -1,0 +1,67 @@
+//! Bytes of a peer, made safe for a terminal or a log.
+
+use std::fmt::{self, Write};
+
+/// Shows `bytes` on one line: printable UTF-8 as it is; a control byte, a broken byte, or a character that steers
+/// the terminal or the direction of writing, as an escape (`\n`, `\x1b`, `\u{202e}`); a backslash doubled.
+///
+/// ```
+/// assert_eq!(echoline::escape::escape(b"caf\xc3\xa9 \x1b[2J\xff\r\n").to_string(), r"café \x1b[2J\xff\r\n");
+/// ```
+pub fn escape(bytes: &[u8]) -> Escaped<'_> {
+    Escaped { bytes, double_backslash: true }
+}
+
+/// As [`escape`], for a sentence that may quote what somebody wrote; a backslash stays single.
+pub(crate) fn sentence(text: &str) -> String {
+    Escaped { bytes: text.as_bytes(), double_backslash: false }.to_string()
+}
+
+/// The result of [`escape`]; write it with `{}`.
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a> {
+    bytes: &'a [u8],
+    double_backslash: bool,
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.bytes.utf8_chunks() {
+            for char in chunk.valid().chars() {
+                match char {
+                    '\\' if self.double_backslash => f.write_str("\\\\")?,
+                    '\n' => f.write_str("\\n")?,
+                    '\r' => f.write_str("\\r")?,
+                    '\t' => f.write_str("\\t")?,
+                    '\0'..='\x1f' | '\x7f' => write!(f, "\\x{:02x}", u32::from(char))?,
+                    _ if steers(char) => write!(f, "\\u{{{:x}}}", u32::from(char))?,
+                    _ => f.write_char(char)?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// C1 controls, line and paragraph separators, invisible and bidirectional formatting, tag characters.
+fn steers(char: char) -> bool {
+    matches!(char,
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_comes_through() {
+        let hostile = "\x1b]0;title\x07\u{9b}31m\u{202e}abc\u{2066}\u{200d}\x08\x7f\0";
+        let shown = escape(hostile.as_bytes()).to_string();
+        assert_eq!(shown, r"\x1b]0;title\x07\u{9b}31m\u{202e}abc\u{2066}\u{200d}\x08\x7f\x00");
+        assert!(escape(b"\xc2\x41\xe2\x80").to_string() == r"\xc2A\xe2\x80");
+    }
+}

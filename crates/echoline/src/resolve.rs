@@ -1,0 +1,257 @@
+//! Names to addresses, with typed failures and a deadline.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
+
+use crate::code::Code;
+use crate::endpoint::{Endpoint, Host, Zone};
+use crate::error::{Error, Operation};
+
+/// How many lookups of one program may be under way, those included that were abandoned at their deadline.
+const MAX_LOOKUPS: usize = 16;
+/// How many addresses of a name are used; the rest is dropped.
+const MAX_ADDRESSES: usize = 1000;
+
+/// The IP versions to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Family {
+    /// IPv4 and IPv6.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+impl Family {
+    /// True if `ip` belongs to it.
+    pub fn admits(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "IP",
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// The addresses of an endpoint's host, each with the endpoint's port, in the order in which the system prefers
+/// them (RFC 6724); at most 1,000, each once.
+///
+/// An address is its own answer. `localhost` and the names below it are `::1` and `127.0.0.1`, whatever a name
+/// server says (RFC 6761 section 6.3). All other names go to the system's `getaddrinfo`. That call cannot be
+/// interrupted, so it runs on a thread that is abandoned after `timeout`; of such threads a program has at most 16.
+///
+/// # Errors
+///
+/// `name-not-found`, `name-lookup-failed`, `name-lookup-timed-out`, `no-address-of-family`; `resolver-busy` while 16
+/// lookups are under way, and `bad-address` for a zone that is no interface of this machine.
+///
+/// ```
+/// use std::time::Duration;
+/// use echoline::{Family, resolve};
+///
+/// let addresses = resolve(&"localhost:5151".parse()?, Family::Any, Duration::from_secs(5))?;
+/// assert_eq!(addresses, ["[::1]:5151".parse().unwrap(), "127.0.0.1:5151".parse().unwrap()]);
+/// # Ok::<(), echoline::Error>(())
+/// ```
+pub fn resolve(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<Vec<SocketAddr>, Error> {
+    static SYSTEM: LazyLock<Resolver> = LazyLock::new(|| Resolver::new(getaddrinfo));
+    let port = endpoint.port().get();
+    let plain = |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    let addresses: Vec<SocketAddr> = match endpoint.host() {
+        Host::Ip(ip) => plain(vec![*ip]),
+        Host::Scoped(ip, zone) => vec![SocketAddrV6::new(*ip, port, 0, scope_id(zone, endpoint)?).into()],
+        host if host.is_localhost() => plain(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]),
+        Host::Name(name) => plain(
+            SYSTEM.look_up(name.as_str(), family, timeout).map_err(|failure| failure.on(endpoint, family))?,
+        ),
+    };
+    let admitted: Vec<_> = addresses.into_iter().filter(|address| family.admits(address.ip())).collect();
+    if admitted.is_empty() {
+        return Err(Failure::NoAddressOfFamily.on(endpoint, family));
+    }
+    Ok(admitted)
+}
+
+/// Why a lookup gave no address.
+#[derive(Debug)]
+enum Failure {
+    NotFound,
+    NoAddressOfFamily,
+    /// What the system said.
+    Failed(io::Error),
+    TimedOut(Duration),
+    Busy,
+}
+
+impl Failure {
+    fn on(self, endpoint: &Endpoint, family: Family) -> Error {
+        let host = endpoint.host();
+        let error = |code, message: String| Error::new(code, Operation::Resolve, message).on(endpoint);
+        match self {
+            Self::NotFound => error(Code::NameNotFound, format!("the name {host} does not exist")),
+            Self::NoAddressOfFamily => {
+                error(Code::NoAddressOfFamily, format!("{host} has no {family} address"))
+            }
+            Self::Failed(source) => {
+                error(Code::NameLookupFailed, format!("the name {host} could not be looked up: {source}"))
+                    .caused_by(source)
+            }
+            Self::TimedOut(timeout) => {
+                let seconds = timeout.as_secs_f64();
+                error(Code::NameLookupTimedOut, format!("the lookup of {host} did not end in {seconds:.1} s"))
+            }
+            Self::Busy => error(
+                Code::ResolverBusy,
+                format!("{host} was not looked up: {MAX_LOOKUPS} lookups of this program are stuck already"),
+            ),
+        }
+    }
+}
+
+type Lookup = dyn Fn(&str, Family) -> Result<Vec<IpAddr>, Failure> + Send + Sync;
+
+/// Runs lookups that cannot be interrupted, each on a thread of its own, with a deadline and a cap.
+struct Resolver {
+    lookup: Arc<Lookup>,
+    slots: Arc<Slots>,
+}
+
+impl Resolver {
+    fn new(lookup: impl Fn(&str, Family) -> Result<Vec<IpAddr>, Failure> + Send + Sync + 'static) -> Self {
+        Self { lookup: Arc::new(lookup), slots: Arc::default() }
+    }
+
+    fn look_up(&self, name: &str, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Failure> {
+        let deadline = Instant::now() + timeout;
+        let slot = Slot::take(&self.slots, deadline).ok_or(Failure::Busy)?;
+        let (answer, answered) = mpsc::sync_channel(1);
+        let (lookup, name) = (Arc::clone(&self.lookup), name.to_owned());
+        let spawned = thread::Builder::new().name("echoline-lookup".into()).spawn(move || {
+            // Nobody listens any more if the lookup was abandoned.
+            let _ = answer.send(lookup(&name, family));
+            drop(slot);
+        });
+        spawned.map_err(Failure::Failed)?;
+        match answered.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(result) => result.map(distinct),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::TimedOut(timeout)),
+            // The thread died without an answer: only a panic in the lookup does that.
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Failed(io::ErrorKind::Other.into())),
+        }
+    }
+}
+
+fn distinct(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut seen = std::collections::HashSet::new();
+    addresses.retain(|ip| seen.insert(*ip));
+    addresses.truncate(MAX_ADDRESSES);
+    addresses
+}
+
+/// How many lookups are under way.
+#[derive(Default)]
+struct Slots {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        // The count is right even if a holder of the lock panicked: it is changed in one step.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One lookup under way; free again when dropped.
+struct Slot(Arc<Slots>);
+
+impl Slot {
+    /// Waits for a slot until the deadline.
+    fn take(slots: &Arc<Slots>, deadline: Instant) -> Option<Self> {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let full = |taken: &mut usize| *taken >= MAX_LOOKUPS;
+        let waited = slots.freed.wait_timeout_while(slots.lock(), patience, full);
+        let (mut taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return None;
+        }
+        *taken += 1;
+        Some(Self(Arc::clone(slots)))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
+/// The system's own lookup. May take very long.
+fn getaddrinfo(name: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
+    let address = match family {
+        Family::Any => 0,
+        Family::V4 => AddrFamily::Inet.into(),
+        Family::V6 => AddrFamily::Inet6.into(),
+    };
+    let hints = AddrInfoHints { address, socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    let found =
+        dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| failure(error, family))?;
+    Ok(found.filter_map(Result::ok).take(MAX_ADDRESSES).map(|info| info.sockaddr.ip()).collect())
+}
+
+fn failure(error: LookupError, family: Family) -> Failure {
+    /// glibc's `EAI_ADDRFAMILY`, which the crate has no kind for.
+    const EAI_ADDRFAMILY: i32 = -9;
+    let other_family = cfg!(target_os = "linux") && error.error_num() == EAI_ADDRFAMILY;
+    match error.kind() {
+        // The name exists, but has no record of the kind asked for.
+        LookupErrorKind::NoData if family != Family::Any => Failure::NoAddressOfFamily,
+        _ if other_family => Failure::NoAddressOfFamily,
+        LookupErrorKind::NoName | LookupErrorKind::NoData => Failure::NotFound,
+        _ => Failure::Failed(error.into()),
+    }
+}
+
+/// The number of the interface that a zone names, or is.
+fn scope_id(zone: &Zone, endpoint: &Endpoint) -> Result<u32, Error> {
+    let number = zone.as_str().parse().ok().filter(|number| *number != 0);
+    number.or_else(|| interface_number(zone.as_str())).ok_or_else(|| {
+        let message = format!("{} in {endpoint} is no interface of this machine", zone.as_str());
+        Error::new(Code::BadAddress, Operation::Resolve, message).on(endpoint).with_remedy(
+            "list the interfaces with `ip link` (Linux) or `ifconfig`, and write one of their names after the %",
+        )
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn interface_number(name: &str) -> Option<u32> {
+    // Nothing is looked up but a file of the kernel; a zone never contains a slash.
+    let path = std::path::Path::new("/sys/class/net").join(name).join("ifindex");
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Elsewhere the zone is given as a number.
+#[cfg(not(target_os = "linux"))]
+fn interface_number(_name: &str) -> Option<u32> {
+    None
+}

@@ -1,0 +1,214 @@
+//! Listening: opening listeners with typed failures, and accepting.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use rustix::io::Errno;
+
+use super::Socket;
+use crate::code::Code;
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Port};
+use crate::error::{Error, Operation};
+use crate::resolve::resolve;
+
+/// How often a port that the system picked may turn out to be taken for the other family.
+const MAX_PORT_PICKS: usize = 16;
+
+/// A socket that waits for connections. Dropping it closes it, and resets the connections that nobody accepted.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+    local: SocketAddr,
+    no_delay: bool,
+}
+
+impl Socket {
+    /// Listens on the endpoint; of a name with several addresses, on the first. Port 0 lets the system pick one.
+    ///
+    /// An IPv6 listener takes IPv6 only (`IPV6_V6ONLY`), so that both families can have one side by side; see
+    /// [`listen_all`](Self::listen_all).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resolve`](crate::resolve()); `address-in-use`, `permission-denied` (a reserved port),
+    /// `address-not-available` (no address of this machine), `too-many-open-files`, `system`.
+    pub fn listen(&self, endpoint: &Endpoint) -> Result<Listener, Error> {
+        let addresses = resolve(endpoint, self.family, self.connect_timeout)?;
+        self.bind(addresses[0]).map_err(|error| failed(addresses[0], error))
+    }
+
+    /// Listens on every address of the endpoint's host, with one port: `localhost` gives a listener for IPv6 and one
+    /// for IPv4. A family that this machine does not have is left out as long as another one is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen`](Self::listen).
+    pub fn listen_all(&self, endpoint: &Endpoint) -> Result<Vec<Listener>, Error> {
+        self.listen_each(&resolve(endpoint, self.family, self.connect_timeout)?)
+    }
+
+    /// Listens on all interfaces, for every family asked for, with one port.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen`](Self::listen).
+    pub fn listen_everywhere(&self, port: impl Into<Port>) -> Result<Vec<Listener>, Error> {
+        let port = port.into().get();
+        let any: [IpAddr; 2] =
+            [std::net::Ipv6Addr::UNSPECIFIED.into(), std::net::Ipv4Addr::UNSPECIFIED.into()];
+        let addresses =
+            any.into_iter().filter(|ip| self.family.admits(*ip)).map(|ip| SocketAddr::new(ip, port));
+        self.listen_each(&addresses.collect::<Vec<_>>())
+    }
+
+    /// One listener an address, all on the port of the first, also if the system picked it.
+    fn listen_each(&self, addresses: &[SocketAddr]) -> Result<Vec<Listener>, Error> {
+        let mut picks = 0;
+        loop {
+            match self.listen_with_one_port(addresses) {
+                Err(error) if error.code() == Code::AddressInUse && addresses[0].port() == 0 => {
+                    picks += 1;
+                    if picks == MAX_PORT_PICKS {
+                        return Err(error);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn listen_with_one_port(&self, addresses: &[SocketAddr]) -> Result<Vec<Listener>, Error> {
+        let mut port = addresses.first().map_or(0, SocketAddr::port);
+        let mut listeners = Vec::new();
+        let mut left_out = None;
+        for mut address in addresses.iter().copied() {
+            address.set_port(port);
+            match self.bind(address) {
+                Ok(listener) => {
+                    port = listener.local.port();
+                    listeners.push(listener);
+                }
+                Err(error) if is_missing_family(&error) => left_out = Some(failed(address, error)),
+                Err(error) => return Err(failed(address, error)),
+            }
+        }
+        match left_out {
+            Some(error) if listeners.is_empty() => Err(error),
+            _ => Ok(listeners),
+        }
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<Listener> {
+        let socket = self.open(address)?;
+        // On Unix this lets a restarted server have its port back while old connections are in TIME_WAIT, and does
+        // not let two listeners share it (socket(7)). On Windows it would.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(self.backlog.into())?;
+        let inner = TcpListener::from(socket);
+        Ok(Listener { local: inner.local_addr()?, inner, no_delay: self.no_delay })
+    }
+}
+
+impl Listener {
+    /// The real address and port.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Waits for the next connection. Those that broke off while they waited are skipped.
+    ///
+    /// # Errors
+    ///
+    /// `too-many-open-files`, after which the connection still waits; `system`.
+    pub fn accept(&self) -> Result<Connection, Error> {
+        loop {
+            match self.inner.accept() {
+                Ok((stream, peer)) => {
+                    // A peer that has gone already shows at the first read, not here.
+                    let _ = stream.set_nodelay(self.no_delay);
+                    return Ok(Connection::accepted(stream, self.local, peer));
+                }
+                Err(error) if broke_off(&error) => {}
+                Err(error) => {
+                    let (code, what) = match Errno::from_io_error(&error) {
+                        Some(Errno::MFILE | Errno::NFILE) => {
+                            (Code::TooManyOpenFiles, "no file descriptor is left".to_owned())
+                        }
+                        _ => (Code::System, error.to_string()),
+                    };
+                    let message = format!("a connection to {} was not accepted: {what}", self.local);
+                    let endpoint = Endpoint::from(self.local);
+                    return Err(Error::new(code, Operation::Accept, message).on(&endpoint).caused_by(error));
+                }
+            }
+        }
+    }
+}
+
+/// Errors of the connection, not of the listener: accept(2), "Error handling".
+fn broke_off(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+    ) || matches!(Errno::from_io_error(error), Some(Errno::PROTO | Errno::NOPROTOOPT | Errno::HOSTDOWN))
+}
+
+/// No IPv6 (or IPv4) in this kernel, or not on any interface.
+fn is_missing_family(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
+}
+
+fn failed(address: SocketAddr, error: io::Error) -> Error {
+    let port = Port::from(address.port());
+    let (code, message) = match error.kind() {
+        io::ErrorKind::AddrInUse => (Code::AddressInUse, format!("{address} is in use by another program")),
+        io::ErrorKind::PermissionDenied if port.is_reserved() => {
+            (Code::PermissionDenied, format!("port {port} is reserved: this user may not listen on it"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            (Code::PermissionDenied, format!("this machine does not allow listening on {address}"))
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            (Code::AddressNotAvailable, format!("{} is no address of this machine", address.ip()))
+        }
+        _ => match Errno::from_io_error(&error) {
+            Some(Errno::MFILE | Errno::NFILE) => {
+                (Code::TooManyOpenFiles, format!("no file descriptor is left to listen on {address}"))
+            }
+            Some(Errno::AFNOSUPPORT) => {
+                (Code::AddressNotAvailable, format!("this machine has no address family for {address}"))
+            }
+            _ => (Code::System, format!("listening on {address} failed: {error}")),
+        },
+    };
+    Error::new(code, Operation::Listen, message).on(&address.into()).caused_by(error)
+}
+
+impl From<Listener> for TcpListener {
+    fn from(listener: Listener) -> Self {
+        listener.inner
+    }
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = Error;
+
+    /// Takes a listener that somebody else opened.
+    fn try_from(inner: TcpListener) -> Result<Self, Error> {
+        let local = inner.local_addr().map_err(|error| {
+            Error::new(Code::System, Operation::Configure, "the socket has no local address").caused_by(error)
+        })?;
+        Ok(Self { inner, local, no_delay: true })
+    }
+}
