@@ -2,6 +2,9 @@
 
 use crate::escape::printable;
 use crate::exit::ExitStatus;
+use crate::units::human_time;
+use echoline::attempt::{Attempt, Outcome};
+use echoline::{Code, Error, Operation};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -59,6 +62,13 @@ impl Failure {
         self
     }
 
+    /// Instead of what was to be done: this, because more is known now.
+    #[must_use]
+    pub(crate) fn only_next(mut self, steps: impl IntoIterator<Item = String>) -> Self {
+        self.next = steps.into_iter().collect();
+        self
+    }
+
     /// For a person: the sentence and its code, then a line for each fact and each next step.
     ///
     /// Escaped as a whole: parts of it can come from a peer or from a name server.
@@ -72,6 +82,44 @@ impl Failure {
         }
         text
     }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let code = error.code();
+        let mut failure = Self::new(code.as_str(), exit_of(error), error.to_string());
+        if let [_, _, ..] = error.attempts() {
+            failure.facts.extend(error.attempts().iter().map(tried));
+        }
+        failure.next(error.remedy()).next(format!("echoline explain {code}"))
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Failure::from(&error).into()
+    }
+}
+
+/// Arguments and this machine are ours; everything else is the network's.
+fn exit_of(error: &Error) -> ExitStatus {
+    match (error.operation(), error.code()) {
+        (Operation::Parse | Operation::Listen | Operation::Accept | Operation::Configure, _)
+        | (_, Code::TooManyOpenFiles | Code::NoLocalPort | Code::ResolverBusy | Code::AddressNotAvailable) => {
+            ExitStatus::Usage
+        }
+        _ => ExitStatus::Refused,
+    }
+}
+
+fn tried(attempt: &Attempt) -> Fact {
+    let Attempt { address, took, outcome, .. } = attempt;
+    let ended = match outcome {
+        Outcome::Failed { code, .. } => code.as_str(),
+        Outcome::Connected => "connected",
+        _ => "abandoned",
+    };
+    Fact { about: "tried", text: format!("{address}: {ended} after {}", human_time(*took)) }
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();

@@ -1,17 +1,17 @@
 //! `echoline serve`: the server as a program.
 
-use crate::exit::ExitStatus;
-use crate::failure::Stop;
+mod args;
+mod config;
+mod descriptors;
+mod holder;
+mod listen;
+mod log;
+mod reach;
+mod render;
+mod report;
+mod run;
+mod signals;
+mod target;
 
-/// Serve lines back to whoever sends them
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// What to serve where
-    #[arg(value_name = "[SERVICE=]LISTEN")]
-    listen: Vec<String>,
-}
-
-pub(crate) fn run(args: Args) -> Result<ExitStatus, Stop> {
-    drop(args);
-    Ok(ExitStatus::Success)
-}
+pub(crate) use args::Args;
+pub(crate) use run::run;

@@ -1,0 +1,70 @@
+//! The flags of `echoline serve`, as they were written.
+
+use super::log::LogFormat;
+use crate::args::Voice;
+use crate::units::{Size, Span};
+use echoline_server::{Config, EngineChoice, LongLines};
+use std::num::NonZeroUsize;
+
+/// Send what clients send back to them, until a signal ends it
+///
+/// Each endpoint is printed on standard output as soon as it listens, one a line, as echo=127.0.0.1:5151.
+/// Everything else goes to standard error. SIGINT (Ctrl-C) or SIGTERM lets conversations end; a second one ends at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// What to serve where [default: 5151]
+    ///
+    /// SERVICE is echo (lines, the default) or echo-bytes (RFC 862).
+    /// LISTEN is PORT (this machine only), :PORT (all interfaces), HOST:PORT or [v6]:PORT.
+    /// Port 0 picks a free one; a port left out is 5151.
+    #[arg(value_name = "[SERVICE=]LISTEN")]
+    pub(super) listen: Vec<String>,
+
+    /// Longest line held until it is whole, with its LF
+    #[arg(long, value_name = "SIZE", default_value_t = Size(Config::default().max_line.get() as u64))]
+    pub(super) max_line: Size,
+
+    /// What happens to longer lines: pass (echoed as they come) or close
+    #[arg(long, value_name = "pass|close", default_value_t = LongLines::default())]
+    pub(super) long_lines: LongLines,
+
+    /// Connections open at once; one more is reset [default: 10000, or what the limit of open files allows]
+    #[arg(long, value_name = "N")]
+    pub(super) max_connections: Option<NonZeroUsize>,
+
+    /// Close a connection on which nothing moved for so long; 0 is never
+    #[arg(long, value_name = "TIME", default_value_t = Span(Config::default().idle_timeout.unwrap_or_default()))]
+    pub(super) idle_timeout: Span,
+
+    /// Threads that serve connections [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+
+    /// How bytes move: auto, portable or uring
+    #[arg(long, value_name = "ENGINE", default_value_t = EngineChoice::default())]
+    pub(super) engine: EngineChoice,
+
+    /// Serve one connection, then end
+    #[arg(long)]
+    pub(super) once: bool,
+
+    /// After a signal: how long conversations may go on
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(super) drain: Span,
+
+    /// How log records look on standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log: LogFormat,
+
+    #[command(flatten)]
+    pub(super) voice: Voice,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echoline serve                            this machine only, port 5151
+  echoline serve :5151                      every network of this machine, IPv4 and IPv6
+  echoline serve 0                          a free port; read it from standard output
+  echoline serve 5151 echo-bytes=:7007      two services at once
+  echoline serve 192.168.1.10:5151 --idle-timeout 30s --max-connections 100";

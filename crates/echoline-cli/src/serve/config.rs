@@ -1,0 +1,68 @@
+//! What `serve` will do: the flags, resolved and checked.
+
+use super::args::Args;
+use super::descriptors;
+use super::log::LogFormat;
+use super::target::Target;
+use crate::args::Voice;
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+pub(super) struct Config {
+    pub(super) targets: Vec<Target>,
+    pub(super) server: echoline_server::Config,
+    pub(super) drain: Duration,
+    pub(super) log: LogFormat,
+    pub(super) voice: Voice,
+    /// What the user should know before it starts.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Also raises this process's limit of open files to what the connections need.
+    pub(super) fn resolve(args: &Args) -> Result<Self, Stop> {
+        let targets = match args.listen.as_slice() {
+            [] => vec![Target::DEFAULT],
+            texts => texts.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>()?,
+        };
+        let (max_connections, warning) = max_connections(args.max_connections);
+        let default = echoline_server::Config::default();
+        let server = echoline_server::Config {
+            max_line: max_line(args)?,
+            long_lines: args.long_lines,
+            max_connections,
+            idle_timeout: Some(args.idle_timeout.0).filter(|time| !time.is_zero()),
+            workers: args.threads.unwrap_or(default.workers),
+            engine: args.engine,
+            once: args.once,
+            ..default
+        };
+        let warnings = warning.into_iter().collect();
+        Ok(Self { targets, server, drain: args.drain.0, log: args.log, voice: args.voice, warnings })
+    }
+}
+
+fn max_line(args: &Args) -> Result<NonZeroUsize, Failure> {
+    usize::try_from(args.max_line.0).ok().and_then(NonZeroUsize::new).ok_or_else(|| {
+        Failure::new("usage", ExitStatus::Usage, format!("a line of {} cannot be", args.max_line))
+            .next("--max-line takes 1B and more; 64KiB is the default")
+    })
+}
+
+/// The limit of connections, and a warning if more were asked for than can be open.
+fn max_connections(asked: Option<NonZeroUsize>) -> (usize, Option<String>) {
+    let wanted = asked.map_or(echoline_server::Config::default().max_connections, NonZeroUsize::get);
+    let Err(short) = descriptors::make_room_for(wanted) else { return (wanted, None) };
+    if asked.is_none() {
+        // Nobody asked for so many: take what fits.
+        return (usize::try_from(short.connections).unwrap_or(wanted).max(1), None);
+    }
+    let warning = format!(
+        "Warning: of {wanted} connections about {} fit: this process may open {} files.\n  \
+         Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
+        short.connections, short.limit
+    );
+    (wanted, Some(warning))
+}

@@ -1,0 +1,36 @@
+//! Open files: each connection needs one, so the limit decides how many there can be.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Listeners, pollers, standard streams, libraries: what a server opens beside its connections.
+const RESERVE: u64 = 64;
+
+/// Raises this process's soft limit to what `connections` need, as far as the hard limit allows.
+///
+/// Returns how many connections fit if that is fewer.
+pub(super) fn make_room_for(connections: usize) -> Result<(), Short> {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = connections as u64 + RESERVE;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    // Raising to at most the hard limit is always allowed; if it is refused all the same, the old limit stands.
+    let raised =
+        setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum }).is_ok();
+    let current = if raised { current } else { limit.current.unwrap_or(wanted) };
+    if current < wanted {
+        Err(Short { limit: current, connections: current.saturating_sub(RESERVE) })
+    } else {
+        Ok(())
+    }
+}
+
+/// The limit of open files is too low.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Short {
+    /// Files that this process may open.
+    pub(super) limit: u64,
+    /// Connections that fit.
+    pub(super) connections: u64,
+}

@@ -1,0 +1,104 @@
+//! Who holds a port, as far as the system shows it.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// A socket that listens where we want to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Holder {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// The user it belongs to.
+    pub(super) uid: u32,
+    /// The process; `None` if it is another user's, which only root may see.
+    pub(super) process: Option<HolderProcess>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HolderProcess {
+    pub(super) pid: i32,
+    pub(super) name: String,
+}
+
+/// The socket that keeps `wanted` from being listened on; `None` if the system shows none (a socket that is bound and
+/// does not listen is in no table).
+#[cfg(target_os = "linux")]
+pub(super) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
+    use procfs::net::{TcpState, tcp, tcp6};
+
+    // Each table is missing where its family is.
+    let tables = [tcp(), tcp6()].into_iter().flatten().flatten();
+    let entry = tables
+        .filter(|entry| entry.state == TcpState::Listen)
+        .find(|entry| collides(entry.local_address, wanted))?;
+    Some(Holder { address: entry.local_address, uid: entry.uid, process: process_of(entry.inode) })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holder_of(_wanted: SocketAddr) -> Option<Holder> {
+    None
+}
+
+/// The process that has the socket with this inode open.
+#[cfg(target_os = "linux")]
+fn process_of(inode: u64) -> Option<HolderProcess> {
+    use procfs::process::{FDTarget, all_processes};
+
+    let holds = |process: &procfs::process::Process| {
+        let descriptors = process.fd().into_iter().flatten().flatten();
+        descriptors
+            .map(|fd| fd.target)
+            .any(|target| matches!(target, FDTarget::Socket(held) if held == inode))
+    };
+    // Processes come and go while we look, and those of others hide their descriptors: look at the rest.
+    let process = all_processes().ok()?.flatten().find(holds)?;
+    let name = process.stat().map_or_else(|_| "a process".to_owned(), |stat| stat.comm);
+    Some(HolderProcess { pid: process.pid, name })
+}
+
+/// Do two listeners exclude each other? They do on the same port, unless their addresses differ and neither is
+/// "any". An IPv6 "any" is taken to include IPv4, as it does unless the socket says otherwise.
+#[cfg(target_os = "linux")]
+fn collides(held: SocketAddr, wanted: SocketAddr) -> bool {
+    let (held_ip, wanted_ip) = (held.ip().to_canonical(), wanted.ip().to_canonical());
+    let any = |ip: IpAddr| ip.is_unspecified();
+    let same_family = held_ip.is_ipv4() == wanted_ip.is_ipv4();
+    held.port() == wanted.port()
+        && (held_ip == wanted_ip
+            || (same_family && (any(held_ip) || any(wanted_ip)))
+            || (held_ip.is_ipv6() && any(held_ip)))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_port_held_by_this_process_names_this_process() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let holder = holder_of(address).unwrap();
+        assert_eq!(holder.address, address);
+        assert_eq!(holder.process.unwrap().pid, i32::try_from(std::process::id()).unwrap());
+        drop(listener);
+        assert_eq!(holder_of(address), None);
+    }
+
+    #[test]
+    fn listeners_collide_when_one_port_would_have_two() {
+        let cases = [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("0.0.0.0:80", "127.0.0.2:80", true),
+            ("127.0.0.2:80", "0.0.0.0:80", true),
+            ("[::]:80", "127.0.0.1:80", true),
+            ("[::1]:80", "127.0.0.1:80", false),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("[::ffff:127.0.0.1]:80", "127.0.0.1:80", true),
+        ];
+        for (held, wanted, expected) in cases {
+            assert_eq!(collides(held.parse().unwrap(), wanted.parse().unwrap()), expected, "{held} {wanted}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From the first listener to the summary.
+
+use super::args::Args;
+use super::config::Config;
+use super::listen::{self, Opened};
+use super::log::{self, LogFormat};
+use super::reach::reach_of;
+use super::render::audience;
+use super::report::Summary;
+use super::signals;
+use crate::args::Voice;
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use crate::output::Output;
+use crate::talk::Talk;
+use crate::units::{Span, count};
+use echoline_server::{Drained, Ending, Server, ServerError};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What wakes the main thread.
+enum Event {
+    Signal(&'static str),
+    /// The server ended by itself: `--once` is served, or a worker failed.
+    Ended(Result<(), ServerError>),
+    Drained(Drained),
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    let config = Config::resolve(args)?;
+    let opened = listen::open(&config.targets)?;
+    let log = log::start(config.log, config.voice);
+    // With a log in JSON, everything on standard error is: what would be said is logged.
+    let said = Voice { quiet: config.voice.quiet || config.log == LogFormat::Json, ..config.voice };
+    let talk = Talk::new(said);
+
+    let (events, wakes) = mpsc::channel();
+    signals::send_each(events.clone(), Event::Signal).map_err(no_thread)?;
+    let missing_family = opened.missing_family;
+    let server = Arc::new(start(&config, opened)?);
+    let started = Instant::now();
+    announce(&server, &config, missing_family, talk)?;
+    let ended = serve(&server, &config, talk, &events, &wakes);
+
+    let summary = Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: 0 };
+    summary.log();
+    let summary = Summary { log_dropped: log.end(), ..summary };
+    talk.say(summary.text());
+    ended
+}
+
+fn start(config: &Config, opened: Opened) -> Result<Server, Failure> {
+    let builder = Server::builder(config.server.clone());
+    let builder = opened
+        .listeners
+        .into_iter()
+        .fold(builder, |builder, (kind, listener)| builder.listen(kind, listener));
+    builder.start().map_err(|error| failed(&error))
+}
+
+/// The endpoints on standard output for scripts, then who can reach them on standard error.
+fn announce(server: &Server, config: &Config, missing_family: Option<&str>, talk: Talk) -> Result<(), Stop> {
+    // One write: whoever reads only the first line (`| head -1`) does not break the second.
+    let lines: String =
+        server.endpoints().iter().map(|bound| format!("{}={}\n", bound.service, bound.address)).collect();
+    Output::new()?.text(lines)?;
+    for (service, reach) in reach_of(server.endpoints()) {
+        talk.say(audience(&service, &reach));
+        for one in &reach {
+            tracing::info!(service, address = %one.address, who = one.who(), "listening");
+        }
+    }
+    if let Some(family) = missing_family {
+        talk.say(format_args!("{family} is off on this machine and was left out."));
+    }
+    for warning in &config.warnings {
+        talk.say(warning);
+        tracing::warn!("{warning}");
+    }
+    let (engine, limits) = (server.engine(), &config.server);
+    match &engine.fallback {
+        Some(reason) => talk.say(format_args!("Engine: {}, because {reason}.", engine.name)),
+        None => talk.detail(format_args!("Engine: {}.", engine.name)),
+    }
+    talk.detail(format_args!(
+        "{}, at most {}.",
+        count(limits.workers.get() as u64, "thread"),
+        count(limits.max_connections as u64, "connection")
+    ));
+    tracing::info!(
+        engine = engine.name,
+        fallback = engine.fallback,
+        threads = limits.workers,
+        max_connections = limits.max_connections,
+        "started"
+    );
+    Ok(())
+}
+
+/// Serves until the end: by itself, by a drain, or at once by a second signal.
+fn serve(
+    server: &Arc<Server>,
+    config: &Config,
+    talk: Talk,
+    events: &Sender<Event>,
+    wakes: &Receiver<Event>,
+) -> Result<ExitStatus, Stop> {
+    spawn("echoline-wait", server, events.clone(), |server| Event::Ended(server.wait()))?;
+    let mut cut_off_before_drain = None;
+    // The signals' thread holds a sender, so there always is a next event.
+    for event in wakes {
+        match (event, cut_off_before_drain) {
+            (Event::Ended(Err(error)), _) => return Err(failed(&error).into()),
+            (Event::Ended(Ok(())), None) => return Ok(ExitStatus::Success),
+            // The drain reports for itself.
+            (Event::Ended(Ok(())), Some(_)) => {}
+            (Event::Signal(signal), None) => {
+                let stats = server.stats();
+                cut_off_before_drain = Some(stats.ended_by(Ending::CutOff));
+                say_drain(signal, stats.open, config.drain, talk);
+                let grace = config.drain;
+                spawn("echoline-drain", server, events.clone(), move |server| {
+                    Event::Drained(server.drain(grace))
+                })?;
+            }
+            (Event::Signal(signal), Some(_)) => {
+                let open = server.stats().open;
+                server.stop();
+                talk.say(format_args!(
+                    "{signal} again: ended at once, {} cut off.",
+                    count(open, "conversation")
+                ));
+                tracing::warn!(signal, cut_off = open, "ended at once");
+                return Ok(ExitStatus::Interrupted);
+            }
+            (Event::Drained(_), before) => {
+                let lost = server.stats().ended_by(Ending::CutOff) > before.unwrap_or_default();
+                return Ok(if lost { ExitStatus::Refused } else { ExitStatus::Success });
+            }
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn say_drain(signal: &str, open: u64, grace: Duration, talk: Talk) {
+    tracing::info!(signal, open, grace_s = grace.as_secs_f64(), "draining");
+    if open > 0 {
+        talk.say(format_args!(
+            "{signal}: no new connections; {} may go on for {}. A second signal ends at once.",
+            count(open, "conversation"),
+            Span(grace)
+        ));
+    }
+}
+
+/// Does a thing that blocks on a thread of its own, and sends what came of it.
+fn spawn(
+    name: &str,
+    server: &Arc<Server>,
+    events: Sender<Event>,
+    job: impl FnOnce(&Server) -> Event + Send + 'static,
+) -> Result<(), Stop> {
+    let server = Arc::clone(server);
+    let body = move || {
+        let event = job(&server);
+        // Nobody listens any more when a second signal was faster.
+        let _ = events.send(event);
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(no_thread)?;
+    Ok(())
+}
+
+fn failed(error: &ServerError) -> Failure {
+    let failure = |code| Failure::new(code, ExitStatus::Usage, error.to_string());
+    match error {
+        ServerError::EngineUnavailable { .. } => {
+            failure("engine-unavailable").next("--engine auto takes what works here and says why")
+        }
+        _ => failure("server"),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn no_thread(error: io::Error) -> Failure {
+    Failure::new("system", ExitStatus::Usage, format!("the system gave no thread: {error}"))
+        .next("look at the limit of processes and threads: ulimit -u")
+}

@@ -1,0 +1,116 @@
+//! `[SERVICE=]LISTEN`: what to serve where.
+
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use echoline::{Endpoint, Port};
+use echoline_server::ServiceKind;
+
+/// One argument of `serve`, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) service: ServiceKind,
+    pub(super) place: Place,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Both loopback addresses: this machine only.
+    Loopbacks(Port),
+    /// All interfaces, both families.
+    Everywhere(Port),
+    /// One host.
+    At(Endpoint),
+}
+
+impl Target {
+    /// What is served when nothing is asked for.
+    pub(super) const DEFAULT: Self =
+        Self { service: ServiceKind::Echo, place: Place::Loopbacks(Port::DEFAULT) };
+
+    pub(super) fn parse(text: &str) -> Result<Self, Stop> {
+        let (service, listen) = match text.split_once('=') {
+            Some((name, listen)) => (service(name)?, listen),
+            None => (ServiceKind::Echo, text),
+        };
+        Ok(Self { service, place: Place::parse(listen)? })
+    }
+}
+
+fn service(name: &str) -> Result<ServiceKind, Failure> {
+    name.parse().map_err(|_| {
+        let have: Vec<_> = ServiceKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Failure::new("usage", ExitStatus::Usage, format!("there is no service \"{name}\""))
+            .fact("have", have.join(", "))
+            .next("echoline serve echo=5151")
+    })
+}
+
+impl Place {
+    fn parse(listen: &str) -> Result<Self, Stop> {
+        // `:PORT`, but not `::1`.
+        if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {
+            return Ok(Self::Everywhere(port.parse::<Port>()?));
+        }
+        if !listen.is_empty() && listen.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::Loopbacks(listen.parse::<Port>()?));
+        }
+        let endpoint = Endpoint::parse_with_default(listen, Port::DEFAULT)?;
+        Ok(if endpoint.host().is_localhost() { Self::Loopbacks(endpoint.port()) } else { Self::At(endpoint) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> Place {
+        Target::parse(text).unwrap().place
+    }
+
+    #[test]
+    fn every_form_of_listen_is_read() {
+        assert_eq!(place("5151"), Place::Loopbacks(5151.into()));
+        assert_eq!(place("localhost:0"), Place::Loopbacks(0.into()));
+        assert_eq!(place("localhost"), Place::Loopbacks(5151.into()));
+        assert_eq!(place(":80"), Place::Everywhere(80.into()));
+        for (text, endpoint) in [
+            ("192.0.2.7:80", "192.0.2.7:80"),
+            ("192.0.2.7", "192.0.2.7:5151"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("[::]:80", "[::]:80"),
+            ("::1", "[::1]:5151"),
+            ("[fe80::1%eth0]:80", "[fe80::1%eth0]:80"),
+            ("host.example:80", "host.example:80"),
+        ] {
+            assert_eq!(place(text), Place::At(endpoint.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_service_may_stand_before_each_form() {
+        let service = |text| Target::parse(text).unwrap().service;
+        assert_eq!(service("5151"), ServiceKind::Echo);
+        assert_eq!(service("echo=:5151"), ServiceKind::Echo);
+        assert_eq!(service("echo-bytes=[::1]:7"), ServiceKind::EchoBytes);
+    }
+
+    #[test]
+    fn what_is_no_place_is_an_error() {
+        for text in [
+            "",
+            "=",
+            "echo=",
+            "nothing=5151",
+            ":",
+            ":http",
+            "65536",
+            ":65536",
+            "1.2.3.256:80",
+            "a b:80",
+            "h:-1",
+        ] {
+            assert!(Target::parse(text).is_err(), "{text:?}");
+        }
+    }
+}
