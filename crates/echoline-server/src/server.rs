@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::config::{Config, EngineChoice};
-use crate::engine::{Engine, Portable, Unavailable, Wake};
+use crate::engine::{Engine, Portable, Unavailable, Uring, Wake};
 use crate::service::{Factory, Peer, Service, ServiceKind};
 use crate::shared::{NamedService, Shared};
 use crate::stats::{Ending, Stats};
@@ -234,17 +234,21 @@ fn start_engine(
     shared: &Arc<Shared>,
     listeners: Vec<Listening>,
 ) -> Result<(EngineReport, Workers), ServerError> {
-    match choice {
-        EngineChoice::Portable | EngineChoice::Auto => {
-            let prepared = prepare_workers::<Portable>(shared.config.workers.get())?;
-            let report = EngineReport { name: Portable::NAME, fallback: None };
-            Ok((report, hand_over(prepared, shared, listeners)))
-        }
-        EngineChoice::Uring => Err(ServerError::EngineUnavailable {
-            engine: "uring",
-            reason: Unavailable::new("this build has no such engine", io::ErrorKind::Unsupported.into()),
-        }),
-    }
+    let count = shared.config.workers.get();
+    let (prepared, name, fallback) = match choice {
+        EngineChoice::Portable => (prepare_workers::<Portable>(count)?, Portable::NAME, None),
+        EngineChoice::Uring => (prepare_workers::<Uring>(count)?, Uring::NAME, None),
+        EngineChoice::Auto => match prepare_workers::<Uring>(count) {
+            Ok(prepared) => (prepared, Uring::NAME, None),
+            Err(ServerError::EngineUnavailable { engine, reason }) => {
+                let why = format!("{engine} does not work here: {reason}");
+                tracing::info!("the portable engine serves, because {why}");
+                (prepare_workers::<Portable>(count)?, Portable::NAME, Some(why))
+            }
+            Err(other) => return Err(other),
+        },
+    };
+    Ok((EngineReport { name, fallback }, hand_over(prepared, shared, listeners)))
 }
 
 /// Starts all threads with their engines, or none.

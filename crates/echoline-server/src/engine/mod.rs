@@ -1,8 +1,14 @@
 //! Engines move bytes between the kernel and sessions. They differ in how, never in what is said.
 
 mod portable;
+#[cfg(target_os = "linux")]
+mod uring;
+#[cfg(not(target_os = "linux"))]
+#[path = "uring_elsewhere.rs"]
+mod uring;
 
 pub(crate) use portable::Portable;
+pub(crate) use uring::Uring;
 
 use std::fmt;
 use std::io;

@@ -1,0 +1,380 @@
+//! The engine's logic, without the kernel: which request follows from which completion.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use crate::accept::Permission;
+use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
+use crate::engine::uring::ring::STREAM_BUFFER;
+use crate::session::{Batch, Wants};
+use crate::shared::Accepted;
+use crate::slots::{Key, Slots};
+use crate::stats::Ending;
+use crate::worker::{Client, Worker};
+
+/// Small buffers filled one after the other before a connection gets large ones.
+const FULL_BEFORE_BULK: u8 = 4;
+
+pub(super) struct Driver<K> {
+    pub(super) kernel: K,
+    connections: Slots<Connection>,
+    listeners: Vec<Option<Listener>>,
+    /// Their receive ended for want of a buffer.
+    starved: Vec<Key>,
+}
+
+/// Invariant: the slot, and with it the socket, stays until no request of the connection is under way. So the
+/// close sends FIN at once, and no late completion meets another connection.
+struct Connection {
+    socket: TcpStream,
+    client: Client,
+    receiving: Receiving,
+    /// The send that is under way, and whether it was cancelled.
+    sending: Option<(Patience, bool)>,
+    appetite: Appetite,
+    /// Small buffers that were filled in a row.
+    filled: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receiving {
+    No,
+    UnderWay(Appetite),
+    Cancelled,
+    /// No buffer was free; it begins again when one is.
+    Starved,
+}
+
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    service: usize,
+    accepting: bool,
+    cancelled: bool,
+    broken: bool,
+}
+
+impl<K: Kernel> Driver<K> {
+    pub(super) fn new(kernel: K) -> Self {
+        Self { kernel, connections: Slots::new(), listeners: Vec::new(), starved: Vec::new() }
+    }
+
+    /// Takes over the worker's listeners. They block, as requests on them do not.
+    pub(super) fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
+        for listening in worker.listeners.drain(..) {
+            listening.listener.set_nonblocking(false)?;
+            self.listeners.push(Some(Listener {
+                socket: listening.listener,
+                address: listening.address,
+                service: listening.service,
+                accepting: false,
+                cancelled: false,
+                broken: false,
+            }));
+        }
+        Ok(())
+    }
+
+    /// One turn: asks for what is wanted, waits, and handles what has happened. False when there is no more to do.
+    pub(super) fn turn(&mut self, worker: &mut Worker, now: &mut Instant) -> io::Result<bool> {
+        let accept_again = self.accept_all(worker, *now);
+        self.kernel.enter(worker.sleep(accept_again, *now))?;
+        *now = self.kernel.now();
+        while let Some(completion) = self.kernel.next() {
+            self.on_completion(worker, completion, *now);
+        }
+        while let Some((due, key)) = worker.pop_due(*now) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                worker.on_due(due, key, &mut connection.client, *now);
+                self.settle(worker, key, *now);
+            }
+        }
+        self.feed_starved(worker, *now);
+        self.follow_orders(worker, *now);
+        Ok(!worker.is_over() && !worker.orders().stop)
+    }
+
+    fn on_completion(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {
+        match completion {
+            Completion::Received { key, result, more } => self.on_received(worker, key, result, more, now),
+            Completion::Sent { key, sending, result } => self.on_sent(worker, key, sending, result, now),
+            Completion::Accepted { listener, result, more } => {
+                self.on_accepted(worker, listener, result, more, now);
+            }
+            Completion::Woken => {
+                for accepted in worker.take_inbox() {
+                    self.adopt(worker, accepted, now);
+                }
+            }
+        }
+    }
+
+    fn on_received(
+        &mut self,
+        worker: &mut Worker,
+        key: Key,
+        result: io::Result<Received>,
+        more: bool,
+        now: Instant,
+    ) {
+        let connection = self.connections.get_mut(key).expect("a slot stays until its requests are over");
+        if !more {
+            connection.receiving = Receiving::No;
+        }
+        match result {
+            Ok(received) if received.len == 0 => {
+                self.kernel.recycle(received);
+                let batch = connection.client.session.on_end_of_input(now);
+                self.send(key, batch, None, Patience::Now);
+            }
+            Ok(received) => {
+                connection.note_size(received.len);
+                let batch = worker.on_input(&mut connection.client, self.kernel.bytes(&received), now);
+                self.send(key, batch, Some(received), Patience::Now);
+            }
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOBUFS) => {
+                    connection.receiving = Receiving::Starved;
+                    self.starved.push(key);
+                }
+                Some(Errno::CANCELED | Errno::INTR | Errno::AGAIN) => {}
+                _ => connection.client.session.on_failed(Ending::Reset),
+            },
+        }
+        self.settle(worker, key, now);
+    }
+
+    fn on_sent(
+        &mut self,
+        worker: &mut Worker,
+        key: Key,
+        sending: Sending,
+        result: io::Result<usize>,
+        now: Instant,
+    ) {
+        let connection = self.connections.get_mut(key).expect("a slot stays until its requests are over");
+        connection.sending = None;
+        let Sending { batch, source } = sending;
+        let bytes = source.as_ref().map_or(&[][..], |source| self.kernel.bytes(source));
+        let mut next = worker.on_sent(&mut connection.client, batch, bytes, result, now);
+        if let Some(source) = source {
+            self.kernel.recycle(source);
+        }
+        let mut patience = Patience::Now;
+        if connection.client.session.is_blocked() {
+            // What was not taken is the session's own now: it may wait as long as it takes.
+            next = connection.client.session.on_writable(now);
+            patience = Patience::Wait;
+        }
+        self.send(key, next, None, patience);
+        self.settle(worker, key, now);
+    }
+
+    /// Sends a batch, with the buffer that it refers to; a buffer that it does not need is given back.
+    fn send(&mut self, key: Key, batch: Option<Batch>, mut source: Option<Received>, patience: Patience) {
+        if batch.as_ref().is_none_or(|batch| batch.input.is_empty())
+            && let Some(source) = source.take()
+        {
+            self.kernel.recycle(source);
+        }
+        if let (Some(batch), Some(connection)) = (batch, self.connections.get_mut(key)) {
+            connection.sending = Some((patience, false));
+            self.kernel.send(key, connection.socket.as_fd(), Sending { batch, source }, patience);
+        }
+    }
+
+    /// Asks for what the session wants now; closes once nothing is under way.
+    fn settle(&mut self, worker: &mut Worker, key: Key, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.client.session.wants() == Wants::ShutOutput {
+            match self.kernel.shut_output(connection.socket.as_fd()) {
+                Ok(()) => connection.client.session.on_output_shut(now),
+                Err(_) => connection.client.session.on_failed(Ending::Reset),
+            }
+        }
+        match connection.client.session.wants() {
+            Wants::Close(ending) => self.close(worker, key, ending),
+            wants => {
+                let read = wants == Wants::Events { read: true };
+                connection.receive(&mut self.kernel, key, read);
+                worker.watch(key, &mut connection.client);
+            }
+        }
+    }
+
+    fn close(&mut self, worker: &mut Worker, key: Key, ending: Ending) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if let Receiving::UnderWay(appetite) = connection.receiving {
+            connection.receiving = Receiving::Cancelled;
+            self.kernel.cancel(key, Request::Receive(appetite));
+        }
+        if let Some((Patience::Wait, cancelled @ false)) = &mut connection.sending {
+            *cancelled = true;
+            self.kernel.cancel(key, Request::Send);
+        }
+        if connection.receiving == Receiving::Cancelled || connection.sending.is_some() {
+            return;
+        }
+        if let Some(Connection { socket, client, .. }) = self.connections.remove(key) {
+            drop(socket);
+            worker.on_closed(client, ending);
+        }
+    }
+
+    fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
+        let (socket, client) = worker.open(accepted, now);
+        let key = self.connections.insert(Connection {
+            socket,
+            client,
+            receiving: Receiving::No,
+            sending: None,
+            appetite: Appetite::Stream,
+            filled: 0,
+        });
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let mut batch = worker.on_open(&mut connection.client, now);
+        if worker.is_finishing() {
+            batch = batch.or(connection.client.session.finish(Ending::Drained, now));
+        }
+        self.send(key, batch, None, Patience::Now);
+        self.settle(worker, key, now);
+    }
+
+    fn feed_starved(&mut self, worker: &mut Worker, now: Instant) {
+        for key in std::mem::take(&mut self.starved) {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            if connection.receiving != Receiving::Starved {
+                continue;
+            }
+            if self.kernel.has_buffer(connection.appetite) {
+                connection.receiving = Receiving::No;
+                self.settle(worker, key, now);
+            } else {
+                self.starved.push(key);
+            }
+        }
+    }
+
+    /// Keeps every listener accepting, as far as permitted. Returns when to ask again if nothing else happens.
+    fn accept_all(&mut self, worker: &Worker, now: Instant) -> Option<Instant> {
+        let mut again: Option<Instant> = None;
+        for (index, listener) in self.listeners.iter_mut().enumerate() {
+            let Some(listener) = listener.as_mut().filter(|one| !one.accepting && !one.broken) else {
+                continue;
+            };
+            let many = match worker.shared.gate.ask(now) {
+                Permission::NotBefore(time) => {
+                    again = Some(again.map_or(time, |earlier| earlier.min(time)));
+                    continue;
+                }
+                Permission::Freely => true,
+                Permission::Once => false,
+            };
+            listener.accepting = true;
+            listener.cancelled = false;
+            self.kernel.accept(index, listener.socket.as_fd(), many);
+        }
+        again
+    }
+
+    fn on_accepted(
+        &mut self,
+        worker: &mut Worker,
+        index: usize,
+        result: io::Result<TcpStream>,
+        more: bool,
+        now: Instant,
+    ) {
+        let listener = self.listeners[index].as_mut().expect("a listener stays until its request is over");
+        listener.accepting = more;
+        let (address, service) = (listener.address, listener.service);
+        match result.and_then(|stream| stream.peer_addr().map(|peer| (stream, peer))) {
+            Ok((stream, peer)) => {
+                if let Some(accepted) = worker.on_accepted(stream, peer, service) {
+                    self.adopt(worker, accepted, now);
+                }
+            }
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::CANCELED) => {}
+            Err(error) => {
+                let failure = worker.on_accept_failed(&error, address, now);
+                listener.broken = failure == crate::accept::AcceptFailure::Broken;
+            }
+        }
+    }
+
+    fn follow_orders(&mut self, worker: &mut Worker, now: Instant) {
+        let retire = worker.orders().retire;
+        for index in 0..self.listeners.len() {
+            self.retire(worker, index, retire, now);
+        }
+        if worker.must_finish_all(now) {
+            for key in self.connections.keys() {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    let batch = connection.client.session.finish(Ending::Drained, now);
+                    self.send(key, batch, None, Patience::Now);
+                    self.settle(worker, key, now);
+                }
+            }
+        }
+    }
+
+    /// Ends a listener that is broken, or all when retiring: first its request, then its queue, then itself.
+    fn retire(&mut self, worker: &mut Worker, index: usize, retire: bool, now: Instant) {
+        let Some(listener) = self.listeners[index].as_mut().filter(|one| retire || one.broken) else {
+            return;
+        };
+        if listener.accepting {
+            if !std::mem::replace(&mut listener.cancelled, true) {
+                self.kernel.cancel_accept(index);
+            }
+            return;
+        }
+        let Some(listener) = self.listeners[index].take() else { return };
+        if !listener.broken && listener.socket.set_nonblocking(true).is_ok() {
+            while let Ok(stream) = self.kernel.accept_queued(&listener.socket) {
+                let Ok(peer) = stream.peer_addr() else { continue };
+                if let Some(accepted) = worker.on_accepted(stream, peer, listener.service) {
+                    self.adopt(worker, accepted, now);
+                }
+            }
+        }
+        drop(listener);
+        worker.shared.listener_retired();
+    }
+}
+
+impl Connection {
+    /// Starts or cancels receiving, as the session wants it.
+    fn receive(&mut self, kernel: &mut impl Kernel, key: Key, read: bool) {
+        match self.receiving {
+            Receiving::No if read => {
+                // A large buffer is sent from where it is, so the next one comes after the send.
+                if self.appetite == Appetite::Stream || self.sending.is_none() {
+                    self.receiving = Receiving::UnderWay(self.appetite);
+                    kernel.receive(key, self.socket.as_fd(), self.appetite);
+                }
+            }
+            Receiving::UnderWay(appetite) if !read || appetite != self.appetite => {
+                self.receiving = Receiving::Cancelled;
+                kernel.cancel(key, Request::Receive(appetite));
+            }
+            _ => {}
+        }
+    }
+
+    /// Chooses between many small receives, which cost a silent connection nothing, and few large ones.
+    fn note_size(&mut self, len: usize) {
+        if len < STREAM_BUFFER {
+            self.filled = 0;
+            self.appetite = Appetite::Stream;
+        } else if self.filled < FULL_BEFORE_BULK {
+            self.filled += 1;
+        } else {
+            self.appetite = Appetite::Bulk;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the driver asks of the kernel and what it is told: the seam where tests put a kernel of their own.
+//!
+//! Memory that the kernel reads or writes belongs to the implementation until the completion hands it back, so a
+//! driver cannot free, change or reuse it too early: it does not have it.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::session::Batch;
+use crate::slots::Key;
+
+/// Bytes that arrived, in a buffer of the pool. Not `Clone`: who has it has the buffer, until `recycle`.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) pool: Appetite,
+    pub(super) buffer: u16,
+    pub(super) len: usize,
+}
+
+/// A batch on its way, with the buffer that its input range refers to.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) batch: Batch,
+    pub(super) source: Option<Received>,
+}
+
+/// What a send does when the socket's buffer is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It completes at once with what fitted, so that no buffer of the pool waits for a slow reader.
+    Now,
+    /// It waits until something fits: for bytes in the session's own memory.
+    Wait,
+}
+
+/// How a receive goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appetite {
+    /// Many receives from one request, into small buffers.
+    Stream,
+    /// One receive into a large buffer: for a connection that fills the small ones.
+    Bulk,
+}
+
+#[derive(Debug)]
+pub(super) enum Completion {
+    /// Bytes, or none at the end of input. Without `more` the request has ended.
+    Received { key: Key, result: io::Result<Received>, more: bool },
+    /// A send is over, and its memory comes back.
+    Sent { key: Key, sending: Sending, result: io::Result<usize> },
+    /// A connection was accepted. Without `more` the request has ended.
+    Accepted { listener: usize, result: io::Result<TcpStream>, more: bool },
+    /// Somebody called the waker.
+    Woken,
+}
+
+pub(super) trait Kernel {
+    /// Monotonic time.
+    fn now(&self) -> Instant;
+
+    fn receive(&mut self, key: Key, socket: BorrowedFd<'_>, appetite: Appetite);
+
+    fn send(&mut self, key: Key, socket: BorrowedFd<'_>, sending: Sending, patience: Patience);
+
+    /// Cancels what the connection has under way; each request still completes.
+    fn cancel(&mut self, key: Key, what: Request);
+
+    /// Accepts one connection after the other, or just the next.
+    fn accept(&mut self, listener: usize, socket: BorrowedFd<'_>, many: bool);
+
+    /// Cancels accepting; the request still completes.
+    fn cancel_accept(&mut self, listener: usize);
+
+    /// Takes one connection from the queue, without waiting.
+    fn accept_queued(&mut self, socket: &TcpListener) -> io::Result<TcpStream>;
+
+    fn shut_output(&mut self, socket: BorrowedFd<'_>) -> io::Result<()>;
+
+    /// Submits what was asked and waits for a completion, at most so long.
+    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// The next completion, if there is one.
+    fn next(&mut self) -> Option<Completion>;
+
+    fn bytes(&self, received: &Received) -> &[u8];
+
+    /// Gives a buffer back to the pool.
+    fn recycle(&mut self, received: Received);
+
+    /// Can a receive of this appetite get a buffer?
+    fn has_buffer(&self, appetite: Appetite) -> bool;
+}
+
+/// What of a connection may be under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Receive(Appetite),
+    Send,
+}

@@ -1,0 +1,27 @@
+//! Stands for the ring engine on systems that have no `io_uring`.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use crate::engine::{Engine, Unavailable, Wake};
+use crate::worker::Worker;
+
+/// There is none.
+pub(crate) struct Uring(Infallible);
+
+impl Engine for Uring {
+    const NAME: &'static str = "uring";
+
+    fn new() -> Result<Self, Unavailable> {
+        Err(Unavailable::new("io_uring exists on Linux alone", io::ErrorKind::Unsupported.into()))
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        match self.0 {}
+    }
+
+    fn run(self, _worker: Worker) -> io::Result<()> {
+        match self.0 {}
+    }
+}
