@@ -83,9 +83,11 @@ impl Pool {
         self.lent_count -= 1;
         let address = self.address(id).as_ptr() as u64;
         let index = usize::from(self.tail) & (self.lent.len() - 1);
-        // SAFETY: `index` is masked to the ring. The kernel reads entries between its head and the tail alone, and
-        // this one is behind the tail until the store below; there are never more entries than buffers.
-        let entry = unsafe { &mut *self.ring.as_ptr().add(index) };
+        // SAFETY: `index` is masked to the ring's entries.
+        let mut entry = unsafe { self.ring.add(index) };
+        // SAFETY: the kernel reads entries between its head and the tail alone, and this one is behind the tail
+        // until the store below: there are never more entries than buffers.
+        let entry = unsafe { entry.as_mut() };
         entry.set_addr(address);
         entry.set_len(u32::try_from(self.size).expect("a buffer is far below 4 GiB"));
         entry.set_bid(id);

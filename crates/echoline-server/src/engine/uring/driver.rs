@@ -351,12 +351,10 @@ impl Connection {
     /// Starts or cancels receiving, as the session wants it.
     fn receive(&mut self, kernel: &mut impl Kernel, key: Key, read: bool) {
         match self.receiving {
-            Receiving::No if read => {
-                // A large buffer is sent from where it is, so the next one comes after the send.
-                if self.appetite == Appetite::Stream || self.sending.is_none() {
-                    self.receiving = Receiving::UnderWay(self.appetite);
-                    kernel.receive(key, self.socket.as_fd(), self.appetite);
-                }
+            // A large buffer is sent from where it is, so the next one comes after the send.
+            Receiving::No if read && (self.appetite == Appetite::Stream || self.sending.is_none()) => {
+                self.receiving = Receiving::UnderWay(self.appetite);
+                kernel.receive(key, self.socket.as_fd(), self.appetite);
             }
             Receiving::UnderWay(appetite) if !read || appetite != self.appetite => {
                 self.receiving = Receiving::Cancelled;
