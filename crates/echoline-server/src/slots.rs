@@ -61,3 +61,39 @@ impl<T> Slots<T> {
         used.map(|(index, (generation, _))| Key { index: index as u32, generation: *generation }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_finds_its_own_value_or_none(ops in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..200)) {
+            let mut slots = Slots::new();
+            let mut living: Vec<(Key, usize)> = Vec::new();
+            let mut gone: Vec<Key> = Vec::new();
+            for (value, (insert, which)) in ops.into_iter().enumerate() {
+                if insert || living.is_empty() {
+                    living.push((slots.insert(value), value));
+                } else {
+                    let (key, value) = living.swap_remove(which.index(living.len()));
+                    prop_assert_eq!(slots.remove(key), Some(value));
+                    gone.push(key);
+                }
+                for (key, value) in &living {
+                    prop_assert_eq!(slots.get_mut(*key).copied(), Some(*value));
+                    prop_assert_eq!(slots.at_mut(key.index as usize).map(|(k, v)| (k, *v)), Some((*key, *value)));
+                }
+                for key in &gone {
+                    prop_assert_eq!(slots.get_mut(*key), None);
+                    prop_assert_eq!(slots.remove(*key), None);
+                }
+                let mut expected: Vec<Key> = living.iter().map(|(key, _)| *key).collect();
+                expected.sort();
+                prop_assert_eq!(slots.keys(), expected);
+            }
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::session::{Batch, Session};
 use crate::shared::{Accepted, Orders, Permit, Shared};
 use crate::slots::Key;
 use crate::stats::{Counters, Ending};
-use crate::timers::{Timer, Timers};
+use crate::timers::Timers;
 
 /// A listener of this worker.
 #[derive(Debug)]
@@ -28,7 +28,6 @@ pub(crate) struct Client {
     pub(crate) session: Session,
     peer: Peer,
     service: usize,
-    timer: Timer,
     permit: Permit,
 }
 
@@ -111,7 +110,7 @@ impl Worker {
         tracing::debug!(peer = %peer.address, service = self.shared.services[service].name, "connected");
         let conversation = (self.shared.services[service].factory)(&peer);
         let session = Session::new(conversation, self.shared.limits(), now);
-        (stream, Client { session, peer, service, timer: Timer::default(), permit })
+        (stream, Client { session, peer, service, permit })
     }
 
     pub(crate) fn on_open(&self, client: &mut Client, now: Instant) -> Option<Batch> {
@@ -154,21 +153,19 @@ impl Worker {
     }
 
     /// Keeps the session's deadline in view; called after every event of the session.
-    pub(crate) fn watch(&mut self, key: Key, client: &mut Client) {
-        self.timers.watch(key, &mut client.timer, client.session.deadline());
+    pub(crate) fn watch(&mut self, key: Key, client: &Client) {
+        self.timers.watch(key, client.session.deadline());
     }
 
     /// Takes one session whose timer is due; the engine answers with [`Worker::on_due`].
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Key)> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
         self.timers.pop_due(now)
     }
 
-    /// Lets the session act on the time, unless the entry was outdated.
-    pub(crate) fn on_due(&mut self, due: Instant, key: Key, client: &mut Client, now: Instant) {
-        if client.timer.take_if_due(due) {
-            client.session.on_time(now);
-            self.watch(key, client);
-        }
+    /// Lets the session act on the time.
+    pub(crate) fn on_due(&mut self, key: Key, client: &mut Client, now: Instant) {
+        client.session.on_time(now);
+        self.watch(key, client);
     }
 
     /// How long the engine may sleep. `None` is until something happens.

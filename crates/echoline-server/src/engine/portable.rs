@@ -103,9 +103,9 @@ impl Engine for Portable {
             for event in &events {
                 self.on_event(&mut worker, event, now);
             }
-            while let Some((due, key)) = worker.pop_due(now) {
+            while let Some(key) = worker.pop_due(now) {
                 if let Some(connection) = self.connections.get_mut(key) {
-                    worker.on_due(due, key, &mut connection.client, now);
+                    worker.on_due(key, &mut connection.client, now);
                     self.advance(&mut worker, key, now);
                 }
             }
@@ -243,7 +243,7 @@ impl Portable {
                     connection.receive(worker, &mut self.buffer, now);
                 }
                 Wants::Events { .. } => {
-                    worker.watch(key, &mut connection.client);
+                    worker.watch(key, &connection.client);
                     return;
                 }
             }
