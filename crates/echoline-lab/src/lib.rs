@@ -4,8 +4,28 @@
 //! reorder are ours. Nothing outlives the process that built the lab.
 
 #![deny(unsafe_code)]
+// Until every part of a running lab is in.
+#![allow(dead_code)]
 
-pub mod capture;
-pub mod link;
+// What a lab is, and how it is built.
+mod plan;
+pub mod topology;
+
+// Where it is built.
+mod enter;
+mod preflight;
 #[allow(unsafe_code)]
 mod sys;
+
+// What runs in it.
+pub mod capture;
+mod lab;
+pub mod link;
+
+mod error;
+
+pub use crate::enter::{Inside, enter, is_inside};
+pub use crate::error::LabError;
+pub use crate::lab::{Explain, Lab};
+pub use crate::preflight::preflight;
+pub use crate::topology::{SHIPPED, Topology, TopologyError};

@@ -1,0 +1,104 @@
+//! What can go wrong with a lab, and what to do about it.
+
+use std::io;
+
+use crate::topology::TopologyError;
+
+/// Why a lab could not be built, changed or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// The topology is wrong.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A program that the lab runs is not installed.
+    #[error("`{tool}` is not installed")]
+    MissingTool {
+        /// The program.
+        tool: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// The machine does not let this user make namespaces.
+    #[error("this machine forbids namespaces: {step}: {source}")]
+    Forbidden {
+        /// What was tried.
+        step: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+        /// What to do, if the reason is known.
+        remedy: String,
+    },
+    /// The process has threads, or has not entered.
+    #[error("{0}")]
+    Misuse(&'static str),
+    /// An `ip` or `nft` command failed.
+    #[error("`{command}` failed: {message}")]
+    Command {
+        /// As one would type it.
+        command: String,
+        /// What it printed.
+        message: String,
+    },
+    /// No node, link or record of that name.
+    #[error("no {what} of this lab is called `{name}`; there is {known}")]
+    Unknown {
+        /// `host`, `link` …
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A change that cannot be understood or applied.
+    #[error("{0}")]
+    BadChange(String),
+    /// A server of the topology did not start.
+    #[error("the server on {host} did not start: {message}")]
+    Server {
+        /// The host.
+        host: String,
+        /// What it said.
+        message: String,
+    },
+    /// A system call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, on what.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LabError {
+    pub(crate) fn io(what: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Io { what: what.into(), source: source.into() }
+    }
+
+    /// A stable name of the kind of failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Topology(_) => "lab-topology",
+            Self::MissingTool { .. } => "lab-missing-tool",
+            Self::Forbidden { .. } => "lab-forbidden",
+            Self::Misuse(_) => "lab-misuse",
+            Self::Command { .. } => "lab-command",
+            Self::Unknown { .. } => "lab-unknown-name",
+            Self::BadChange(_) => "lab-bad-change",
+            Self::Server { .. } => "lab-server",
+            Self::Io { .. } => "lab-system",
+        }
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::MissingTool { package, .. } => Some(format!("install it: apt-get install {package}")),
+            Self::Forbidden { remedy, .. } if !remedy.is_empty() => Some(remedy.clone()),
+            _ => None,
+        }
+    }
+}
