@@ -87,9 +87,9 @@ impl<K: Kernel> Driver<K> {
         while let Some(completion) = self.kernel.next() {
             self.on_completion(worker, completion, *now);
         }
-        while let Some((due, key)) = worker.pop_due(*now) {
+        while let Some(key) = worker.pop_due(*now) {
             if let Some(connection) = self.connections.get_mut(key) {
-                worker.on_due(due, key, &mut connection.client, *now);
+                worker.on_due(key, &mut connection.client, *now);
                 self.settle(worker, key, *now);
             }
         }
@@ -201,7 +201,7 @@ impl<K: Kernel> Driver<K> {
             wants => {
                 let read = wants == Wants::Events { read: true };
                 connection.receive(&mut self.kernel, key, read);
-                worker.watch(key, &mut connection.client);
+                worker.watch(key, &connection.client);
             }
         }
     }
