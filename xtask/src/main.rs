@@ -5,6 +5,7 @@ mod arrows;
 mod ci;
 mod debian;
 mod first_run;
+mod peers;
 mod run;
 mod test;
 
@@ -26,12 +27,15 @@ enum Command {
     Test(test::Args),
     /// Run every gate: test, fmt, clippy, doc, arrows, deny, first-run
     Ci(ci::Args),
+    /// Race our server against others under the same load
+    Peers(peers::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Peers(args) => peers::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
