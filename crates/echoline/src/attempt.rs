@@ -143,3 +143,7 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
     order
 }
+
+#[cfg(test)]
+#[path = "attempt_tests.rs"]
+mod tests;

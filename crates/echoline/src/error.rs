@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, Instant};
 
 use crate::attempt::Attempt;
 use crate::code::Code;
 use crate::endpoint::Endpoint;
-use crate::escape;
+use crate::escape::escape;
 use crate::explain::explain;
 
 /// A failure. `Display` is one sentence without its remedy, fit for a terminal: nothing in it is unescaped.
@@ -79,7 +80,7 @@ impl fmt::Display for Operation {
 impl Error {
     /// A failure with its one-line sentence, which names the endpoint. What would steer a terminal is escaped.
     pub fn new(code: Code, operation: Operation, message: impl AsRef<str>) -> Self {
-        let message = escape::sentence(message.as_ref());
+        let message = one_line(message.as_ref());
         Self(Box::new(Inner {
             code,
             operation,
@@ -101,7 +102,7 @@ impl Error {
     /// Adds what to do next, where more is known than the code says.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl AsRef<str>) -> Self {
-        self.0.remedy = Some(escape::sentence(remedy.as_ref()));
+        self.0.remedy = Some(one_line(remedy.as_ref()));
         self
     }
 
@@ -161,6 +162,26 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| source as _)
     }
+}
+
+/// A sentence may quote what somebody wrote.
+fn one_line(text: &str) -> String {
+    escape(text.as_bytes()).with_plain_backslash().to_string()
+}
+
+/// A time as sentences give it: `250 ms`, `5.0 s`.
+pub(crate) fn span(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
+/// The end of a wait of `timeout` from `now`. A timeout beyond what the clock can count is as good as a year.
+pub(crate) fn deadline(now: Instant, timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    now + timeout.min(YEAR)
 }
 
 /// For code that speaks `std::io`; the kind is that of the operating system's error where there was one.

@@ -12,16 +12,19 @@ pub fn escape(bytes: &[u8]) -> Escaped<'_> {
     Escaped { bytes, double_backslash: true }
 }
 
-/// As [`escape`], for a sentence that may quote what somebody wrote; a backslash stays single.
-pub(crate) fn sentence(text: &str) -> String {
-    Escaped { bytes: text.as_bytes(), double_backslash: false }.to_string()
-}
-
 /// The result of [`escape`]; write it with `{}`.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a> {
     bytes: &'a [u8],
     double_backslash: bool,
+}
+
+impl Escaped<'_> {
+    /// Leaves a backslash as it is: nicer to read, but then `\n` may be an LF or what somebody wrote.
+    #[must_use]
+    pub fn with_plain_backslash(self) -> Self {
+        Self { double_backslash: false, ..self }
+    }
 }
 
 impl fmt::Display for Escaped<'_> {

@@ -12,7 +12,7 @@ use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockTy
 
 use crate::code::Code;
 use crate::endpoint::{Endpoint, Host, Zone};
-use crate::error::{Error, Operation};
+use crate::error::{Error, Operation, deadline, span};
 
 /// How many lookups of one program may be under way, those included that were abandoned at their deadline.
 const MAX_LOOKUPS: usize = 16;
@@ -116,8 +116,8 @@ impl Failure {
                     .caused_by(source)
             }
             Self::TimedOut(timeout) => {
-                let seconds = timeout.as_secs_f64();
-                error(Code::NameLookupTimedOut, format!("the lookup of {host} did not end in {seconds:.1} s"))
+                let time = span(timeout);
+                error(Code::NameLookupTimedOut, format!("the lookup of {host} did not end in {time}"))
             }
             Self::Busy => error(
                 Code::ResolverBusy,
@@ -141,7 +141,7 @@ impl Resolver {
     }
 
     fn look_up(&self, name: &str, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Failure> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline(Instant::now(), timeout);
         let slot = Slot::take(&self.slots, deadline).ok_or(Failure::Busy)?;
         let (answer, answered) = mpsc::sync_channel(1);
         let (lookup, name) = (Arc::clone(&self.lookup), name.to_owned());
@@ -255,3 +255,7 @@ fn interface_number(name: &str) -> Option<u32> {
 fn interface_number(_name: &str) -> Option<u32> {
     None
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

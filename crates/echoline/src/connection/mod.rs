@@ -222,6 +222,3 @@ impl Shared {
 fn shortest(timeout: Option<Duration>) -> Option<Duration> {
     timeout.map(|timeout| timeout.max(Duration::from_micros(1)))
 }
-
-#[cfg(test)]
-mod tests;

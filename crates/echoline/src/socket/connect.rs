@@ -12,7 +12,7 @@ use crate::attempt::{Attempt, Outcome, STAGGER, Schedule, Step};
 use crate::code::Code;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Operation};
+use crate::error::{Error, Operation, deadline, span};
 use crate::resolve::{Family, resolve};
 
 /// What [`Socket::connect_with`] tells while it works.
@@ -56,7 +56,7 @@ impl Socket {
         observe: &mut dyn FnMut(ConnectEvent<'_>),
     ) -> Result<Connection, Error> {
         let begin = Instant::now();
-        let deadline = begin + self.connect_timeout;
+        let deadline = deadline(begin, self.connect_timeout);
         let addresses = resolve(endpoint, self.connect_family(endpoint)?, self.connect_timeout)?;
         let schedule = Schedule::new(addresses, STAGGER, deadline);
         observe(ConnectEvent::Resolved { addresses: schedule.addresses(), took: begin.elapsed() });
@@ -110,11 +110,11 @@ impl Socket {
             [_, _, ..] => format!("{endpoint} ({} addresses tried)", attempts.len()),
             _ => endpoint.to_string(),
         };
-        let seconds = attempts.iter().map(|a| a.started_after + a.took).max().unwrap_or(self.connect_timeout);
-        let seconds = seconds.as_secs_f64();
+        let time =
+            span(attempts.iter().map(|a| a.started_after + a.took).max().unwrap_or(self.connect_timeout));
         match code {
             Code::Refused => format!("{whom} refused the connection"),
-            Code::NoAnswer => format!("{whom} did not answer in {seconds:.1} s"),
+            Code::NoAnswer => format!("{whom} did not answer in {time}"),
             Code::NoRoute => format!("there is no route to {whom}"),
             Code::HostUnreachable => {
                 format!("{whom} is unreachable: a router, or this machine, cannot find the host")
@@ -181,8 +181,22 @@ fn code_of(error: &io::Error) -> Code {
 
 /// Where an attempt failed before it was on its way.
 enum Refusal {
+    Open(io::Error),
     Bind(io::Error),
     Connect(io::Error),
+}
+
+impl Refusal {
+    fn outcome(self) -> Outcome {
+        match self {
+            // Here, EINVAL is about an option; from connect it is about the route.
+            Self::Open(error) if error.kind() == io::ErrorKind::InvalidInput => failed(Code::System, &error),
+            Self::Bind(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                failed(Code::AddressNotAvailable, &error)
+            }
+            Self::Open(error) | Self::Bind(error) | Self::Connect(error) => failed(code_of(&error), &error),
+        }
+    }
 }
 
 /// An attempt under way.
@@ -219,15 +233,7 @@ impl Race<'_> {
                             self.pending.push(Pending { index, socket, address, source, started });
                         }
                         Err(refusal) => {
-                            let outcome = match refusal {
-                                Refusal::Bind(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                                    failed(Code::AddressNotAvailable, &error)
-                                }
-                                Refusal::Bind(error) | Refusal::Connect(error) => {
-                                    failed(code_of(&error), &error)
-                                }
-                            };
-                            self.ended(address, None, started, outcome);
+                            self.ended(address, None, started, refusal.outcome());
                             schedule.failed(index);
                         }
                     }
@@ -247,8 +253,8 @@ impl Race<'_> {
 
     /// Sends the connection request to one address.
     fn start(&self, address: SocketAddr) -> Result<socket2::Socket, Refusal> {
-        let socket = self.socket.open(address).map_err(Refusal::Connect)?;
-        socket.set_nonblocking(true).map_err(Refusal::Connect)?;
+        let socket = self.socket.open(address).map_err(Refusal::Open)?;
+        socket.set_nonblocking(true).map_err(Refusal::Open)?;
         if let Some(source) = self.socket.source {
             socket.bind(&SocketAddr::new(source, 0).into()).map_err(Refusal::Bind)?;
         }

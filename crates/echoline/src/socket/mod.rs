@@ -21,10 +21,13 @@ use crate::resolve::Family;
 /// use echoline::{Family, Socket};
 ///
 /// let socket = Socket::new().connect_timeout(Duration::from_millis(200)).family(Family::V4);
-/// let error = socket.connect(&"127.0.0.1:9".parse()?).unwrap_err(); // nobody listens there
-/// assert_eq!(error.to_string(), "127.0.0.1:9 refused the connection");
+/// # let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+/// # bound.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+/// # let endpoint = echoline::Endpoint::from(bound.local_addr()?.as_socket().unwrap());
+/// let error = socket.connect(&endpoint).unwrap_err(); // nobody listens there
+/// assert_eq!(error.to_string(), format!("{endpoint} refused the connection"));
 /// assert_eq!(error.attempts().len(), 1);
-/// # Ok::<(), echoline::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -125,7 +128,9 @@ impl Socket {
             socket.set_send_buffer_size(bytes)?;
         }
         if let Some(Keepalive { idle, interval, probes }) = self.keepalive {
-            let params = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes);
+            let seconds = |time: Duration| time.max(Duration::from_secs(1));
+            let params = TcpKeepalive::new().with_time(seconds(idle)).with_interval(seconds(interval));
+            let params = params.with_retries(probes);
             socket.set_tcp_keepalive(&params)?;
         }
         socket.set_tcp_nodelay(self.no_delay)?;

@@ -1,0 +1,141 @@
+//! Lookups that hang, through a lookup of the test's own.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+const SOON: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_secs(60);
+
+fn lookup(endpoint: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
+    resolve(&endpoint.parse()?, family, LONG)
+}
+
+/// A resolver whose lookups wait until the sender is dropped; how many have begun.
+fn stuck() -> (Resolver, mpsc::Sender<()>, Arc<AtomicUsize>) {
+    let (release, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let resolver = Resolver::new(move |_, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let _ = gate.lock().unwrap().recv();
+        Ok(vec![Ipv4Addr::LOCALHOST.into()])
+    });
+    (resolver, release, begun)
+}
+
+#[test]
+fn a_lookup_that_hangs_is_abandoned_at_the_deadline() {
+    let (resolver, release, _) = stuck();
+    assert!(matches!(resolver.look_up("slow.test", Family::Any, SOON), Err(Failure::TimedOut(SOON))));
+    assert_eq!(*resolver.slots.lock(), 1, "its thread goes on");
+    drop(release);
+    let slots =
+        resolver.slots.freed.wait_timeout_while(resolver.slots.lock(), LONG, |taken| *taken > 0).unwrap();
+    assert_eq!(*slots.0, 0, "and ends in the end");
+}
+
+#[test]
+fn sixteen_stuck_lookups_are_the_most_and_one_that_ends_makes_room() {
+    let (resolver, release, begun) = stuck();
+    for _ in 0..MAX_LOOKUPS {
+        assert!(matches!(resolver.look_up("slow.test", Family::Any, SOON), Err(Failure::TimedOut(_))));
+    }
+    assert!(matches!(resolver.look_up("slow.test", Family::Any, SOON), Err(Failure::Busy)));
+    assert!(begun.load(Ordering::SeqCst) <= MAX_LOOKUPS);
+    drop(release);
+    let found = resolver.look_up("slow.test", Family::Any, LONG).unwrap();
+    assert_eq!(found, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+}
+
+#[test]
+fn a_lookup_that_waits_for_room_gets_it() {
+    let (resolver, release, _) = stuck();
+    let waiting = thread::scope(|scope| {
+        let lookups: Vec<_> = (0..3 * MAX_LOOKUPS)
+            .map(|_| scope.spawn(|| resolver.look_up("slow.test", Family::Any, LONG)))
+            .collect();
+        drop(release);
+        lookups.into_iter().map(|lookup| lookup.join().unwrap()).filter(Result::is_ok).count()
+    });
+    assert_eq!(waiting, 3 * MAX_LOOKUPS);
+}
+
+#[test]
+fn a_thousand_addresses_are_used_and_each_once() {
+    let resolver = Resolver::new(|_, _| {
+        let all = (0..1500_u32).map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + n / 2 * 2)));
+        Ok(all.chain((0..1500).map(|n| Ipv4Addr::from(0x0b00_0000 + n).into())).collect())
+    });
+    let found = resolver.look_up("many.test", Family::Any, LONG).unwrap();
+    assert_eq!(found.len(), MAX_ADDRESSES);
+    assert_eq!(found[1], IpAddr::from([10, 0, 0, 2]));
+    assert_eq!(found[750], IpAddr::from([11, 0, 0, 0]));
+}
+
+#[test]
+fn a_lookup_that_panics_is_a_failure_and_frees_its_slot() {
+    let resolver = Resolver::new(|_, _| panic!("on purpose"));
+    for _ in 0..2 * MAX_LOOKUPS {
+        assert!(matches!(resolver.look_up("bad.test", Family::Any, LONG), Err(Failure::Failed(_))));
+    }
+}
+
+#[test]
+fn addresses_and_localhost_are_never_looked_up() {
+    let loopback = ["[::1]:7".parse().unwrap(), "127.0.0.1:7".parse().unwrap()];
+    for name in ["localhost:7", "LOCALHOST.:7", "anything.below.localhost:7"] {
+        assert_eq!(lookup(name, Family::Any).unwrap(), loopback);
+    }
+    assert_eq!(lookup("localhost:7", Family::V4).unwrap(), loopback[1..]);
+    assert_eq!(lookup("localhost:7", Family::V6).unwrap(), loopback[..1]);
+    assert_eq!(lookup("[2001:db8::1]:7", Family::Any).unwrap(), ["[2001:db8::1]:7".parse().unwrap()]);
+}
+
+#[test]
+fn an_address_of_the_other_family_is_an_error_of_its_own() {
+    let error = lookup("127.0.0.1:7", Family::V6).unwrap_err();
+    assert_eq!(error.to_string(), "127.0.0.1 has no IPv6 address");
+    assert_eq!(error.code(), Code::NoAddressOfFamily);
+}
+
+#[test]
+fn a_name_that_cannot_exist_is_a_typed_failure() {
+    // .invalid never exists (RFC 6761 section 6.4). Without any name server the lookup fails instead.
+    let error = lookup("no-such-host.invalid:7", Family::Any).unwrap_err();
+    assert!(matches!(error.code(), Code::NameNotFound | Code::NameLookupFailed), "{error:?}");
+    assert_eq!(error.operation(), Operation::Resolve);
+    assert_eq!(error.endpoint().unwrap().to_string(), "no-such-host.invalid:7");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_getaddrinfo_says_decides_the_code() {
+    let code = |number: i32, family| {
+        failure(LookupError::new(number), family).on(&"host.test:7".parse().unwrap(), family).code()
+    };
+    // The numbers of glibc: NONAME, NODATA, ADDRFAMILY, AGAIN, FAIL.
+    assert_eq!(code(-2, Family::Any), Code::NameNotFound);
+    assert_eq!(code(-5, Family::Any), Code::NameNotFound);
+    assert_eq!(code(-5, Family::V6), Code::NoAddressOfFamily);
+    assert_eq!(code(-9, Family::V4), Code::NoAddressOfFamily);
+    assert_eq!(code(-3, Family::Any), Code::NameLookupFailed);
+    assert_eq!(code(-4, Family::Any), Code::NameLookupFailed);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_zone_is_the_name_or_number_of_an_interface() {
+    let scope = |text| match lookup(text, Family::Any).map(|found| found[0]) {
+        Ok(SocketAddr::V6(v6)) => Ok(v6.scope_id()),
+        Ok(other) => panic!("{other}"),
+        Err(error) => Err(error.to_string()),
+    };
+    assert_eq!(scope("[fe80::1%lo]:7").unwrap(), 1, "lo is always the first interface");
+    assert_eq!(scope("[fe80::1%42]:7").unwrap(), 42);
+    assert_eq!(
+        scope("[fe80::1%nope]:7").unwrap_err(),
+        "nope in [fe80::1%nope]:7 is no interface of this machine"
+    );
+}
