@@ -1,4 +1,5 @@
 //! The example, driven through pipes as a shell would.
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 use std::io::Write;
 use std::path::PathBuf;
