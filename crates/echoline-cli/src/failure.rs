@@ -4,7 +4,9 @@ use crate::escape::printable;
 use crate::exit::ExitStatus;
 use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
+use echoline::explain::explain;
 use echoline::{Code, Error, Operation};
+use if_addrs::get_if_addrs;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -45,6 +47,12 @@ pub(crate) struct Fact {
     pub(crate) text: String,
 }
 
+impl Fact {
+    pub(crate) fn new(about: &'static str, text: impl Into<String>) -> Self {
+        Self { about, text: text.into() }
+    }
+}
+
 impl Failure {
     pub(crate) fn new(code: &str, exit: ExitStatus, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), facts: Vec::new(), next: Vec::new(), exit }
@@ -52,20 +60,13 @@ impl Failure {
 
     #[must_use]
     pub(crate) fn fact(mut self, about: &'static str, text: impl Into<String>) -> Self {
-        self.facts.push(Fact { about, text: text.into() });
+        self.facts.push(Fact::new(about, text));
         self
     }
 
     #[must_use]
     pub(crate) fn next(mut self, text: impl Into<String>) -> Self {
         self.next.push(text.into());
-        self
-    }
-
-    /// Instead of what was to be done: this, because more is known now.
-    #[must_use]
-    pub(crate) fn only_next(mut self, steps: impl IntoIterator<Item = String>) -> Self {
-        self.next = steps.into_iter().collect();
         self
     }
 
@@ -88,11 +89,25 @@ impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         let code = error.code();
         let mut failure = Self::new(code.as_str(), exit_of(error), error.to_string());
+        failure.facts.extend(left_from(error.attempts()));
         if let [_, _, ..] = error.attempts() {
             failure.facts.extend(error.attempts().iter().map(tried));
         }
+        // A text that could not be read says by itself what is wrong with it.
+        if error.operation() != Operation::Parse {
+            failure = failure.fact("so", explain(code).so);
+        }
         failure.next(error.remedy()).next(format!("echoline explain {code}"))
     }
+}
+
+/// The local address that the system chose for the way there, and its interface.
+fn left_from(attempts: &[Attempt]) -> Option<Fact> {
+    let ip = attempts.iter().find_map(|attempt| attempt.source)?.ip();
+    let interfaces = get_if_addrs().unwrap_or_default();
+    let interface = interfaces.into_iter().find(|interface| interface.ip() == ip);
+    let via = interface.map(|interface| format!(" via {}", interface.name)).unwrap_or_default();
+    Some(Fact::new("from", format!("{ip}{via}")))
 }
 
 impl From<Error> for Stop {
@@ -119,7 +134,7 @@ fn tried(attempt: &Attempt) -> Fact {
         Outcome::Connected => "connected",
         _ => "abandoned",
     };
-    Fact { about: "tried", text: format!("{address}: {ended} after {}", human_time(*took)) }
+    Fact::new("tried", format!("{address}: {ended} after {}", human_time(*took)))
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();

@@ -2,9 +2,10 @@
 
 use super::holder::{Holder, holder_of};
 use super::target::{Place, Target};
-use crate::failure::Failure;
+use crate::failure::{Fact, Failure};
 use echoline::{Code, Endpoint, Error, Listener, Socket};
 use echoline_server::ServiceKind;
+use if_addrs::get_if_addrs;
 use std::net::SocketAddr;
 
 /// Everything that `serve` listens on.
@@ -36,62 +37,66 @@ fn open_one(place: &Place) -> Result<Vec<Listener>, Error> {
     }
 }
 
-/// Adds what this machine knows of the reason.
+/// Says what this machine knows of the reason, in place of what is true in general.
 fn refused(error: &Error, opened: &Opened) -> Failure {
     let failure = Failure::from(error);
-    let address = error
-        .endpoint()
-        .and_then(|endpoint| Some(SocketAddr::new(endpoint.host().ip()?, endpoint.port().get())));
-    match (error.code(), address) {
-        (Code::AddressInUse, Some(address))
-            if opened.listeners.iter().any(|(_, held)| held.local() == address) =>
-        {
-            failure.fact("held", "by this command itself: it asks for the address twice").only_next([])
+    let ip = error.endpoint().and_then(|endpoint| endpoint.host().ip());
+    let (Some(ip), Some(port)) = (ip, error.endpoint().map(|endpoint| endpoint.port().get())) else {
+        return failure;
+    };
+    let address = SocketAddr::new(ip, port);
+    match error.code() {
+        Code::AddressInUse if opened.listeners.iter().any(|(_, held)| held.local() == address) => {
+            let message = format!("{address} is asked for twice");
+            Failure { message, facts: Vec::new(), next: Vec::new(), ..failure }
         }
-        (Code::AddressInUse, Some(address)) => in_use(failure, holder_of(address)),
-        (Code::PermissionDenied, Some(address)) => match unprivileged_from() {
-            Some(first) if address.port() < first => reserved(failure, first),
+        Code::AddressInUse => in_use(failure, holder_of(address)),
+        Code::PermissionDenied => match unprivileged_from() {
+            Some(first) if port < first => reserved(failure, first),
             _ => failure,
         },
+        Code::AddressNotAvailable => {
+            let own = get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip());
+            let own: Vec<_> =
+                own.filter(|own| own.is_ipv4() == ip.is_ipv4()).map(|own| own.to_string()).collect();
+            if own.is_empty() { failure } else { failure.fact("have", own.join(", ")) }
+        }
         _ => failure,
     }
 }
 
 fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {
-    let free = "echoline serve 0 picks a free port".to_owned();
-    match holder {
-        Some(Holder { address, process: Some(process), .. }) => failure
-            .fact(
-                "held",
-                format!("by {} (process {}), which listens on {address}", process.name, process.pid),
-            )
-            .only_next([free, format!("or end that program: kill {}", process.pid)]),
-        Some(Holder { address, uid, process: None }) => failure
-            .fact(
-                "held",
-                format!("by a process of user {uid}, which listens on {address}; only root sees which one"),
-            )
-            .only_next([free, format!("or find that program: sudo ss -ltnp 'sport = {}'", address.port())]),
-        None => failure
-            .fact("held", "by a socket that the system does not list: one that is bound and does not listen")
-            .only_next([free]),
+    let (held, free) = match holder {
+        Some(Holder { address, process: Some(process), .. }) => (
+            format!("by {} (process {}), which listens on {address}", process.name, process.pid),
+            Some(format!("or end that program: kill {}", process.pid)),
+        ),
+        Some(Holder { address, uid, process: None }) => (
+            format!("by a process of user {uid}, which listens on {address}; only root sees which one"),
+            Some(format!("or find that program: sudo ss -ltnp 'sport = {}'", address.port())),
+        ),
+        None => (
+            "by a socket that the system does not list: one that is bound and does not listen".to_owned(),
+            None,
+        ),
+    };
+    let other = "echoline serve 0 picks a free port".to_owned();
+    Failure {
+        facts: vec![Fact::new("held", held)],
+        next: [Some(other), free].into_iter().flatten().collect(),
+        ..failure
     }
 }
 
 fn reserved(failure: Failure, first: u16) -> Failure {
-    failure
-        .fact(
-            "so",
-            format!(
-                "ports below {first} need the capability CAP_NET_BIND_SERVICE, which this process has not"
-            ),
-        )
-        .only_next([
-            "use a port from 1024 up: echoline serve 5151".to_owned(),
-            "or give it the right: sudo setcap cap_net_bind_service=+ep \"$(command -v echoline)\""
-                .to_owned(),
-            format!("or lower net.ipv4.ip_unprivileged_port_start, which is {first} here (ip-sysctl)"),
-        ])
+    let so =
+        format!("ports below {first} need the capability CAP_NET_BIND_SERVICE, which this process has not");
+    let next = vec![
+        format!("use a port from {first} up: echoline serve 5151"),
+        "or give it the right: sudo setcap cap_net_bind_service=+ep \"$(command -v echoline)\"".to_owned(),
+        format!("or lower net.ipv4.ip_unprivileged_port_start, which is {first} here (sysctl)"),
+    ];
+    Failure { facts: vec![Fact::new("so", so)], next, ..failure }
 }
 
 /// The lowest port that needs no right; `None` where the system has no such setting.

@@ -34,8 +34,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let opened = listen::open(&config.targets)?;
     let log = log::start(config.log, config.voice);
     // With a log in JSON, everything on standard error is: what would be said is logged.
-    let said = Voice { quiet: config.voice.quiet || config.log == LogFormat::Json, ..config.voice };
-    let talk = Talk::new(said);
+    let talk = Talk::new(match config.log {
+        LogFormat::Text => config.voice,
+        LogFormat::Json => Voice { quiet: true, verbose: false },
+    });
 
     let (events, wakes) = mpsc::channel();
     signals::send_each(events.clone(), Event::Signal).map_err(no_thread)?;
@@ -126,16 +128,7 @@ fn serve(
                     Event::Drained(server.drain(grace))
                 })?;
             }
-            (Event::Signal(signal), Some(_)) => {
-                let open = server.stats().open;
-                server.stop();
-                talk.say(format_args!(
-                    "{signal} again: ended at once, {} cut off.",
-                    count(open, "conversation")
-                ));
-                tracing::warn!(signal, cut_off = open, "ended at once");
-                return Ok(ExitStatus::Interrupted);
-            }
+            (Event::Signal(signal), Some(_)) => return Ok(end_at_once(server, signal, talk)),
             (Event::Drained(_), before) => {
                 let lost = server.stats().ended_by(Ending::CutOff) > before.unwrap_or_default();
                 return Ok(if lost { ExitStatus::Refused } else { ExitStatus::Success });
@@ -154,6 +147,18 @@ fn say_drain(signal: &str, open: u64, grace: Duration, talk: Talk) {
             Span(grace)
         ));
     }
+}
+
+fn end_at_once(server: &Server, signal: &str, talk: Talk) -> ExitStatus {
+    let open = server.stats().open;
+    server.stop();
+    if open == 0 {
+        // One Ctrl-C can come as two signals (timeout(1) sends it to the process and to its group): nothing was cut.
+        return ExitStatus::Success;
+    }
+    talk.say(format_args!("{signal} again: ended at once, {} cut off.", count(open, "conversation")));
+    tracing::warn!(signal, cut_off = open, "ended at once");
+    ExitStatus::Interrupted
 }
 
 /// Does a thing that blocks on a thread of its own, and sends what came of it.

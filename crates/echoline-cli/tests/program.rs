@@ -1,0 +1,124 @@
+//! What holds for every command: help, exit codes, and what goes to which stream.
+
+mod support;
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use support::{ECHOLINE, echoline, finish};
+
+/// As `echoline --help` lists them.
+fn commands() -> Vec<String> {
+    let help = echoline(&["--help"]);
+    let list = help.out().lines().skip_while(|line| *line != "Commands:").skip(1);
+    list.take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().next().expect("a command's name").to_owned())
+        .filter(|name| name != "help")
+        .collect()
+}
+
+#[test]
+fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
+    for (words, said) in [
+        (vec!["serv"], "unrecognized subcommand 'serv'"),
+        (vec!["serve", "--no-such-flag"], "unexpected argument '--no-such-flag'"),
+        (vec!["serve", "-q", "-v"], "cannot be used with"),
+        (vec!["serve", "--max-line", "many"], "\"many\" is no unit of size; use B, KiB, MiB or GiB"),
+        (vec!["serve", "--max-line", "0"], "a line of 0B cannot be"),
+        (vec!["serve", "--idle-timeout", "10"], "a time needs its unit: 10s or 10ms"),
+        (vec!["serve", "--engine", "steam"], "\"steam\" is not one of: auto, portable or uring"),
+        (vec!["serve", "--threads", "0"], "number would be zero"),
+        (vec!["explain", "refuesd"], "did you mean refused? echoline explain refused"),
+        (vec!["man", "woman"], "there is no command \"woman\""),
+        (vec!["completions", "clam"], "invalid value 'clam'"),
+    ] {
+        let ended = echoline(&words);
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+        assert_eq!((ended.out(), ended.code), ("", Some(2)), "{words:?}");
+    }
+    assert!(echoline(&["serv"]).stderr.contains("'serve'"), "a similar command is suggested");
+}
+
+#[test]
+fn no_argument_shows_the_help_as_wrong_usage() {
+    let ended = echoline(&[]);
+    assert!(ended.stderr.contains("Usage: echoline <COMMAND>"), "{}", ended.stderr);
+    assert_eq!((ended.out(), ended.code), ("", Some(2)));
+}
+
+#[test]
+fn explain_lists_every_code_and_prints_its_page() {
+    let list = echoline(&["explain"]);
+    assert_eq!((list.stderr.as_str(), list.code), ("", Some(0)));
+    for code in echoline::Code::ALL {
+        assert!(list.out().lines().any(|line| line.split(' ').next() == Some(code.as_str())), "{code}");
+        let page = echoline(&["explain", code.as_str()]);
+        assert_eq!((page.stderr.as_str(), page.code), ("", Some(0)));
+        assert!(page.out().starts_with(&format!("{code}\n")), "{}", page.out());
+        assert!(page.out().contains("\nWhat to do\n"), "{}", page.out());
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command_and_flag() {
+    for shell in ["bash", "fish", "zsh"] {
+        let script = echoline(&["completions", shell]);
+        assert_eq!((script.stderr.as_str(), script.code), ("", Some(0)));
+        assert!(script.out().contains("max-line") && script.out().contains("explain"), "{shell}");
+    }
+    let program = echoline(&["man"]);
+    for command in commands() {
+        assert!(program.out().contains(&format!("echoline\\-{command}(1)")), "{command}");
+        let page = echoline(&["man", &command]);
+        assert!(page.out().contains(&format!(".TH echoline-{command} 1")), "{}", page.out());
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_command_cleanly() {
+    let mut child = Command::new(ECHOLINE)
+        .args(["completions", "bash"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((String::from_utf8(ended.stderr).unwrap().as_str(), ended.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn a_full_disk_on_standard_output_is_a_failure_that_says_so() {
+    for words in
+        [["explain", "refused"].as_slice(), &["completions", "bash"], &["man"], &["--help"], &["--version"]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = Command::new(ECHOLINE).args(words).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(
+            said,
+            "cannot write to standard output: No space left on device (os error 28)   [output]\n  \
+             so    what follows would be lost, so the command ended here\n  \
+             next  give standard output a place that takes it: a disk with room, a pipe that is read\n",
+            "{words:?}"
+        );
+        assert_eq!(ended.status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn closed_standard_streams_do_no_harm() {
+    for redirection in [">&-", "2>&-", "<&-", "<&- >&- 2>&-"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$@\" {redirection}"), "sh", ECHOLINE, "explain", "refused"]);
+        assert_eq!(finish(&mut command, b"").code, Some(0), "{redirection}");
+    }
+}
+
+#[test]
+fn a_failure_has_colours_on_a_terminal_only() {
+    assert!(!echoline(&["serve", "70000"]).stderr.contains('\u{1b}'));
+    let mut forced = Command::new(ECHOLINE);
+    let ended = finish(forced.args(["serve", "70000"]).env("CLICOLOR_FORCE", "1"), b"");
+    assert!(ended.stderr.contains("\u{1b}[1mport 70000 is above 65535\u{1b}[0m"), "{:?}", ended.stderr);
+}

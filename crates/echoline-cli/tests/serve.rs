@@ -1,0 +1,261 @@
+//! `serve` from the first endpoint line to the summary.
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use support::{DEADLINE, ECHOLINE, Serving, finish, have, skip};
+
+/// A client that gives up at the deadline.
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("a server that listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
+    stream
+}
+
+/// Sends a line and receives its copy.
+fn assert_echoes(stream: &TcpStream) {
+    let (mut output, mut copy) = (stream, String::new());
+    output.write_all(b"hello\r\n").expect("a server that reads");
+    BufReader::new(stream).read_line(&mut copy).expect("a copy");
+    assert_eq!(copy, "hello\r\n");
+}
+
+#[test]
+fn each_endpoint_is_a_line_on_standard_output_and_serves() {
+    let serving = Serving::start(&["0", "echo-bytes=127.0.0.1:0"], 3);
+    let names: Vec<_> = serving.lines.iter().map(|line| line.split_once('=').unwrap().0).collect();
+    assert_eq!(names, ["echo", "echo", "echo-bytes"]);
+    let [v4, v6, bytes] = [0, 1, 2].map(|line| serving.address(line));
+    assert_eq!((v4.ip().to_string(), v6.ip().to_string()), ("127.0.0.1".into(), "::1".into()));
+    assert_eq!(v4.port(), v6.port());
+    for address in [v4, v6, bytes] {
+        assert_echoes(&connect(address));
+    }
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    assert_eq!((ended.out(), ended.code), ("", Some(0)));
+}
+
+#[test]
+fn it_says_who_can_reach_it_and_at_the_end_what_it_served() {
+    let serving = Serving::start(&["localhost:0"], 2);
+    let (v4, v6) = (serving.address(0), serving.address(1));
+    assert_echoes(&connect(v4));
+    serving.signal(Signal::INT);
+    let ended = serving.end();
+    let mut lines = ended.stderr.lines();
+    assert_eq!(lines.next(), Some(&*format!("Serving echo to this machine only: {v4}, {v6}")));
+    let summary = lines.last().unwrap();
+    assert!(summary.starts_with("Served 1 connection in "), "{summary}");
+    assert!(summary.ends_with("s: 1 line, 7 bytes in, 7 bytes out."), "{summary}");
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn all_interfaces_are_listed_with_their_networks() {
+    let serving = Serving::start(&[":0"], 2);
+    assert_eq!(serving.address(0).ip().to_string(), "0.0.0.0");
+    assert_eq!(serving.address(1).ip().to_string(), "::");
+    let port = serving.address(0).port();
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    let loopback = format!("\n  127.0.0.1:{port} ");
+    assert!(ended.stderr.starts_with("Serving echo on\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&loopback), "{}", ended.stderr);
+}
+
+#[test]
+fn quiet_leaves_standard_error_empty() {
+    let serving = Serving::echo(&["-q"]);
+    assert_echoes(&connect(serving.address(0)));
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    assert_eq!((ended.stderr.as_str(), ended.code), ("", Some(0)));
+}
+
+#[test]
+fn once_serves_one_connection_and_ends() {
+    let serving = Serving::echo(&["--once"]);
+    let client = connect(serving.address(0));
+    assert_echoes(&client);
+    drop(client);
+    let ended = serving.end();
+    assert!(ended.stderr.contains("Served 1 connection in "), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn a_first_signal_lets_a_conversation_end_by_itself() {
+    let mut serving = Serving::echo(&["--drain", "20s"]);
+    let mut client = connect(serving.address(0));
+    assert_echoes(&client);
+    serving.signal(Signal::INT);
+    serving.wait_until_it_says("SIGINT: no new connections; 1 conversation may go on for 20s.");
+    assert_echoes(&client);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    drop(client);
+    let ended = serving.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("--drain"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_conversation_that_outlasts_the_drain_is_finished_and_reported() {
+    let serving = Serving::echo(&["--drain", "1ms"]);
+    let mut client = connect(serving.address(0));
+    assert_echoes(&client);
+    serving.signal(Signal::TERM);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0, "the server finishes its output");
+    drop(client);
+    let ended = serving.end();
+    assert!(
+        ended.stderr.contains("\n  1 finished by the server when the drain's time was over (--drain)\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_summary_still_prints() {
+    let mut serving = Serving::echo(&["--drain", "1h"]);
+    let client = connect(serving.address(0));
+    assert_echoes(&client);
+    serving.signal(Signal::TERM);
+    serving.wait_until_it_says("SIGTERM: no new connections");
+    serving.signal(Signal::INT);
+    let ended = serving.end();
+    assert!(
+        ended.stderr.contains("SIGINT again: ended at once, 1 conversation cut off.\nServed 1 connection"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.code, Some(130));
+}
+
+#[test]
+fn with_a_json_log_every_line_on_standard_error_is_a_json_record() {
+    let serving = Serving::echo(&["--log", "json", "-v"]);
+    let address = serving.address(0).to_string();
+    assert_echoes(&connect(serving.address(0)));
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    let records: Vec<Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).expect("a JSON record")).collect();
+    let record = |message: &str| records.iter().find(|record| record["message"] == message);
+    assert_eq!(record("listening").unwrap()["address"], *address);
+    assert_eq!(record("started").unwrap()["max_connections"], 10_000);
+    assert_eq!(record("connected").unwrap()["service"], "echo");
+    assert_eq!(record("served").unwrap()["bytes_out"], 7);
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn a_verbose_log_names_each_connection() {
+    let mut serving = Serving::echo(&["-v"]);
+    let client = connect(serving.address(0));
+    let peer = client.local_addr().unwrap();
+    serving.wait_until_it_says(&format!("connected peer={peer}"));
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_does_not_stop_the_service() {
+    let mut child = Command::new(ECHOLINE)
+        .args(["serve", "127.0.0.1:0", "-v", "--threads", "1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().split_once('=').unwrap().1.parse().unwrap();
+    // Two records a connection, some 100 bytes each: far more than the 64 KiB that a pipe takes.
+    for _ in 0..1_000 {
+        assert_echoes(&connect(address));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_reader_that_takes_only_the_first_endpoint_does_not_end_the_server() {
+    let mut serving = Command::new(ECHOLINE)
+        .args(["serve", "0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 1];
+    // The pipe closes here: both lines were one write, so none is refused.
+    serving.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&serving), Signal::TERM).unwrap();
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_full_disk_for_the_endpoint_lines_is_a_failure_that_says_so() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut child = Command::new(ECHOLINE)
+        .args(["serve", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("cannot write to standard output: No space left on device"), "{said}");
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn without_ipv6_a_port_is_served_on_ipv4_alone() {
+    const TEST: &str = "without_ipv6_a_port_is_served_on_ipv4_alone";
+    // A network of its own in which IPv6 is off; what is started there becomes the server.
+    let script = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c", script, "sh"]);
+    if !have("ip") || finish(command.arg("true"), b"").code != Some(0) {
+        return skip(TEST, "unshare and ip, and user namespaces");
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c", script, "sh", ECHOLINE, "serve", "0"]);
+    let serving = Serving::spawn(&mut command, 1);
+    assert!(serving.address(0).is_ipv4());
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    assert_eq!(ended.out(), "", "IPv4 has one endpoint");
+    assert!(ended.stderr.contains("\nIPv6 is off on this machine and was left out.\n"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_to_what_the_connections_need() {
+    let limits = |hard: &str| {
+        let script = format!("ulimit -Sn 64 && ulimit -Hn {hard} && exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", ECHOLINE, "serve", "127.0.0.1:0", "--max-connections", "500"]);
+        let serving = Serving::spawn(&mut command, 1);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.pid())).unwrap();
+        serving.signal(Signal::TERM);
+        let soft = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        (soft.split_whitespace().nth(3).unwrap().to_owned(), serving.end().stderr)
+    };
+    let (soft, said) = limits("1000");
+    assert_eq!(soft, "564");
+    assert!(!said.contains("Warning"), "{said}");
+    let (soft, said) = limits("200");
+    assert_eq!(soft, "200");
+    assert!(
+        said.contains("Warning: of 500 connections about 136 fit: this process may open 200 files."),
+        "{said}"
+    );
+}

@@ -1,0 +1,169 @@
+//! What `serve` says when it cannot listen: each message as a user sees it.
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use support::{ECHOLINE, Ended, echoline, finish, have, skip};
+
+/// A refused start says so on standard error alone, with exit code 2.
+#[track_caller]
+fn assert_refused(ended: &Ended, message: &str) {
+    assert_eq!(ended.stderr, message);
+    assert_eq!((ended.out(), ended.code), ("", Some(2)));
+}
+
+#[test]
+fn a_port_in_use_names_the_program_that_holds_it() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    let pid = std::process::id();
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    assert_refused(
+        &echoline(&["serve", &address.to_string()]),
+        &format!(
+            "{address} is in use by another program   [address-in-use]\n  \
+             held  by {} (process {pid}), which listens on {address}\n  \
+             next  echoline serve 0 picks a free port\n  \
+             next  or end that program: kill {pid}\n",
+            name.trim_end()
+        ),
+    );
+}
+
+#[test]
+fn a_port_held_by_a_socket_that_does_not_listen_says_that_it_is_not_listed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The accepted end keeps the port, and without SO_REUSEADDR on a plain bind it keeps others from it.
+    let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    drop(listener);
+    held.bind(&address.into()).unwrap();
+    assert_refused(
+        &echoline(&["serve", &address.to_string()]),
+        &format!(
+            "{address} is in use by another program   [address-in-use]\n  \
+             held  by a socket that the system does not list: one that is bound and does not listen\n  \
+             next  echoline serve 0 picks a free port\n"
+        ),
+    );
+}
+
+#[test]
+fn an_address_asked_for_twice_is_not_blamed_on_another_program() {
+    // A loopback address of this process's own: no other test takes a port there once it is free again.
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let own = std::net::Ipv4Addr::new(127, high | 1, middle, low);
+    let address = TcpListener::bind((own, 0)).unwrap().local_addr().unwrap();
+    let ended = echoline(&["serve", &address.to_string(), &format!("echo-bytes={address}")]);
+    assert_refused(&ended, &format!("{address} is asked for twice   [address-in-use]\n"));
+}
+
+#[test]
+fn a_reserved_port_without_rights_says_which_right_is_missing() {
+    const TEST: &str = "a_reserved_port_without_rights_says_which_right_is_missing";
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    let first = first.trim().parse::<u16>().unwrap();
+    let port = first.saturating_sub(1);
+    if port == 0 {
+        return skip(TEST, "reserved ports (net.ipv4.ip_unprivileged_port_start above 1)");
+    }
+    // Another user may not enter the directory of the build.
+    let place = tempfile::tempdir().unwrap();
+    let program = place.path().join("echoline");
+    std::fs::copy(ECHOLINE, &program).unwrap();
+    for path in [place.path(), program.as_path()] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = if !rustix::process::geteuid().is_root() {
+        Command::new(&program)
+    } else if have("setpriv") {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        ]);
+        command.arg(&program);
+        command
+    } else {
+        return skip(TEST, "setpriv (util-linux)");
+    };
+    assert_refused(
+        &finish(command.args(["serve", &format!("127.0.0.1:{port}")]), b""),
+        &format!(
+            "port {port} is reserved: this user may not listen on it   [permission-denied]\n  \
+             so    ports below {first} need the capability CAP_NET_BIND_SERVICE, which this process has not\n  \
+             next  use a port from {first} up: echoline serve 5151\n  \
+             next  or give it the right: sudo setcap cap_net_bind_service=+ep \"$(command -v echoline)\"\n  \
+             next  or lower net.ipv4.ip_unprivileged_port_start, which is {first} here (sysctl)\n"
+        ),
+    );
+}
+
+#[test]
+fn an_address_of_another_machine_says_which_ones_this_machine_has() {
+    // 203.0.113.0/24 is for documentation (RFC 5737): no machine has it.
+    let ended = echoline(&["serve", "203.0.113.9:0"]);
+    let (message, rest) = ended.stderr.split_once("  have  ").unwrap();
+    assert_eq!(
+        message,
+        "203.0.113.9 is no address of this machine   [address-not-available]\n  \
+         so    the address is another machine's, or not set up here yet\n"
+    );
+    let (have, next) = rest.split_once('\n').unwrap();
+    assert!(have.split(", ").any(|address| address == "127.0.0.1"), "{have}");
+    assert_eq!(
+        next,
+        "  next  use an address that this machine has: ip address lists them\n  \
+           next  echoline explain address-not-available\n"
+    );
+    assert_eq!((ended.out(), ended.code), ("", Some(2)));
+}
+
+#[test]
+fn a_bad_port_a_bad_address_and_a_bare_number_say_what_is_wrong_and_what_to_write() {
+    let port = "next  write a number from 1 to 65535 after the host, such as localhost:5151\n  \
+                next  echoline explain bad-port\n";
+    let address = "next  write host:port, such as localhost:5151, 192.0.2.1:5151 or [2001:db8::1]:5151\n  \
+                   next  echoline explain bad-address\n";
+    for (listen, sentence, next) in [
+        ("70000", "port 70000 is above 65535   [bad-port]", port),
+        (":http", "port http is no number   [bad-port]", port),
+        ("127.0.0.1:-1", "port -1 is below 0   [bad-port]", port),
+        ("128.195.1.256:5151", "256 in 128.195.1.256 is above 255   [bad-address]", address),
+        ("127.1:5151", "127.1 has 2 numbers, an IPv4 address has four   [bad-address]", address),
+        (
+            "5151:80",
+            "5151 is a number, not a host   [bad-address]",
+            "next  write localhost:5151 for that port on this machine\n  \
+             next  echoline explain bad-address\n",
+        ),
+        (
+            "",
+            "the host is missing   [bad-address]",
+            "next  write a name or an IP address before the port; localhost is this machine\n  \
+             next  echoline explain bad-address\n",
+        ),
+        (
+            "chargen=5151",
+            "there is no service \"chargen\"   [usage]",
+            "have  echo, echo-bytes\n  next  echoline serve echo=5151\n",
+        ),
+    ] {
+        assert_refused(&echoline(&["serve", listen]), &format!("{sentence}\n  {next}"));
+    }
+}
+
+#[test]
+fn what_an_argument_contains_does_not_reach_the_terminal_unescaped() {
+    let ended = echoline(&["serve", "\u{1b}]0;title\u{7}\u{202e}=5151"]);
+    assert_eq!(
+        ended.stderr.lines().next(),
+        Some(r#"there is no service "\x1b]0;title\x07\u{202e}"   [usage]"#)
+    );
+    assert_eq!(ended.code, Some(2));
+}

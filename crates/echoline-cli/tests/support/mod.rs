@@ -1,0 +1,187 @@
+//! Runs the program as a user would: a child process, its standard streams, its exit code.
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+/// Longer than anything here takes; a test that waits so long fails instead of hanging.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The program.
+pub(crate) const ECHOLINE: &str = env!("CARGO_BIN_EXE_echoline");
+
+/// How a program ended and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Standard output as text.
+    pub(crate) fn out(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+/// Runs the program to its end, with nothing on standard input.
+pub(crate) fn echoline(arguments: &[&str]) -> Ended {
+    finish(Command::new(ECHOLINE).args(arguments), b"")
+}
+
+/// Runs a command to its end with `input` on its standard input; kills it at the deadline.
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ended {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
+    // A program that does not read its input closes it: that is no failure of the test.
+    let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
+    let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+    let stdout = stdout.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("{command:?} went on after {DEADLINE:?}")
+    });
+    let stderr = stderr.recv_timeout(DEADLINE).unwrap();
+    let code = child.wait().unwrap().code();
+    feeder.join().unwrap();
+    Ended { code, stdout, stderr: String::from_utf8(stderr).unwrap() }
+}
+
+fn collect(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (whole, received) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let _ = whole.send(bytes);
+    });
+    received
+}
+
+/// A running `echoline serve`. Dropping it kills it.
+pub(crate) struct Serving {
+    child: Child,
+    /// Every line it printed on standard output so far: `echo=127.0.0.1:40213`.
+    pub(crate) lines: Vec<String>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Serving {
+    /// Starts `echoline serve` and waits for as many endpoint lines as there will be.
+    pub(crate) fn start(arguments: &[&str], endpoints: usize) -> Self {
+        Self::spawn(Command::new(ECHOLINE).arg("serve").args(arguments), endpoints)
+    }
+
+    /// As [`Serving::start`], with a command that was prepared.
+    pub(crate) fn spawn(command: &mut Command, endpoints: usize) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let mut serving = Self { child, lines: Vec::new(), stdout, stderr, said: Vec::new() };
+        for _ in 0..endpoints {
+            match serving.stdout.recv_timeout(DEADLINE) {
+                Ok(line) => serving.lines.push(line),
+                Err(_) => {
+                    panic!("no endpoint line; it said: {:?}", serving.stderr.try_iter().collect::<Vec<_>>())
+                }
+            }
+        }
+        serving
+    }
+
+    /// One echo on an IPv4 loopback port that the system picks.
+    pub(crate) fn echo(arguments: &[&str]) -> Self {
+        Self::start(&[&["127.0.0.1:0"], arguments].concat(), 1)
+    }
+
+    /// The address of an endpoint line.
+    pub(crate) fn address(&self, line: usize) -> SocketAddr {
+        self.lines[line].trim_end().split_once('=').unwrap().1.parse().unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until a line on standard error contains this text.
+    pub(crate) fn wait_until_it_says(&mut self, text: &str) {
+        while !self.said.last().is_some_and(|line| line.contains(text)) {
+            match self.stderr.recv_timeout(DEADLINE) {
+                Ok(line) => self.said.push(line),
+                Err(_) => panic!("it never said {text:?}, but {:?}", self.said),
+            }
+        }
+    }
+
+    /// Waits for the end. `stdout` holds what came after the endpoint lines.
+    pub(crate) fn end(mut self) -> Ended {
+        let rest = |stream: &Receiver<String>, before: Vec<String>| {
+            let mut all = before;
+            loop {
+                match stream.recv_timeout(DEADLINE) {
+                    Ok(line) => all.push(line),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return all.concat(),
+                    Err(mpsc::RecvTimeoutError::Timeout) => panic!("it went on after {DEADLINE:?}: {all:?}"),
+                }
+            }
+        };
+        let said = std::mem::take(&mut self.said);
+        let (stderr, stdout) = (rest(&self.stderr, said), rest(&self.stdout, Vec::new()));
+        let code = self.child.wait().unwrap().code();
+        Ended { code, stdout: stdout.into_bytes(), stderr }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a stream as they come, each with its newline.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (line_out, received) = mpsc::channel();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap() > 0 {
+            if line_out.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    received
+}
+
+/// Whether a program can be started here.
+pub(crate) fn have(program: impl AsRef<OsStr>) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+/// Says that a test did not run, where the list of all skips is kept; fails where everything has to run.
+pub(crate) fn skip(test: &str, needs: &str) {
+    let line = format!("SKIPPED {test}: needs {needs}");
+    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
+    eprintln!("{line}");
+    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
+        let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
+        writeln!(list, "{line}").unwrap();
+    }
+}
