@@ -9,7 +9,6 @@ use rustix::io::Errno;
 
 use crate::accept::Permission;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
-use crate::engine::uring::ring::STREAM_BUFFER;
 use crate::session::{Batch, Wants};
 use crate::shared::Accepted;
 use crate::slots::{Key, Slots};
@@ -132,7 +131,7 @@ impl<K: Kernel> Driver<K> {
                 self.send(key, batch, None, Patience::Now);
             }
             Ok(received) => {
-                connection.note_size(received.len);
+                connection.note_size(received.len, self.kernel.buffer_size(Appetite::Stream));
                 let batch = worker.on_input(&mut connection.client, self.kernel.bytes(&received), now);
                 self.send(key, batch, Some(received), Patience::Now);
             }
@@ -285,14 +284,14 @@ impl<K: Kernel> Driver<K> {
         &mut self,
         worker: &mut Worker,
         index: usize,
-        result: io::Result<TcpStream>,
+        result: io::Result<(TcpStream, SocketAddr)>,
         more: bool,
         now: Instant,
     ) {
         let listener = self.listeners[index].as_mut().expect("a listener stays until its request is over");
         listener.accepting = more;
         let (address, service) = (listener.address, listener.service);
-        match result.and_then(|stream| stream.peer_addr().map(|peer| (stream, peer))) {
+        match result {
             Ok((stream, peer)) => {
                 if let Some(accepted) = worker.on_accepted(stream, peer, service) {
                     self.adopt(worker, accepted, now);
@@ -335,8 +334,7 @@ impl<K: Kernel> Driver<K> {
         }
         let Some(listener) = self.listeners[index].take() else { return };
         if !listener.broken && listener.socket.set_nonblocking(true).is_ok() {
-            while let Ok(stream) = self.kernel.accept_queued(&listener.socket) {
-                let Ok(peer) = stream.peer_addr() else { continue };
+            while let Ok((stream, peer)) = self.kernel.accept_queued(&listener.socket) {
                 if let Some(accepted) = worker.on_accepted(stream, peer, listener.service) {
                     self.adopt(worker, accepted, now);
                 }
@@ -365,8 +363,8 @@ impl Connection {
     }
 
     /// Chooses between many small receives, which cost a silent connection nothing, and few large ones.
-    fn note_size(&mut self, len: usize) {
-        if len < STREAM_BUFFER {
+    fn note_size(&mut self, len: usize, small_buffer: usize) {
+        if len < small_buffer {
             self.filled = 0;
             self.appetite = Appetite::Stream;
         } else if self.filled < FULL_BEFORE_BULK {

@@ -4,7 +4,7 @@
 //! driver cannot free, change or reuse it too early: it does not have it.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ pub(super) enum Completion {
     /// A send is over, and its memory comes back.
     Sent { key: Key, sending: Sending, result: io::Result<usize> },
     /// A connection was accepted. Without `more` the request has ended.
-    Accepted { listener: usize, result: io::Result<TcpStream>, more: bool },
+    Accepted { listener: usize, result: io::Result<(TcpStream, SocketAddr)>, more: bool },
     /// Somebody called the waker.
     Woken,
 }
@@ -74,7 +74,7 @@ pub(super) trait Kernel {
     fn cancel_accept(&mut self, listener: usize);
 
     /// Takes one connection from the queue, without waiting.
-    fn accept_queued(&mut self, socket: &TcpListener) -> io::Result<TcpStream>;
+    fn accept_queued(&mut self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)>;
 
     fn shut_output(&mut self, socket: BorrowedFd<'_>) -> io::Result<()>;
 
@@ -88,6 +88,9 @@ pub(super) trait Kernel {
 
     /// Gives a buffer back to the pool.
     fn recycle(&mut self, received: Received);
+
+    /// How many bytes one buffer holds.
+    fn buffer_size(&self, appetite: Appetite) -> usize;
 
     /// Can a receive of this appetite get a buffer?
     fn has_buffer(&self, appetite: Appetite) -> bool;

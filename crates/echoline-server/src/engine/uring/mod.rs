@@ -13,6 +13,8 @@ mod driver;
 mod kernel;
 #[expect(unsafe_code, reason = "shares memory with the kernel")]
 mod ring;
+#[cfg(test)]
+mod simulation;
 
 use std::io;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const COMPLETIONS: u32 = 4096;
 
 /// Small buffers: a first batch of one connection was measured at 33 of them, and all of it may have to be kept.
 const STREAM_BUFFERS: u16 = 512;
-pub(super) const STREAM_BUFFER: usize = 4 * 1024;
+const STREAM_BUFFER: usize = 4 * 1024;
 const BULK_BUFFERS: u16 = 16;
 const BULK_BUFFER: usize = 64 * 1024;
 
@@ -282,8 +282,8 @@ impl Kernel for Ring {
         self.queue_cancel(user_data(Kind::Accept, index, 0));
     }
 
-    fn accept_queued(&mut self, socket: &TcpListener) -> io::Result<TcpStream> {
-        socket.accept().map(|(stream, _)| stream)
+    fn accept_queued(&mut self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        socket.accept()
     }
 
     fn shut_output(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
@@ -318,7 +318,8 @@ impl Kernel for Ring {
                     Completion::Sent { key, sending, result: outcome(&entry) }
                 }
                 Kind::Accept => {
-                    let result = outcome(&entry).map(stream_of);
+                    let stream = outcome(&entry).map(stream_of);
+                    let result = stream.and_then(|stream| stream.peer_addr().map(|peer| (stream, peer)));
                     let more = cqueue::more(entry.flags());
                     Completion::Accepted { listener: key.index as usize, result, more }
                 }
@@ -342,6 +343,13 @@ impl Kernel for Ring {
     fn recycle(&mut self, received: Received) {
         if received.buffer != NO_BUFFER {
             self.pool(received.pool).recycle(received.buffer);
+        }
+    }
+
+    fn buffer_size(&self, appetite: Appetite) -> usize {
+        match appetite {
+            Appetite::Stream => STREAM_BUFFER,
+            Appetite::Bulk => BULK_BUFFER,
         }
     }
 
