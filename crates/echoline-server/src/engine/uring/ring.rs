@@ -434,3 +434,7 @@ fn stream_of(accepted: usize) -> TcpStream {
     // SAFETY: the accept completed with this new descriptor, and nobody else has it.
     unsafe { TcpStream::from_raw_fd(descriptor) }
 }
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;
