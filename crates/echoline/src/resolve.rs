@@ -62,7 +62,7 @@ impl fmt::Display for Family {
 /// # Errors
 ///
 /// `name-not-found`, `name-lookup-failed`, `name-lookup-timed-out`, `no-address-of-family`; `resolver-busy` while 16
-/// lookups are under way, and `bad-address` for a zone that is no interface of this machine.
+/// lookups are under way, and `bad-address` for a link-local IPv6 address without its zone, or with one that is no interface of this machine.
 ///
 /// ```
 /// use std::time::Duration;
@@ -77,6 +77,7 @@ pub fn resolve(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result
     let port = endpoint.port().get();
     let plain = |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     let addresses: Vec<SocketAddr> = match endpoint.host() {
+        Host::Ip(ip) if needs_zone(*ip) => return Err(zone_missing(*ip, endpoint)),
         Host::Ip(ip) => plain(vec![*ip]),
         Host::Scoped(ip, zone) => vec![SocketAddrV6::new(*ip, port, 0, scope_id(zone, endpoint)?).into()],
         host if host.is_localhost() => plain(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]),
@@ -232,6 +233,19 @@ fn failure(error: LookupError, family: Family) -> Failure {
     }
 }
 
+/// Such an address is used again on every link; without the link it leads nowhere (RFC 4007 section 6).
+fn needs_zone(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+fn zone_missing(ip: IpAddr, endpoint: &Endpoint) -> Error {
+    let message = format!("{ip} is link-local: the interface that leads to it is missing");
+    let port = endpoint.port();
+    Error::new(Code::BadAddress, Operation::Resolve, message)
+        .on(endpoint)
+        .with_remedy(format!("add the interface after a %, such as [{ip}%eth0]:{port}"))
+}
+
 /// The number of the interface that a zone names, or is.
 fn scope_id(zone: &Zone, endpoint: &Endpoint) -> Result<u32, Error> {
     let number = zone.as_str().parse().ok().filter(|number| *number != 0);
@@ -245,9 +259,10 @@ fn scope_id(zone: &Zone, endpoint: &Endpoint) -> Result<u32, Error> {
 
 #[cfg(target_os = "linux")]
 fn interface_number(name: &str) -> Option<u32> {
-    // Nothing is looked up but a file of the kernel; a zone never contains a slash.
-    let path = std::path::Path::new("/sys/class/net").join(name).join("ifindex");
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    // Asked of a socket, because /sys shows the interfaces of the network namespace that mounted it, which need not be
+    // that of this thread.
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).ok()?;
+    rustix::net::netdevice::name_to_index(&socket, name).ok()
 }
 
 /// Elsewhere the zone is given as a number.

@@ -138,4 +138,8 @@ fn a_zone_is_the_name_or_number_of_an_interface() {
         scope("[fe80::1%nope]:7").unwrap_err(),
         "nope in [fe80::1%nope]:7 is no interface of this machine"
     );
+    assert_eq!(
+        scope("[fe80::1]:7").unwrap_err(),
+        "fe80::1 is link-local: the interface that leads to it is missing"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod connect;
 mod listen;
+mod race;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
