@@ -187,8 +187,9 @@ impl Server {
         let before = self.stats();
         self.shared.order(|orders| {
             orders.retire = true;
-            let finish_at = Instant::now() + grace;
-            orders.finish_at = Some(orders.finish_at.map_or(finish_at, |earlier| earlier.min(finish_at)));
+            // A time that the clock cannot express never comes.
+            let finish_at = Instant::now().checked_add(grace);
+            orders.finish_at = [orders.finish_at, finish_at].into_iter().flatten().min();
         });
         self.shared.wait();
         let after = self.stats();

@@ -64,6 +64,8 @@ pub(crate) struct Session {
     last_progress: Instant,
     /// Since when our side has been ending the conversation without progress.
     finishing_since: Option<Instant>,
+    /// The server itself ends the conversation: not later than then, whatever the client does.
+    cut_off_at: Option<Instant>,
     limits: SessionLimits,
     lines: u64,
 }
@@ -82,6 +84,7 @@ impl Session {
             ending: None,
             last_progress: now,
             finishing_since: None,
+            cut_off_at: None,
             limits,
             lines: 0,
         }
@@ -176,19 +179,23 @@ impl Session {
         self.finishing_since = Some(now);
     }
 
-    /// Ends the conversation in order: what is pending leaves, then the output finishes.
+    /// Ends the conversation in order: what is pending leaves, then the output finishes. The client has the
+    /// linger time to take it, however slowly it reads: who drains a server waits for this.
     pub(crate) fn finish(&mut self, reason: Ending, now: Instant) -> Option<Batch> {
         self.output.finish(reason);
+        if self.cut_off_at.is_none() {
+            self.cut_off_at = now.checked_add(self.limits.linger);
+        }
         self.settle(0..0, &[], now)
     }
 
     /// Ends the session if a deadline has passed.
     pub(crate) fn on_time(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
-            let ending = match self.finishing_since {
-                Some(_) if self.output_shut => self.reason(),
-                Some(_) => Ending::CutOff,
-                None => Ending::Idle,
+            let ending = match (self.output_shut, self.finishing_since.or(self.cut_off_at)) {
+                (true, _) => self.reason(),
+                (false, Some(_)) => Ending::CutOff,
+                (false, None) => Ending::Idle,
             };
             self.on_failed(ending);
         }
@@ -196,10 +203,12 @@ impl Session {
 
     /// When `on_time` has something to do, if nothing else happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.finishing_since {
-            Some(since) => Some(since + self.limits.linger),
-            None => self.limits.idle_timeout.map(|timeout| self.last_progress + timeout),
-        }
+        // A time that the clock cannot express never comes.
+        let stalled_at = match self.finishing_since {
+            Some(since) => since.checked_add(self.limits.linger),
+            None => self.limits.idle_timeout.and_then(|timeout| self.last_progress.checked_add(timeout)),
+        };
+        [stalled_at, self.cut_off_at].into_iter().flatten().min()
     }
 
     pub(crate) fn wants(&self) -> Wants {
@@ -293,3 +302,7 @@ impl Session {
         Some(batch)
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

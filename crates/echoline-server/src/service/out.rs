@@ -7,6 +7,9 @@ use std::ops::Range;
 use crate::session::Batch;
 use crate::stats::Ending;
 
+/// The most that is allocated ahead for output that grows in small pieces.
+const MAX_SPARE: usize = 8 * 1024;
+
 /// Output that has no send yet: bytes of our own, and where a send must end.
 ///
 /// Invariant: `cuts` is ascending, and every cut is above 0 and at most `ready.len()`.
@@ -14,6 +17,8 @@ use crate::stats::Ending;
 pub(crate) struct Output {
     ready: Vec<u8>,
     cuts: VecDeque<usize>,
+    /// A boundary stands between the batch that is out and `ready`.
+    cut_before: bool,
     /// The service has said its last byte, and why.
     finished: Option<Ending>,
     /// A service that writes more than it reads is asked to pause here.
@@ -22,11 +27,16 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(cap: usize) -> Self {
-        Self { ready: Vec::new(), cuts: VecDeque::new(), finished: None, cap }
+        Self { ready: Vec::new(), cuts: VecDeque::new(), cut_before: false, finished: None, cap }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.ready.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.ready.capacity()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -44,8 +54,12 @@ impl Output {
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        // Exact, or doubling would break the promise of what one connection can cost.
-        self.ready.reserve_exact(bytes.len());
+        let room = self.ready.capacity() - self.ready.len();
+        if room < bytes.len() {
+            // Doubling would break the promise of what one connection can cost; an exact fit would copy
+            // everything for every small piece.
+            self.ready.reserve_exact(bytes.len().max(self.ready.len().min(MAX_SPARE)));
+        }
         self.ready.extend_from_slice(bytes);
     }
 
@@ -53,7 +67,9 @@ impl Output {
     ///
     /// The bytes move: nothing is ever appended to a `Vec` that the kernel reads.
     pub(crate) fn take_batch(&mut self, direct: Range<usize>, input: &[u8]) -> Option<Batch> {
-        match self.cuts.pop_front() {
+        let cut = self.cuts.pop_front();
+        self.cut_before = cut.is_some();
+        match cut {
             None if self.ready.is_empty() && direct.is_empty() => None,
             None => Some(Batch { held: mem::take(&mut self.ready), input: direct }),
             Some(cut) => {
@@ -82,6 +98,9 @@ impl Output {
         self.ready = held;
         for cut in &mut self.cuts {
             *cut += restored;
+        }
+        if mem::take(&mut self.cut_before) {
+            self.cuts.push_front(restored);
         }
     }
 }
@@ -143,7 +162,9 @@ impl<'a> Out<'a> {
     pub fn boundary(&mut self) {
         self.settle();
         let cut = self.output.len();
-        if cut > 0 && self.output.cuts.back() != Some(&cut) {
+        if cut == 0 {
+            self.output.cut_before = true;
+        } else if self.output.cuts.back() != Some(&cut) {
             self.output.cuts.push_back(cut);
         }
     }
