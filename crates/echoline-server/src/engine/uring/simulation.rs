@@ -1,6 +1,7 @@
 //! A kernel of the test's own: it completes requests in any order that the real one may choose, from a seed.
 //!
-//! A failing seed is repeated with `ECHOLINE_SEED=n cargo test -p echoline-server simulation`.
+//! A failing seed is repeated with `ECHOLINE_SEED=n cargo test -p echoline-server simulation`; `ECHOLINE_SEEDS=n`
+//! plays fewer than usual, for slow instrumented builds, or more.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -365,11 +366,13 @@ fn play(seed: u64, listener: &TcpListener, null: &Rc<OwnedFd>) -> (Driver<FakeKe
 
 #[test]
 fn no_order_of_completions_loses_changes_or_reorders_a_byte_or_leaks_a_buffer() {
-    let one = std::env::var("ECHOLINE_SEED").ok().map(|seed| seed.parse().expect("a number"));
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let one = number("ECHOLINE_SEED");
+    let all = 0..number("ECHOLINE_SEEDS").unwrap_or(SEEDS);
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let null = Rc::new(OwnedFd::from(std::fs::File::open("/dev/null").expect("/dev/null")));
     let mut bytes = 0;
-    for seed in one.map_or(0..SEEDS, |seed: u64| seed..seed + 1) {
+    for seed in one.map_or(all, |seed| seed..seed + 1) {
         let (driver, stats) = play(seed, &listener, &null);
         let kernel = &driver.kernel;
         assert!(kernel.stream.all_returned() && kernel.bulk.all_returned(), "seed {seed} leaked a buffer");
