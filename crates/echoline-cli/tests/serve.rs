@@ -2,12 +2,12 @@
 
 mod support;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use support::{DEADLINE, ECHOLINE, Serving, finish, have, skip};
 
 /// A client that gives up at the deadline.
@@ -164,24 +164,39 @@ fn a_verbose_log_names_each_connection() {
     serving.wait_until_it_says(&format!("connected peer={peer}"));
 }
 
-#[test]
-fn a_standard_error_that_nobody_reads_does_not_stop_the_service() {
+/// A verbose server after so much service that its standard error, which nobody reads, is full, and told to end.
+fn ending_with_standard_error_full() -> Child {
     let mut child = Command::new(ECHOLINE)
         .args(["serve", "127.0.0.1:0", "-v", "--threads", "1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the program");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim_end().split_once('=').unwrap().1.parse().unwrap();
-    // Two records a connection, some 100 bytes each: far more than the 64 KiB that a pipe takes.
-    for _ in 0..1_000 {
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("an endpoint line");
+    let address = line.trim_end().split_once('=').expect("SERVICE=ADDRESS").1.parse().expect("an address");
+    // Two records a connection: more than the pipe (64 KiB) and the queue (8,192 records) take together.
+    for _ in 0..6_000 {
         assert_echoes(&connect(address));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("a child that runs");
+    child
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_stops_neither_the_service_nor_its_end() {
+    assert_eq!(ending_with_standard_error_full().wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn log_records_that_a_slow_standard_error_loses_are_counted_in_the_summary() {
+    let ended = ending_with_standard_error_full().wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let lost = said.lines().last().unwrap().strip_suffix(" log records dropped: standard error was too slow");
+    let lost: usize = lost.expect("a count").trim().parse().unwrap();
+    let written = said.lines().filter(|line| line.contains("DEBUG")).count();
+    assert_eq!(lost + written, 12_000);
 }
 
 #[test]
@@ -196,7 +211,7 @@ fn a_reader_that_takes_only_the_first_endpoint_does_not_end_the_server() {
     let mut first = [0; 1];
     // The pipe closes here: both lines were one write, so none is refused.
     serving.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&serving), Signal::TERM).unwrap();
+    kill_process(Pid::from_child(&serving), Signal::TERM).unwrap();
     assert_eq!(serving.wait().unwrap().code(), Some(0));
 }
 

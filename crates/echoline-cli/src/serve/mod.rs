@@ -6,6 +6,7 @@ mod descriptors;
 mod holder;
 mod listen;
 mod log;
+mod queue;
 mod reach;
 mod render;
 mod report;

@@ -10,7 +10,7 @@ pub(super) struct Summary {
     pub(super) ran: Duration,
     pub(super) stats: Stats,
     /// Log records that were dropped because standard error was too slow.
-    pub(super) log_dropped: usize,
+    pub(super) log_dropped: u64,
 }
 
 impl Summary {
@@ -30,7 +30,7 @@ impl Summary {
         let limits = [
             (stats.refused_at_limit, "refused: the maximum of connections was open (--max-connections)"),
             (stats.accept_shortages, "pauses in accepting: descriptors or memory were short (ulimit -n)"),
-            (self.log_dropped as u64, "log records dropped: standard error was too slow"),
+            (self.log_dropped, "log records dropped: standard error was too slow"),
         ];
         for (number, meaning) in notes.chain(limits).filter(|(number, _)| *number > 0) {
             text.push_str(&format!("\n  {number} {meaning}"));
@@ -54,6 +54,7 @@ impl Summary {
             ended_long_line = stats.ended_by(Ending::LongLine),
             ended_drained = stats.ended_by(Ending::Drained),
             ended_cut_off = stats.ended_by(Ending::CutOff),
+            log_dropped = self.log_dropped,
             "served"
         );
     }

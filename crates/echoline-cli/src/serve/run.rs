@@ -3,16 +3,14 @@
 use super::args::Args;
 use super::config::Config;
 use super::listen::{self, Opened};
-use super::log::{self, LogFormat};
+use super::log::Log;
 use super::reach::reach_of;
 use super::render::audience;
 use super::report::Summary;
 use super::signals;
-use crate::args::Voice;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
-use crate::talk::Talk;
 use crate::units::{Span, count};
 use echoline_server::{Drained, Ending, Server, ServerError};
 use std::io;
@@ -32,25 +30,21 @@ enum Event {
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let config = Config::resolve(args)?;
     let opened = listen::open(&config.targets)?;
-    let log = log::start(config.log, config.voice);
-    // With a log in JSON, everything on standard error is: what would be said is logged.
-    let talk = Talk::new(match config.log {
-        LogFormat::Text => config.voice,
-        LogFormat::Json => Voice { quiet: true, verbose: false },
-    });
+    let log = Log::start(config.log, config.voice).map_err(no_thread)?;
 
     let (events, wakes) = mpsc::channel();
     signals::send_each(events.clone(), Event::Signal).map_err(no_thread)?;
     let missing_family = opened.missing_family;
     let server = Arc::new(start(&config, opened)?);
     let started = Instant::now();
-    announce(&server, &config, missing_family, talk)?;
-    let ended = serve(&server, &config, talk, &events, &wakes);
+    announce(&server, &config, missing_family, &log)?;
+    let ended = serve(&server, &config, &log, &events, &wakes);
 
-    let summary = Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: 0 };
+    log.settle();
+    let summary = Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: log.dropped() };
     summary.log();
-    let summary = Summary { log_dropped: log.end(), ..summary };
-    talk.say(summary.text());
+    log.insist(summary.text());
+    log.settle();
     ended
 }
 
@@ -64,30 +58,30 @@ fn start(config: &Config, opened: Opened) -> Result<Server, Failure> {
 }
 
 /// The endpoints on standard output for scripts, then who can reach them on standard error.
-fn announce(server: &Server, config: &Config, missing_family: Option<&str>, talk: Talk) -> Result<(), Stop> {
+fn announce(server: &Server, config: &Config, missing_family: Option<&str>, log: &Log) -> Result<(), Stop> {
     // One write: whoever reads only the first line (`| head -1`) does not break the second.
     let lines: String =
         server.endpoints().iter().map(|bound| format!("{}={}\n", bound.service, bound.address)).collect();
     Output::new()?.text(lines)?;
     for (service, reach) in reach_of(server.endpoints()) {
-        talk.say(audience(&service, &reach));
+        log.say(audience(&service, &reach));
         for one in &reach {
             tracing::info!(service, address = %one.address, who = one.who(), "listening");
         }
     }
     if let Some(family) = missing_family {
-        talk.say(format_args!("{family} is off on this machine and was left out."));
+        log.say(format_args!("{family} is off on this machine and was left out."));
     }
     for warning in &config.warnings {
-        talk.say(warning);
+        log.say(warning);
         tracing::warn!("{warning}");
     }
     let (engine, limits) = (server.engine(), &config.server);
     match &engine.fallback {
-        Some(reason) => talk.say(format_args!("Engine: {}, because {reason}.", engine.name)),
-        None => talk.detail(format_args!("Engine: {}.", engine.name)),
+        Some(reason) => log.say(format_args!("Engine: {}, because {reason}.", engine.name)),
+        None => log.detail(format_args!("Engine: {}.", engine.name)),
     }
-    talk.detail(format_args!(
+    log.detail(format_args!(
         "{}, at most {}.",
         count(limits.workers.get() as u64, "thread"),
         count(limits.max_connections as u64, "connection")
@@ -106,7 +100,7 @@ fn announce(server: &Server, config: &Config, missing_family: Option<&str>, talk
 fn serve(
     server: &Arc<Server>,
     config: &Config,
-    talk: Talk,
+    log: &Log,
     events: &Sender<Event>,
     wakes: &Receiver<Event>,
 ) -> Result<ExitStatus, Stop> {
@@ -122,13 +116,13 @@ fn serve(
             (Event::Signal(signal), None) => {
                 let stats = server.stats();
                 cut_off_before_drain = Some(stats.ended_by(Ending::CutOff));
-                say_drain(signal, stats.open, config.drain, talk);
+                say_drain(signal, stats.open, config.drain, log);
                 let grace = config.drain;
                 spawn("echoline-drain", server, events.clone(), move |server| {
                     Event::Drained(server.drain(grace))
                 })?;
             }
-            (Event::Signal(signal), Some(_)) => return Ok(end_at_once(server, signal, talk)),
+            (Event::Signal(signal), Some(_)) => return Ok(end_at_once(server, signal, log)),
             (Event::Drained(_), before) => {
                 let lost = server.stats().ended_by(Ending::CutOff) > before.unwrap_or_default();
                 return Ok(if lost { ExitStatus::Refused } else { ExitStatus::Success });
@@ -138,10 +132,10 @@ fn serve(
     Ok(ExitStatus::Success)
 }
 
-fn say_drain(signal: &str, open: u64, grace: Duration, talk: Talk) {
+fn say_drain(signal: &str, open: u64, grace: Duration, log: &Log) {
     tracing::info!(signal, open, grace_s = grace.as_secs_f64(), "draining");
     if open > 0 {
-        talk.say(format_args!(
+        log.say(format_args!(
             "{signal}: no new connections; {} may go on for {}. A second signal ends at once.",
             count(open, "conversation"),
             Span(grace)
@@ -149,14 +143,14 @@ fn say_drain(signal: &str, open: u64, grace: Duration, talk: Talk) {
     }
 }
 
-fn end_at_once(server: &Server, signal: &str, talk: Talk) -> ExitStatus {
+fn end_at_once(server: &Server, signal: &str, log: &Log) -> ExitStatus {
     let open = server.stats().open;
     server.stop();
     if open == 0 {
         // One Ctrl-C can come as two signals (timeout(1) sends it to the process and to its group): nothing was cut.
         return ExitStatus::Success;
     }
-    talk.say(format_args!("{signal} again: ended at once, {} cut off.", count(open, "conversation")));
+    log.say(format_args!("{signal} again: ended at once, {} cut off.", count(open, "conversation")));
     tracing::warn!(signal, cut_off = open, "ended at once");
     ExitStatus::Interrupted
 }
