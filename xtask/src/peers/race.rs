@@ -92,9 +92,7 @@ impl Contender {
             (Self::Server(server), Some(shape)) => {
                 under_load(&Running::start(server, places)?, shape, duration, load)
             }
-            (Self::Server(server), None) => {
-                silent(&Running::start(server, places)?, server.silent_connections())
-            }
+            (Self::Server(server), None) => silent(&mut Running::start(server, places)?, server.silent),
         }
     }
 }
@@ -127,11 +125,12 @@ fn floor(shape: Shape, duration: Duration, places: &Places) -> Result<Figures> {
 }
 
 /// Memory a connection: `count` of them are opened and say nothing.
-fn silent(server: &Running, count: usize) -> Result<Figures> {
+fn silent(server: &mut Running, count: usize) -> Result<Figures> {
     let (own_before, kernel_before) = (server.memory()?, cost::kernel_memory()?);
     let connections = open(server.address, count)?;
     let own = settled(|| server.memory())?;
     let kernel = cost::kernel_memory()?;
+    server.still_runs()?;
     let each = |after: u64, before: u64| Some(after.saturating_sub(before) as f64 / connections.len() as f64);
     Ok(Figures {
         memory_bytes_per_connection: each(own, own_before),

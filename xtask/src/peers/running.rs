@@ -61,6 +61,14 @@ impl Running {
         Ok(())
     }
 
+    /// An error if the server has ended: figures of a dead one are none.
+    pub(crate) fn still_runs(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("ended in the middle of it ({status})"),
+            None => Ok(()),
+        }
+    }
+
     /// What the server and all that it started have cost so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
         cost::processor_time(self.child.id())

@@ -21,10 +21,13 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     /// The Debian package of a program that is not ours.
     pub(crate) package: Option<Package>,
-    /// A process for each connection: the silent workload opens fewer, and 1 MiB lines take turns.
-    pub(crate) forks: bool,
+    /// How many silent connections it gets: 10,000, or what its files or processes allow.
+    pub(crate) silent: usize,
     pub(crate) command: fn(&Places, u16) -> Result<Command>,
 }
+
+/// Enough to see what a process for each connection costs.
+const A_PROCESS_EACH: usize = 500;
 
 pub(crate) const FLOOR: &str = "floor";
 /// What ratios are given against.
@@ -34,37 +37,38 @@ pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "echoline-uring",
         package: None,
-        forks: false,
+        silent: 10_000,
         command: |at, port| Ok(ours(at, "uring", port)),
     },
     Server {
         name: "echoline-portable",
         package: None,
-        forks: false,
+        silent: 10_000,
         command: |at, port| Ok(ours(at, "portable", port)),
     },
     Server {
         name: REFERENCE,
         package: None,
-        forks: false,
+        silent: 10_000,
         command: |at, port| Ok(built(at, "tokio-bytes", port)),
     },
     Server {
         name: "tokio-lines",
         package: None,
-        forks: false,
+        silent: 10_000,
         command: |at, port| Ok(built(at, "tokio-lines", port)),
     },
     Server {
         name: "go",
         package: Some(Package { name: "golang-go", program: "go", needed_by: "the Go echo" }),
-        forks: false,
+        // `io.Copy` splices: a pipe a connection, so three open files.
+        silent: 5_000,
         command: |at, port| Ok(built(at, "go-echo", port)),
     },
     Server {
         name: "python-asyncio",
         package: Some(Package { name: "python3", program: "python3", needed_by: "the asyncio echo" }),
-        forks: false,
+        silent: 10_000,
         command: |at, port| {
             let mut python = program("python3");
             python.arg(at.sources.join("asyncio_echo.py")).arg(here(port));
@@ -74,7 +78,7 @@ pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "socat-fork",
         package: Some(Package { name: "socat", program: "socat", needed_by: "socat as a server" }),
-        forks: true,
+        silent: A_PROCESS_EACH,
         command: |_, port| {
             let listen = format!("TCP4-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,nodelay,backlog=4096");
             let mut socat = program("socat");
@@ -85,7 +89,7 @@ pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "ncat-exec-cat",
         package: Some(Package { name: "ncat", program: "ncat", needed_by: "ncat as a server" }),
-        forks: true,
+        silent: A_PROCESS_EACH,
         command: |_, port| {
             let mut ncat = program("ncat");
             ncat.args(["--listen", "--keep-open", "--max-conns", "4096", "--exec", "/bin/cat", "127.0.0.1"]);
@@ -96,7 +100,7 @@ pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "xinetd-internal",
         package: Some(Package { name: "xinetd", program: "xinetd", needed_by: "xinetd's internal echo" }),
-        forks: true,
+        silent: A_PROCESS_EACH,
         command: xinetd,
     },
 ];
@@ -110,14 +114,9 @@ impl Server {
             .then(|| format!("{} is not installed (Debian package {})", package.program, package.name))
     }
 
-    /// How many silent connections it gets: a process each is dear.
-    pub(crate) fn silent_connections(&self) -> usize {
-        if self.forks { 500 } else { 10_000 }
-    }
-
     /// Why it is not asked to do `workload`, where asking makes no sense.
     pub(crate) fn unfit(&self, workload: Workload) -> Option<&'static str> {
-        (self.forks && workload == Workload::Many)
+        (self.silent == A_PROCESS_EACH && workload == Workload::Many)
             .then_some("a process a connection: 2,000 are not asked of it")
     }
 }
