@@ -4,7 +4,7 @@ use super::queue::Queue;
 use crate::args::Voice;
 use clap::ValueEnum;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -61,11 +61,10 @@ impl Log {
         Ok(Self { queue, format, voice })
     }
 
-    /// To a person, unless quiet; a log in JSON has a record for it.
+    /// To a person, unless quiet; a log in JSON has a record for it. Never dropped: there are few of these.
     pub(super) fn say(&self, line: impl Display) {
         if self.speaks() {
-            // A queue takes every write.
-            let _ = self.queue.clone().write_all(format!("{line}\n").as_bytes());
+            self.queue.insist(format!("{line}\n").as_bytes());
         }
     }
 
@@ -84,13 +83,6 @@ impl Log {
     /// Writes what waits, for at most a second.
     pub(super) fn settle(&self) {
         self.queue.settle(PATIENCE);
-    }
-
-    /// To a person, even when the queue is full.
-    pub(super) fn insist(&self, line: impl Display) {
-        if self.speaks() {
-            self.queue.insist(format!("{line}\n").as_bytes());
-        }
     }
 
     fn speaks(&self) -> bool {

@@ -55,7 +55,7 @@ impl Queue {
         }
     }
 
-    /// Adds a record even when the queue is full: the last one.
+    /// Adds a record even when the queue is full. For what cannot be many.
     pub(super) fn insist(&self, record: &[u8]) {
         self.lock().waiting.push_back(record.to_vec());
         self.0.changed.notify_all();

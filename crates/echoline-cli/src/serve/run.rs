@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     log.settle();
     let summary = Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: log.dropped() };
     summary.log();
-    log.insist(summary.text());
+    log.say(summary.text());
     log.settle();
     ended
 }
