@@ -52,7 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
 fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
     match command {
         Command::Serve(args) => serve::run(&args),
-        Command::Connect(args) => connect::run(args),
+        Command::Connect(args) => connect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

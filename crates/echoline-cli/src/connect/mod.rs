@@ -1,18 +1,98 @@
 //! `echoline connect`: the client.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `args` | the flags, and what they mean together |
+//! | `dial` | the connection, to a server elsewhere or in this process |
+//! | `exchange` | from a pipe: everything out and everything back, both at once |
+//! | `terminal`, `inbox`, `screen` | on a terminal: a line, its answer, and how both look |
+//! | `window`, `difference` | what was sent, compared with what comes back; what differs, named |
+//! | `round_trip`, `report` | what was measured, and the whole as text and JSON |
+//! | `crlf`, `trace`, `interrupt` | `-C`, `--trace` and Ctrl-C |
+
+mod args;
+mod crlf;
+mod dial;
+mod difference;
+mod exchange;
+mod inbox;
+mod interrupt;
+mod report;
+mod round_trip;
+mod screen;
+mod terminal;
+mod trace;
+mod window;
+
+pub(crate) use args::Args;
 
 use crate::exit::ExitStatus;
 use crate::failure::Stop;
+use crate::output::Output;
+use crate::talk::Talk;
+use args::Config;
+use dial::{Dialled, dial};
+use exchange::{Exchanged, exchange};
+use interrupt::Interrupt;
+use report::{NotConnected, Report};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// Connect to a server, send lines and show what comes back
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The host, or HOST:PORT; without it, a server in this process
-    host: Option<String>,
-    /// The port
-    port: Option<String>,
+pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    let talk = Talk::new(args.voice);
+    let mut output = Output::new()?;
+    let config = args.config(talk);
+    let dialled = config.map_err(Stop::from).and_then(|config| Ok((dial(&config, talk)?, config)));
+    let (dialled, config) = match dialled {
+        Err(Stop::Failure(failure)) if args.json => {
+            output.json(&NotConnected { result: &failure.code, error: &failure })?;
+            return Err(Stop::Failure(failure));
+        }
+        other => other?,
+    };
+    let report = converse(args, &config, &dialled, &mut output)?;
+    if args.json {
+        output.json(&report)?;
+    }
+    talk.say(report.summary(talk.is_verbose(), config.exchange.wait));
+    if report.is_interrupted() {
+        return Ok(ExitStatus::Interrupted);
+    }
+    report.error.map_or(Ok(ExitStatus::Success), |failure| Err(failure.into()))
 }
 
-pub(crate) fn run(args: Args) -> Result<ExitStatus, Stop> {
-    drop(args);
-    Ok(ExitStatus::Success)
+fn converse(args: &Args, config: &Config, dialled: &Dialled, output: &mut Output) -> Result<Report, Stop> {
+    let interrupt = Interrupt::on_signals(Arc::clone(&dialled.stream));
+    let begin = Instant::now();
+    let exchange::Options { verify, wait, .. } = config.exchange;
+    let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !args.json;
+    let exchanged = if on_terminal {
+        terminal::converse(&dialled.stream, &interrupt, config.exchange, Talk::new(args.voice))
+    } else {
+        from_pipe(args, config, dialled, &interrupt, output)?
+    };
+    Ok(Report::new(dialled, exchanged, verify, wait, begin.elapsed()))
+}
+
+fn from_pipe(
+    args: &Args,
+    config: &Config,
+    dialled: &Dialled,
+    interrupt: &Interrupt,
+    output: &mut Output,
+) -> Result<Exchanged, Stop> {
+    let escaped = std::io::stdout().is_terminal();
+    let pass_on = |bytes: &[u8]| {
+        if args.json {
+            return Ok(());
+        }
+        if escaped {
+            output.bytes(screen::escape_lines(bytes).as_bytes())?;
+        } else {
+            output.bytes(bytes)?;
+        }
+        output.flush()
+    };
+    exchange(std::io::stdin(), &dialled.stream, pass_on, interrupt, config.exchange)
 }

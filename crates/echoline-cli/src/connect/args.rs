@@ -1,0 +1,130 @@
+//! The flags of `echoline connect`, as they were written, and what they mean together.
+
+use super::exchange;
+use super::trace::Trace;
+use crate::args::Voice;
+use crate::failure::Failure;
+use crate::talk::Talk;
+use crate::units::{Size, Span};
+use echoline::{Endpoint, Family, Port, Socket};
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Connect to a server, send lines and show what comes back
+///
+/// On a terminal, type lines and watch the answers. From a pipe or file, everything is sent with many lines in flight
+/// and what comes back goes to standard output, byte for byte. Both ways it is compared with what was sent: a byte that
+/// is wrong, missing or too many is named, and ends with exit code 1.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A name or an address, or HOST:PORT; without it, an echo server is started in this process
+    host: Option<String>,
+
+    /// The port [default: 5151]
+    #[arg(requires = "host")]
+    port: Option<String>,
+
+    /// Do not compare: the service is no echo
+    #[arg(long)]
+    no_verify: bool,
+
+    /// Send each line with CRLF at its end instead of LF
+    #[arg(short = 'C', long)]
+    crlf: bool,
+
+    /// IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6')]
+    ipv6: bool,
+
+    /// How long finding the name and connecting may take together
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    connect_timeout: Span,
+
+    /// The local address to connect from
+    #[arg(short, long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+
+    /// How long to wait for an answer; from a pipe, for the next byte once all is sent
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    wait: Span,
+
+    /// From a pipe: how much may be sent and not be back
+    #[arg(long, value_name = "SIZE", default_value = "8MiB")]
+    window: Size,
+
+    /// Show each call on the socket, on standard error
+    #[arg(long)]
+    trace: bool,
+
+    /// One JSON document on standard output at the end, instead of what came back
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) voice: Voice,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echoline connect                               a conversation inside this process
+  echoline connect 192.0.2.7                     port 5151 of another machine
+  echoline connect --trace localhost 7007        watch connect, send, recv and close
+  echoline connect 192.0.2.7 < file > copy       send a file, compare what comes back
+  seq 100000 | echoline connect -v > /dev/null   round-trip times: min, mean, p99, max
+  printf 'GET / HTTP/1.0\\n\\n' | echoline connect --no-verify -C 192.0.2.7 80";
+
+/// What to connect to and how.
+pub(super) struct Config {
+    /// `None`: a server of our own.
+    pub(super) target: Option<Endpoint>,
+    pub(super) family: Family,
+    pub(super) socket: Socket,
+    pub(super) exchange: exchange::Options,
+}
+
+impl Args {
+    pub(super) fn config(&self, talk: Talk) -> Result<Config, Failure> {
+        let target = self.host.as_ref().map(|host| self.endpoint(host)).transpose()?;
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        };
+        let mut socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);
+        if let Some(source) = self.source {
+            socket = socket.source(source);
+        }
+        let window = usize::try_from(self.window.0).unwrap_or(usize::MAX);
+        let exchange = exchange::Options {
+            verify: !self.no_verify,
+            crlf: self.crlf,
+            wait: self.wait.0.max(Duration::from_millis(1)),
+            window: NonZeroUsize::new(window).unwrap_or(NonZeroUsize::MIN),
+            trace: Trace::new(self.trace, talk),
+        };
+        Ok(Config { target, family, socket, exchange })
+    }
+
+    fn endpoint(&self, host: &str) -> Result<Endpoint, Failure> {
+        let parsed = match &self.port {
+            None => Endpoint::parse_with_default(host, Port::DEFAULT),
+            Some(port) => Endpoint::from_parts(host, port),
+        };
+        parsed.map_err(|error| {
+            let failure = Failure::from(&error);
+            // A script whose variable is empty must not talk to itself.
+            let empty = host.trim().is_empty();
+            if empty {
+                failure.fact("so", "only without any host is there a server in this process")
+            } else {
+                failure
+            }
+        })
+    }
+}

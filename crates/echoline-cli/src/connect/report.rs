@@ -1,0 +1,237 @@
+//! What came of a conversation: one value, shown as a sentence or as JSON.
+
+use super::dial::{Dialled, outcome_text};
+use super::difference::{Difference, Ending as LineEnd};
+use super::exchange::{Ending, Exchanged, Stalled, Tally};
+use super::round_trip::Summary;
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::units::{count, human_size, human_time};
+use echoline::explain::explain;
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The document of `--json`, and what the summary is made of.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// `identical`, `finished` (not compared), `interrupted`, or the code of the failure.
+    result: String,
+    server: SocketAddr,
+    client: SocketAddr,
+    /// The server ran in this process.
+    embedded: bool,
+    connect_us: u128,
+    attempts: Vec<AttemptReport>,
+    sent: Tally,
+    received: Tally,
+    duration_us: u128,
+    round_trip: Option<Summary>,
+    difference: Option<Difference>,
+    /// The server left its side open after ours had finished.
+    left_open: bool,
+    pub(super) error: Option<Failure>,
+}
+
+/// The document when no connection came to be.
+#[derive(Debug, Serialize)]
+pub(super) struct NotConnected<'a> {
+    pub(super) result: &'a str,
+    pub(super) error: &'a Failure,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptReport {
+    address: SocketAddr,
+    took_us: u128,
+    outcome: &'static str,
+}
+
+impl Report {
+    pub(super) fn new(
+        dialled: &Dialled,
+        exchanged: Exchanged,
+        verified: bool,
+        wait: Duration,
+        took: Duration,
+    ) -> Self {
+        let Exchanged { sent, received, round_trips, ending } = exchanged;
+        let error = failure(&dialled.endpoint.to_string(), &ending, sent, wait);
+        let result = match (&ending, &error) {
+            (_, Some(error)) => error.code.clone(),
+            (Ending::Interrupted, _) => "interrupted".to_owned(),
+            _ if verified => "identical".to_owned(),
+            _ => "finished".to_owned(),
+        };
+        let attempts = dialled.attempts.iter().map(|attempt| AttemptReport {
+            address: attempt.address,
+            took_us: attempt.took.as_micros(),
+            outcome: outcome_text(attempt.outcome),
+        });
+        Self {
+            result,
+            server: dialled.server,
+            client: dialled.client,
+            embedded: dialled.embedded.is_some(),
+            connect_us: dialled.took.as_micros(),
+            attempts: attempts.collect(),
+            sent,
+            received,
+            duration_us: took.as_micros(),
+            round_trip: round_trips.summary(),
+            left_open: matches!(ending, Ending::LeftOpen),
+            difference: difference(ending),
+            error,
+        }
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.result == "interrupted"
+    }
+
+    /// One line for a person, and one more of round-trip times if `verbose`.
+    pub(super) fn summary(&self, verbose: bool, wait: Duration) -> String {
+        let mut text = match self.result.as_str() {
+            "identical" if self.sent.bytes == 0 => "Nothing sent, and nothing came back.".to_owned(),
+            "identical" => format!("{}, identical{}.", amount(self.sent), self.speed()),
+            result => {
+                let start = if result == "interrupted" { "Interrupted: sent" } else { "Sent" };
+                format!("{start} {}; received {}{}.", amount(self.sent), amount(self.received), self.speed())
+            }
+        };
+        if let (Some(round_trip), false) = (&self.round_trip, verbose) {
+            let mean = if round_trip.lines == 1 { "" } else { " on average" };
+            text += &format!(" Round trip {}{mean}.", human_time(round_trip.mean));
+        }
+        if let (Some(times), true) = (&self.round_trip, verbose) {
+            let [min, mean, p99, max] = [times.min, times.mean, times.p99, times.max].map(human_time);
+            text += &format!(
+                "\nRound trip of {}: min {min}, mean {mean}, p99 {p99}, max {max}.",
+                count(times.lines, "line")
+            );
+        }
+        if self.left_open {
+            let kept = format!("\nThe server had not finished its side {} after us.", human_time(wait));
+            text += &kept;
+        }
+        text
+    }
+
+    /// Of a conversation that is long enough for a speed.
+    fn speed(&self) -> String {
+        let seconds = self.duration_us as f64 / 1e6;
+        if self.sent.bytes < 1 << 20 || self.duration_us == 0 {
+            return String::new();
+        }
+        format!(
+            ", in {seconds:.1} s ({:.0} MiB/s each way)",
+            self.sent.bytes as f64 / f64::from(1 << 20) / seconds
+        )
+    }
+}
+
+fn amount(tally: Tally) -> String {
+    if tally.bytes == 0 {
+        return "nothing".to_owned();
+    }
+    format!("{}, {}", count(tally.lines, "line"), human_size(tally.bytes))
+}
+
+fn difference(ending: Ending) -> Option<Difference> {
+    match ending {
+        Ending::Different(difference) => Some(difference),
+        Ending::ClosedEarly(difference) | Ending::Broken(_, difference) => difference,
+        _ => None,
+    }
+}
+
+/// What is wrong with how it ended, if anything is.
+fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Failure> {
+    let failure = |code, message: String| Failure::new(code, ExitStatus::Refused, message);
+    let failed = match ending {
+        Ending::Complete | Ending::LeftOpen | Ending::Interrupted => return None,
+        Ending::Different(difference) => altered(server, difference),
+        Ending::ClosedEarly(None) => {
+            failure("closed-early", format!("{server} finished while our input was still open"))
+                .fact("so", "all that was sent came back; nothing more can be sent")
+                .next("look at the server: a limit, an idle timeout, or a service that serves once")
+        }
+        Ending::ClosedEarly(Some(missing)) => failure(
+            "closed-early",
+            format!("{server} finished before everything was back: {missing}"),
+        )
+        .fact("so", format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)))
+        .next("look at the server's log: a limit on lines or connections, or a service that serves once"),
+        Ending::Broken(error, missing) => {
+            let missing = missing.as_ref().map(|missing| format!(", with {missing}")).unwrap_or_default();
+            let (code, what) = match error.kind() {
+                std::io::ErrorKind::ConnectionReset => ("reset", "reset the connection".to_owned()),
+                _ => ("system", format!("the connection broke: {error}")),
+            };
+            failure(code, format!("{server} {what}{missing}"))
+        }
+        Ending::NoReply { missing, from, stalled } => {
+            no_reply(server, *missing, &from.to_string(), *stalled, wait)
+        }
+        Ending::InputFailed(error) => {
+            return Some(
+                Failure::new("input", ExitStatus::Usage, format!("cannot read standard input: {error}"))
+                    .next("give standard input a file or a pipe that can be read"),
+            );
+        }
+    };
+    let Ok(code) = failed.code.parse::<echoline::Code>() else { return Some(failed) };
+    let page = explain(code);
+    // What is known of this very conversation says more than the page.
+    let failed = if failed.facts.is_empty() { failed.fact("so", page.so) } else { failed };
+    let general = page.next.first().filter(|_| failed.next.is_empty());
+    let failed = general.into_iter().fold(failed, |failed, &step| failed.next(step));
+    Some(failed.next(format!("echoline explain {code}")))
+}
+
+fn altered(server: &str, difference: &Difference) -> Failure {
+    let message = format!("{server} did not return what was sent: {difference}");
+    let failure = Failure::new("altered", ExitStatus::Refused, message);
+    match difference {
+        Difference::Surplus { at, .. } if at.offset == 0 => failure
+            .fact("so", "the service speaks first, so it is no echo")
+            .next("--no-verify shows what a service says that is no echo"),
+        Difference::LineEnding { sent: LineEnd::Lf, .. } => failure
+            .fact("so", "something on the way rewrites line endings; what is behind was not compared")
+            .next("-C sends lines with CRLF, as this server returns them"),
+        Difference::LineEnding { .. } => failure
+            .fact("so", "something on the way rewrites line endings; what is behind was not compared")
+            .next("leave -C out: this server returns lines with LF"),
+        _ => failure
+            .fact(
+                "so",
+                "the service is no echo, or something on the way changes bytes; all before came back as sent",
+            )
+            .next("--no-verify shows what a service says that is no echo"),
+    }
+}
+
+fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Duration) -> Failure {
+    let (message, so, next) = match stalled {
+        Stalled::Ended => (
+            format!(
+                "{server} did not answer in {}: {} missing from {from}",
+                human_time(wait),
+                count(missing, "byte")
+            ),
+            "it took the bytes and returned none of them: it is busy or stuck, or it is no echo",
+            "--wait 1m waits longer; --no-verify is for a service that is no echo",
+        ),
+        Stalled::Writing => (
+            format!("{server} took no more bytes for {}", human_time(wait)),
+            "its receive buffer is full and its program does not read",
+            "look at the server: it is busy or stuck, or it never reads",
+        ),
+        Stalled::WindowFull => (
+            format!("{server} took {} and returned none of it for {}", human_size(missing), human_time(wait)),
+            "a line of that length, or a server that waits for the end of input before it answers",
+            "--window 64MiB lets more bytes be under way",
+        ),
+    };
+    Failure::new("no-reply", ExitStatus::Refused, message).fact("so", so).next(next)
+}
