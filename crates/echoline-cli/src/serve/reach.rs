@@ -77,7 +77,7 @@ impl Reach {
         match self.kind {
             AddressKind::Loopback => "this machine only".to_owned(),
             AddressKind::Private => {
-                format!("machines of {network} (private: from the internet only through a forwarded port)")
+                format!("machines of {network} (private: the internet only through a forwarded port)")
             }
             AddressKind::CarrierGradeNat => {
                 format!("machines of {network} (carrier-grade NAT: the internet cannot reach it)")

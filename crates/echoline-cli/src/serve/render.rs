@@ -6,11 +6,15 @@ use std::fmt::Write;
 /// Addresses shown of one service; a machine full of containers has hundreds.
 const SHOWN: usize = 12;
 
-/// Who can reach a service, as lines: one if it is this machine only, else one an address.
+/// Who can reach a service, as lines.
 pub(super) fn audience(service: &str, reach: &[Reach]) -> String {
     let addresses: Vec<_> = reach.iter().map(|one| one.address.to_string()).collect();
     if reach.iter().all(Reach::is_this_machine_only) {
-        return format!("Serving {service} to this machine only: {}", addresses.join(", "));
+        let port = reach.first().map_or(0, |one| one.address.port());
+        return format!(
+            "Serving {service} to this machine only: {}\n  Other machines too: echoline serve {service}=:{port}",
+            addresses.join(", ")
+        );
     }
     let width = addresses.iter().map(String::len).max().unwrap_or_default();
     let interface = |one: &Reach| one.interface.clone().unwrap_or_default();
@@ -23,6 +27,7 @@ pub(super) fn audience(service: &str, reach: &[Reach]) -> String {
     if reach.len() > SHOWN {
         let _ = write!(text, "\n  and {} more addresses", reach.len() - SHOWN);
     }
+    text.push_str("\n  A firewall, here or on the way, can still keep them out.");
     text
 }
 
@@ -38,9 +43,13 @@ mod tests {
     }
 
     #[test]
-    fn loopback_alone_is_one_line() {
+    fn loopback_alone_says_how_to_serve_others() {
         let both = [reach("127.0.0.1:5151", "lo", "127.0.0.0/8"), reach("[::1]:5151", "lo", "::1/128")];
-        assert_eq!(audience("echo", &both), "Serving echo to this machine only: 127.0.0.1:5151, [::1]:5151");
+        assert_eq!(
+            audience("echo", &both),
+            "Serving echo to this machine only: 127.0.0.1:5151, [::1]:5151\n  \
+             Other machines too: echoline serve echo=:5151"
+        );
     }
 
     #[test]
@@ -53,8 +62,9 @@ mod tests {
         let expected = "\
 Serving echo on
   127.0.0.1:7     lo     this machine only
-  192.168.1.10:7  eth0   machines of 192.168.1.0/24 (private: from the internet only through a forwarded port)
-  8.8.8.8:7       wlan0  anybody on the internet whom no firewall stops (global)";
+  192.168.1.10:7  eth0   machines of 192.168.1.0/24 (private: the internet only through a forwarded port)
+  8.8.8.8:7       wlan0  anybody on the internet whom no firewall stops (global)
+  A firewall, here or on the way, can still keep them out.";
         assert_eq!(audience("echo", &all), expected);
     }
 
@@ -63,7 +73,7 @@ Serving echo on
         let many: Vec<_> =
             (0..40).map(|host| reach(&format!("10.0.0.{host}:7"), "eth0", "10.0.0.0/8")).collect();
         let text = audience("echo", &many);
-        assert_eq!(text.lines().count(), 1 + SHOWN + 1);
-        assert!(text.ends_with("and 28 more addresses"));
+        assert_eq!(text.lines().count(), 1 + SHOWN + 2);
+        assert!(text.contains("\n  and 28 more addresses\n"));
     }
 }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::units::{Span, count};
 use echoline_server::{Drained, Ending, Server, ServerError};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -133,6 +133,10 @@ fn serve(
 }
 
 fn say_drain(signal: &str, open: u64, grace: Duration, log: &Log) {
+    if signal == "SIGINT" && io::stderr().is_terminal() {
+        // The terminal wrote ^C.
+        log.say("");
+    }
     tracing::info!(signal, open, grace_s = grace.as_secs_f64(), "draining");
     if open > 0 {
         log.say(format_args!(
