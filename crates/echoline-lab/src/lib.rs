@@ -21,6 +21,7 @@ mod sys;
 pub mod capture;
 mod lab;
 pub mod link;
+mod packet;
 
 mod error;
 
