@@ -56,13 +56,13 @@ impl Difference {
         );
         for skip in 1..received.len() {
             let agree = agreeing(sent, &received[skip..]);
-            if agree > best.0 {
+            if agree > best.0 && convinces(agree, sent.len().min(received.len() - skip)) {
                 best = (agree, Self::Added { at, bytes: received[..skip].to_vec() });
             }
         }
         for skip in 1..sent.len() {
             let agree = agreeing(&sent[skip..], received);
-            if agree > best.0 {
+            if agree > best.0 && convinces(agree, received.len().min(sent.len() - skip)) {
                 best = (agree, Self::LeftOut { at, bytes: sent[..skip].to_vec() });
             }
         }
@@ -72,6 +72,11 @@ impl Difference {
 
 fn agreeing(sent: &[u8], received: &[u8]) -> usize {
     sent.iter().zip(received).take_while(|(sent, received)| sent == received).count()
+}
+
+/// A byte or two agree by chance, unless nothing stands behind them.
+fn convinces(agree: usize, of: usize) -> bool {
+    agree >= 4 || agree == of
 }
 
 impl fmt::Display for Position {
@@ -160,6 +165,10 @@ mod tests {
         assert_eq!(named(b"lo\nnext", b"!lo\nnext"), "line 3, byte 7: 1 byte came that was not sent: \"!\"");
         assert_eq!(named(b"lo\nnext", b"o\nnext"), "line 3, byte 7: 1 byte did not come back: \"l\"");
         assert_eq!(named(b"lo\nnext\n", b"next\n"), "line 3, byte 7: 3 bytes did not come back: \"lo\\n\"");
+        assert_eq!(
+            named(b"hello\n", b"500 what?\r\n"),
+            "line 3, byte 7: sent 'h' (0x68), received '5' (0x35)"
+        );
         assert_eq!(
             named(b"", b"\x1b[2J"),
             "line 3, byte 7, behind all that was sent: 4 bytes came that were not sent: \"\\x1b[2J\""

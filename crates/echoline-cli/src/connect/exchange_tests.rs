@@ -24,6 +24,9 @@ fn run(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
     let accepted = listener.accept().unwrap().0;
+    // As the program does; else small writes wait for acknowledgements.
+    stream.set_nodelay(true).unwrap();
+    accepted.set_nodelay(true).unwrap();
     let server = std::thread::spawn(move || server(accepted));
     let mut output = Vec::new();
     let interrupt = Interrupt::new(Arc::clone(&stream));

@@ -23,8 +23,13 @@ struct State {
     received: Tally,
     /// The first bytes that nothing of ours asked for.
     unasked: Vec<u8>,
+    /// Something was sent.
+    asked: bool,
+    /// Bytes came before anything was sent.
+    spoke_first: bool,
     /// Our side ends: the end of the other is no news.
     leaving: bool,
+    verify: bool,
 }
 
 struct Awaited {
@@ -52,10 +57,14 @@ impl Inbox {
     /// Starts the thread. It hands `show` what nobody awaits, in texts that end with a newline.
     pub(super) fn open(
         stream: Arc<TcpStream>,
+        verify: bool,
         trace: Trace,
         show: impl FnMut(String) + Send + 'static,
     ) -> Arc<Self> {
-        let inbox = Arc::new(Self { state: Mutex::default(), changed: Condvar::new() });
+        let inbox = Arc::new(Self {
+            state: Mutex::new(State { verify, ..State::default() }),
+            changed: Condvar::new(),
+        });
         let receiver = Arc::clone(&inbox);
         std::thread::spawn(move || receiver.receive(&stream, trace, show));
         inbox
@@ -105,7 +114,8 @@ impl Inbox {
     /// From now on what comes is the answer. Call it before the send.
     pub(super) fn expect(&self) {
         let awaited = Awaited { reply: Reply::default(), sent_at: Instant::now(), last: None };
-        self.lock().awaited = Some(awaited);
+        let mut state = self.lock();
+        (state.awaited, state.asked) = (Some(awaited), true);
     }
 
     /// Waits for the answer, at most `wait`: for `sent` if it is an echo; else for lines, and a moment of silence.
@@ -154,10 +164,15 @@ impl Inbox {
         state.ended.take()
     }
 
-    /// All that came, and the first bytes of it that nothing of ours asked for.
-    pub(super) fn received(&self) -> (Tally, Vec<u8>) {
+    /// All that came.
+    pub(super) fn received(&self) -> Tally {
+        self.lock().received
+    }
+
+    /// The first bytes that nothing of ours asked for, and whether some came before anything was sent.
+    pub(super) fn unasked(&self) -> (Vec<u8>, bool) {
         let state = self.lock();
-        (state.received, state.unasked.clone())
+        (state.unasked.clone(), state.spoke_first)
     }
 
     /// A thread that panicked already said so; its state is still whole enough to report.
@@ -171,9 +186,10 @@ impl State {
     fn take(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
         self.received.add(bytes);
         let Some(awaited) = &mut self.awaited else {
+            self.spoke_first |= !self.asked;
             let room = CONTEXT - self.unasked.len();
             self.unasked.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            return Some(unasked(bytes));
+            return Some(unasked(bytes, self.verify));
         };
         let reply = &mut awaited.reply;
         let kept = bytes.len().min(Inbox::KEEP - reply.bytes.len());

@@ -83,6 +83,7 @@ fn from_pipe(
     output: &mut Output,
 ) -> Result<Exchanged, Stop> {
     let escaped = std::io::stdout().is_terminal();
+    let mut open_line = false;
     let pass_on = |bytes: &[u8]| {
         if args.json {
             return Ok(());
@@ -92,7 +93,12 @@ fn from_pipe(
         } else {
             output.bytes(bytes)?;
         }
+        open_line = escaped && !bytes.ends_with(b"\n");
         output.flush()
     };
-    exchange(std::io::stdin(), &dialled.stream, pass_on, interrupt, config.exchange)
+    let exchanged = exchange(std::io::stdin(), &dialled.stream, pass_on, interrupt, config.exchange)?;
+    if open_line {
+        output.text("")?;
+    }
+    Ok(exchanged)
 }

@@ -203,10 +203,7 @@ fn altered(server: &str, difference: &Difference) -> Failure {
             .fact("so", "something on the way rewrites line endings; what is behind was not compared")
             .next("leave -C out: this server returns lines with LF"),
         _ => failure
-            .fact(
-                "so",
-                "the service is no echo, or something on the way changes bytes; all before came back as sent",
-            )
+            .fact("so", "the service is no echo, or something on the way changes bytes")
             .next("--no-verify shows what a service says that is no echo"),
     }
 }
@@ -219,7 +216,7 @@ fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Dura
                 human_time(wait),
                 count(missing, "byte")
             ),
-            "it took the bytes and returned none of them: it is busy or stuck, or it is no echo",
+            "it took the bytes and did not return them: it is busy or stuck, or it is no echo",
             "--wait 1m waits longer; --no-verify is for a service that is no echo",
         ),
         Stalled::Writing => (

@@ -3,6 +3,7 @@
 use super::exchange::Ending;
 use crate::escape::escape;
 use crate::units::{count, human_time};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What came back for one line.
@@ -34,10 +35,11 @@ pub(super) fn escape_lines(bytes: &[u8]) -> String {
 
 /// `hello            6 bytes, 1 read, 0.09 ms`: the reply, then what was measured.
 ///
-/// The line ending that was sent is not shown; any other is.
-pub(super) fn reply(reply: &Reply, line_ending: &[u8]) -> String {
+/// The line ending that was sent is not shown; any other is, unless nothing is compared.
+pub(super) fn reply(reply: &Reply, line_ending: &[u8], verify: bool) -> String {
     const WIDTH: usize = 16;
-    let shown = reply.bytes.strip_suffix(line_ending).unwrap_or(&reply.bytes);
+    let shown = lines(&reply.bytes, verify);
+    let shown = shown.strip_suffix(if verify { line_ending } else { b"\n" }).unwrap_or(&shown);
     let lines: Vec<_> = shown.split(|&byte| byte == b'\n').map(escape).collect();
     // Several lines stand as lines; but a line feed that ends an altered reply is shown.
     let text = if shown.ends_with(b"\n") { escape(shown) } else { lines.join("\n") };
@@ -48,14 +50,25 @@ pub(super) fn reply(reply: &Reply, line_ending: &[u8]) -> String {
     format!("{text}{:pad$} {measured}", "", pad = WIDTH.saturating_sub(last))
 }
 
+/// Where nothing is compared, CRLF ends a line like LF.
+fn lines(bytes: &[u8], verify: bool) -> Cow<'_, [u8]> {
+    if verify { Cow::Borrowed(bytes) } else { Cow::Owned(without_cr(bytes)) }
+}
+
+fn without_cr(bytes: &[u8]) -> Vec<u8> {
+    let ends_a_line = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+    (0..bytes.len()).filter(|&at| !ends_a_line(at)).map(|at| bytes[at]).collect()
+}
+
 /// What is wrong with an answer, in the line under it.
 pub(super) fn problem(problem: &Ending, wait: Duration) -> String {
     let text = match problem {
         Ending::Different(difference) => format!("not identical: {difference}"),
-        Ending::ClosedEarly(Some(missing)) => format!("the server closed the connection: {missing}"),
+        Ending::ClosedEarly(Some(missing)) => format!("the connection ended: {missing}"),
         Ending::Broken(error, _) => format!("the connection broke: {error}"),
+        Ending::NoReply { from, .. } if from.byte == 1 => format!("no reply in {}", human_time(wait)),
         Ending::NoReply { missing, .. } => {
-            format!("no reply in {}: {} missing", human_time(wait), count(*missing, "byte"))
+            format!("{} still missing after {}", count(*missing, "byte"), human_time(wait))
         }
         _ => "the conversation ended".to_owned(),
     };
@@ -64,12 +77,16 @@ pub(super) fn problem(problem: &Ending, wait: Duration) -> String {
 }
 
 /// Bytes that nothing of ours asked for.
-pub(super) fn unasked(bytes: &[u8]) -> String {
+pub(super) fn unasked(bytes: &[u8], verify: bool) -> String {
     const SHOWN: usize = 1024;
     let (shown, rest) = bytes.split_at(bytes.len().min(SHOWN));
-    let mut text = escape_lines(shown);
+    let mut text = escape_lines(&lines(shown, verify));
     if !rest.is_empty() {
         text += &format!("... and {} more", count(rest.len() as u64, "byte"));
+    }
+    if verify {
+        let text = text.trim_end_matches('\n');
+        return format!("{text:<16} {}, not asked for\n", count(bytes.len() as u64, "byte"));
     }
     if !text.ends_with('\n') {
         text.push('\n');
@@ -83,7 +100,7 @@ mod tests {
 
     fn shown(bytes: &[u8], line_ending: &[u8]) -> String {
         let reply = Reply { bytes: bytes.to_vec(), dropped: 0, reads: 1, took: Duration::from_micros(90) };
-        anstream::adapter::strip_str(&super::reply(&reply, line_ending)).to_string()
+        anstream::adapter::strip_str(&super::reply(&reply, line_ending, true)).to_string()
     }
 
     #[test]
@@ -107,6 +124,7 @@ mod tests {
     fn what_a_server_says_cannot_act_on_the_terminal() {
         assert_eq!(shown(b"\x1b[2J\xc2\x9b\n", b"\n"), "\\x1b[2J\\u{9b}    7 bytes, 1 read, 0.09 ms");
         assert_eq!(escape_lines(b"a\r\n\x1b]0;x\x07\n\xe2\x80\xae"), "a\\r\n\\x1b]0;x\\x07\n\\u{202e}");
-        assert_eq!(unasked(b"220 mail\x07"), "220 mail\\x07\n");
+        assert_eq!(unasked(b"220 mail\x07\r\n", false), "220 mail\\x07\n");
+        assert_eq!(unasked(b"220 mail\n", true), "220 mail         9 bytes, not asked for\n");
     }
 }

@@ -81,7 +81,7 @@ impl<'a> Terminal<'a> {
             interrupt,
             options,
             talk,
-            inbox: Inbox::open(Arc::clone(stream), options.trace, show),
+            inbox: Inbox::open(Arc::clone(stream), options.verify, options.trace, show),
             sent: Tally::default(),
             position: Position::START,
             round_trips: RoundTrips::new(),
@@ -143,7 +143,7 @@ impl<'a> Terminal<'a> {
             return;
         }
         if reply.reads > 0 {
-            show(&screen::reply(&reply, if self.options.crlf { b"\r\n" } else { b"\n" }));
+            show(&screen::reply(&reply, if self.options.crlf { b"\r\n" } else { b"\n" }, verify));
         }
         let problem = refused.or_else(|| judge(bytes, &reply.bytes, waited, start, verify));
         match &problem {
@@ -171,19 +171,26 @@ impl<'a> Terminal<'a> {
             Left::Finished => self.inbox.end(wait),
             _ => None,
         };
-        let (received, unasked) = self.inbox.received();
-        let surplus = verify && !unasked.is_empty();
-        let ending = match (left, self.problem, end) {
-            (Left::Interrupted, ..) => Ending::Interrupted,
-            (Left::Failed(error), ..) => Ending::InputFailed(error),
-            (_, _, Some(Err(error))) => Ending::Broken(error, None),
-            (_, Some(problem), _) => problem,
-            _ if surplus => Ending::Different(Difference::Surplus { at: self.position, bytes: unasked }),
-            (_, None, None) => Ending::LeftOpen,
-            (_, None, Some(Ok(()))) => Ending::Complete,
+        let (unasked, spoke_first) = self.inbox.unasked();
+        let at = if spoke_first { Position::START } else { self.position };
+        let surplus = (verify && !unasked.is_empty())
+            .then_some(Ending::Different(Difference::Surplus { at, bytes: unasked }));
+        if spoke_first && surplus.is_some() {
+            // What followed from it is of no interest.
+            self.problem = None;
+        }
+        let ending = match (left, end) {
+            (Left::Interrupted, _) => Ending::Interrupted,
+            (Left::Failed(error), _) => Ending::InputFailed(error),
+            (Left::Finished, Some(Err(error))) => Ending::Broken(error, self.problem.and_then(missing)),
+            (Left::Finished, end) => match (self.problem.or(surplus), end) {
+                (Some(problem), _) => problem,
+                (None, None) => Ending::LeftOpen,
+                (None, Some(_)) => Ending::Complete,
+            },
         };
         trace.call(Call::Close);
-        Exchanged { sent: self.sent, received, round_trips: self.round_trips, ending }
+        Exchanged { sent: self.sent, received: self.inbox.received(), round_trips: self.round_trips, ending }
     }
 }
 
@@ -204,6 +211,13 @@ fn judge(sent: &[u8], received: &[u8], waited: Waited, start: Position, verify: 
         Waited::Ended if verify => {
             Some(Ending::ClosedEarly(Some(Difference::Missing { at, bytes: missing })))
         }
+        _ => None,
+    }
+}
+
+fn missing(problem: Ending) -> Option<Difference> {
+    match problem {
+        Ending::ClosedEarly(missing) | Ending::Broken(_, missing) => missing,
         _ => None,
     }
 }
