@@ -1,5 +1,7 @@
 //! The command line: the commands and what they share. Each command's own flags stand in its module.
 
+#[cfg(target_os = "linux")]
+use crate::lab;
 use crate::{completions, connect, explain, man, serve};
 use clap::{Parser, Subcommand};
 
@@ -19,6 +21,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Connect(connect::Args),
     Explain(explain::Args),
+    #[cfg(target_os = "linux")]
+    Lab(lab::Args),
     Completions(completions::Args),
     Man(man::Args),
 }

@@ -19,6 +19,8 @@ mod units;
 mod completions;
 mod connect;
 mod explain;
+#[cfg(target_os = "linux")]
+mod lab;
 mod man;
 mod serve;
 
@@ -54,6 +56,8 @@ fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Explain(args) => explain::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Lab(args) => lab::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

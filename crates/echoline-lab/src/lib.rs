@@ -19,14 +19,20 @@ mod sys;
 
 // What runs in it.
 pub mod capture;
+mod change;
 mod lab;
 pub mod link;
+mod names;
 mod packet;
+mod running;
 
 mod error;
 
+pub use crate::change::{Change, LinkChange, NamesChange};
 pub use crate::enter::{Inside, enter, is_inside};
 pub use crate::error::LabError;
-pub use crate::lab::{Explain, Lab};
+pub use crate::lab::{Explain, Lab, Options};
+pub use crate::names::Manner;
 pub use crate::preflight::preflight;
+pub use crate::running::{Control, Running};
 pub use crate::topology::{SHIPPED, Topology, TopologyError};

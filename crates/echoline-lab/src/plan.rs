@@ -33,6 +33,11 @@ pub(crate) fn port(link: &Link, end: usize) -> String {
     format!("{}.{}", link.name, ["a", "b"][end])
 }
 
+/// The index of [`port`], for the nth link.
+pub(crate) fn index(number: usize, end: usize) -> usize {
+    FIRST_INDEX + 2 * number + end
+}
+
 /// The interface that joins the far side of an impaired link to its switch.
 pub(crate) fn inner_port(link: &Link) -> String {
     format!("{}.c", link.name)
@@ -57,7 +62,7 @@ pub(crate) fn plan(topology: &Topology) -> Plan {
                 let (port, mtu) = (port(link, position), link.mtu);
                 // The kernel reports a carrier at once only where the two ends differ in their index (and else
                 // up to a second later, in which a bridge drops): so ours are of their own range.
-                let index = FIRST_INDEX + 2 * number + position;
+                let index = index(number, position);
                 plan.cables.push(format!(
                     "link add {port} index {index} netns {WIRES} mtu {mtu} \
                      type veth peer name {interface} netns {node} mtu {mtu}"
@@ -101,9 +106,13 @@ fn place(node: &Node) -> Place {
         ("net/ipv4/icmp_ratelimit", "0"),
         ("net/ipv6/icmp/ratelimit", "0"),
         ("net/ipv6/conf/all/accept_dad", "0"),
-        ("net/ipv6/conf/default/accept_dad", "0"),
     ] {
         place.settings.push((setting.into(), value));
+    }
+    for interface in &node.interfaces {
+        // The kernel checks addresses for doubles unless both `all` and the interface say no.
+        place.settings.push((format!("net/ipv6/conf/{}/accept_dad", interface.name), "0"));
+        place.settings.push((format!("net/ipv6/conf/{}/accept_ra", interface.name), "0"));
     }
     if node.kind == Kind::Router {
         place.settings.push(("net/ipv4/ip_forward".into(), "1"));

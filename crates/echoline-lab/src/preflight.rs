@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::LabError;
 
 /// Where tools stand that an ordinary user's PATH may not have.
-const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+pub(crate) const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 /// The tools, and the Debian packages that have them.
 const TOOLS: [(&str, &str); 2] = [("ip", "iproute2"), ("nft", "nftables")];

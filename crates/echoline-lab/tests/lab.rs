@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use echoline_lab::{Inside, Lab, Topology, enter};
+use echoline_lab::{Inside, Lab, Options, Topology, enter};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -46,7 +46,7 @@ fn main() {
 }
 
 fn home(inside: &Inside) -> Result<Lab, Box<dyn std::error::Error>> {
-    Ok(Lab::build(inside, &Topology::shipped("home")?, None)?)
+    Ok(Lab::build(inside, &Topology::shipped("home")?, Options::default())?)
 }
 
 fn a_connection_through_nat_shows_the_router_to_the_server(inside: &Inside) -> Outcome {

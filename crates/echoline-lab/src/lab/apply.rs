@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::place;
@@ -19,18 +20,35 @@ pub(crate) struct Tools {
     ip: std::path::PathBuf,
     nft: std::path::PathBuf,
     explain: Option<Explain>,
+    /// What was applied since the last change began.
+    applied: Mutex<Vec<String>>,
 }
 
 impl Tools {
     pub(crate) fn new(explain: Option<Explain>) -> Result<Self, LabError> {
         let find = |tool, package| preflight::find(tool).ok_or(LabError::MissingTool { tool, package });
-        Ok(Self { ip: find("ip", "iproute2")?, nft: find("nft", "nftables")?, explain })
+        Ok(Self {
+            ip: find("ip", "iproute2")?,
+            nft: find("nft", "nftables")?,
+            explain,
+            applied: Mutex::default(),
+        })
     }
 
     fn tell(&self, line: &str) {
         if let Some(explain) = &self.explain {
             explain(line);
         }
+        self.applied().push(line.to_owned());
+    }
+
+    fn applied(&self) -> MutexGuard<'_, Vec<String>> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every command since the last call, as a person would type it.
+    pub(crate) fn take_applied(&self) -> Vec<String> {
+        std::mem::take(&mut self.applied())
     }
 
     /// Builds everything: first the cables, then every namespace at once.
@@ -90,8 +108,10 @@ impl Tools {
 
     /// Loads nftables text in a namespace of the lab.
     pub(crate) fn nft(&self, name: &str, text: &str) -> Result<(), LabError> {
-        for line in text.lines() {
-            self.tell(&format!("ip netns exec {name} nft '{line}'"));
+        if text.contains("{\n") {
+            self.tell(&format!("ip netns exec {name} nft -f - <<'END'\n{text}END"));
+        } else {
+            text.lines().for_each(|line| self.tell(&format!("ip netns exec {name} nft '{line}'")));
         }
         place::on(name, || self.ruleset(name, text))?
     }

@@ -1,5 +1,6 @@
 //! Standing in a namespace of the lab: for a thread, and for the commands that it starts.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use crate::enter::{self, RUN};
 use crate::error::LabError;
+use crate::preflight;
 use crate::sys;
 use crate::topology::{Node, Topology, WIRES};
 
@@ -35,14 +37,29 @@ fn step_into(place: &str) -> Result<(), LabError> {
 
 /// Starts a command as if on this host: its network, its host name, its names.
 pub(crate) fn spawn(host: &str, command: &mut Command) -> Result<Child, LabError> {
+    thread::scope(|scope| {
+        let standing = scope.spawn(|| spawn_here(host, command));
+        standing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The same on the calling thread, which stays on the host.
+pub(crate) fn spawn_here(host: &str, command: &mut Command) -> Result<Child, LabError> {
+    step_into(host)?;
+    take_files(host)?;
     enter::forget_stage(command);
-    let program = command.get_program().to_string_lossy().into_owned();
-    on(host, move || {
-        take_files(host)?;
-        command.env("ECHOLINE_LAB_HOST", host);
-        // The child inherits the namespaces of the thread that makes it.
-        command.spawn().map_err(|e| LabError::io(format!("run {program} on {host}"), e))
-    })?
+    command.env("ECHOLINE_LAB_HOST", host).env("PATH", path());
+    // The child inherits the namespaces of the thread that makes it.
+    let child = command.spawn();
+    child.map_err(|e| LabError::io(format!("run {} on {host}", command.get_program().display()), e))
+}
+
+/// PATH with the lab's own programs first, and where systems keep theirs last: `ip` is often found there only.
+fn path() -> OsString {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let parts = [super::bin()].into_iter().chain(std::env::split_paths(&own));
+    let all = parts.chain(preflight::SYSTEM_DIRECTORIES.iter().map(PathBuf::from));
+    std::env::join_paths(all).unwrap_or(own)
 }
 
 /// Gives the calling thread the host's name and its files under /etc.

@@ -1,9 +1,11 @@
 //! A topology is a value: what a lab consists of, before anything is built.
 
 mod check;
+mod draw;
 mod file;
 mod rule;
 mod shipped;
+mod svg;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -266,6 +268,16 @@ impl FromStr for Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl End {
+    /// The switch or node that it belongs to.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Switch(name) | Self::Interface { node: name, .. } => name,
+        }
     }
 }
 

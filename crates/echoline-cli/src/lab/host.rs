@@ -1,0 +1,91 @@
+//! `lab run` and `lab up`: the commands that build a lab, and end with it.
+
+use super::args::{Run, Up};
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use crate::output::Output;
+use crate::talk::Talk;
+use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Topology, enter};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
+    let (name, host) = match args.place.as_slice() {
+        [host] => ("home", host),
+        [name, host, ..] => (name.as_str(), host),
+        [] => return Ok(ExitStatus::Usage),
+    };
+    let topology = super::topology(name)?;
+    let changes = args.with.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
+    if topology.node(host).is_none() {
+        let known = topology.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(LabError::Unknown { what: "host", name: host.clone(), known }.into());
+    }
+    let interrupted = AtomicBool::new(false).into();
+    let lab = build(&topology, args.explain, &interrupted)?;
+    for change in &changes {
+        lab.change(change)?;
+    }
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(ExitStatus::Interrupted);
+    }
+    let mut words = args.command.into_iter();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    let status = lab.spawn(host, command.args(words))?.wait();
+    let status = status.map_err(|error| {
+        Failure::new("lab-system", ExitStatus::Usage, format!("cannot wait for the command: {error}"))
+    })?;
+    drop(lab);
+    // Any code that the command chose, or as a shell reports a signal.
+    std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+}
+
+pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
+    let topology = super::topology(&args.topology)?;
+    let interrupted = AtomicBool::new(false).into();
+    let lab = Arc::new(build(&topology, args.explain, &interrupted)?);
+    let control = Control::start(&lab)?;
+    let end = control.ender();
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(system)?;
+    std::thread::spawn(move || signals.forever().for_each(|_| end()));
+    let talk = Talk::new(args.voice);
+    talk.say(lab.topology().drawing());
+    talk.say(format!(
+        "Everything runs. In another terminal: echoline lab enter {}. Ctrl-C ends the lab.",
+        topology.nodes[0].name
+    ));
+    Output::new()?.text(&topology.name)?;
+    if interrupted.load(Ordering::Relaxed) {
+        return Ok(ExitStatus::Success);
+    }
+    control.wait();
+    Ok(ExitStatus::Success)
+}
+
+/// Enters and builds. An interrupt is only noted from here on: what runs on the hosts has it too, and decides.
+fn build(topology: &Topology, explain: bool, interrupted: &Arc<AtomicBool>) -> Result<Lab, Stop> {
+    let inside = enter()?;
+    signal_hook::flag::register(SIGINT, Arc::clone(interrupted)).map_err(system)?;
+    let told: Explain = Box::new(|line| {
+        // Somebody who stopped reading misses nothing else.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    });
+    let program = std::env::current_exe().map_err(system)?;
+    let options = Options { explain: explain.then_some(told), program: Some(program) };
+    Ok(Lab::build(&inside, topology, options)?)
+}
+
+pub(super) fn parse(text: &str) -> Result<Change, Stop> {
+    text.parse().map_err(|message: String| {
+        Failure::new("lab-bad-change", ExitStatus::Usage, message).next("echoline lab --help").into()
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn system(error: std::io::Error) -> Stop {
+    Failure::new("lab-system", ExitStatus::Usage, format!("cannot prepare the lab: {error}")).into()
+}

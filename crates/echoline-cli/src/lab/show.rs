@@ -1,0 +1,30 @@
+//! `lab list` and `lab show`: what there is, without building anything.
+
+use super::args::Show;
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use crate::output::Output;
+use echoline_lab::{SHIPPED, Topology};
+
+pub(super) fn list() -> Result<ExitStatus, Stop> {
+    let mut text = String::new();
+    for shipped in SHIPPED {
+        let topology = Topology::shipped(shipped.name)?;
+        text.push_str(&format!("{:<12}{}\n", topology.name, topology.about));
+    }
+    Output::new()?.text(text)?;
+    Ok(ExitStatus::Success)
+}
+
+pub(super) fn show(args: &Show) -> Result<ExitStatus, Stop> {
+    let topology = super::topology(&args.topology)?;
+    if let Some(file) = &args.svg {
+        std::fs::write(file, topology.svg()).map_err(|error| {
+            Failure::new("output", ExitStatus::Usage, format!("cannot write {}: {error}", file.display()))
+        })?;
+        return Ok(ExitStatus::Success);
+    }
+    let shipped = SHIPPED.iter().find(|shipped| args.toml && shipped.name == args.topology);
+    Output::new()?.text(shipped.map_or_else(|| topology.drawing(), |shipped| shipped.text.to_owned()))?;
+    Ok(ExitStatus::Success)
+}

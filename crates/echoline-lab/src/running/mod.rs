@@ -1,0 +1,178 @@
+//! Labs of this user that run already: finding them, asking them, and entering them.
+//!
+//! Nothing is written down anywhere: a lab is found by its first process, so none is ever found that has ended.
+
+mod control;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags};
+use rustix::thread::ThreadNameSpaceType;
+
+pub use self::control::Control;
+use crate::enter;
+use crate::error::LabError;
+use crate::lab::place;
+
+/// A lab that `echoline lab up` keeps running.
+#[derive(Debug)]
+pub struct Running {
+    init: Pid,
+    name: String,
+    hosts: Vec<String>,
+}
+
+impl Running {
+    /// The running lab of this name; without a name, the only one.
+    ///
+    /// # Errors
+    /// None runs, or several do and none was named.
+    pub fn find(name: Option<&str>) -> Result<Self, LabError> {
+        let mut found = Self::all();
+        if let Some(name) = name {
+            found.retain(|running| running.name == name);
+        }
+        match (found.len(), name) {
+            (1, _) => Ok(found.remove(0)),
+            (0, None) => {
+                Err(LabError::Misuse("no lab of yours is running: start one with `echoline lab up home`"))
+            }
+            (0, Some(name)) => {
+                Err(LabError::Unknown { what: "lab", name: name.into(), known: names(&Self::all()) })
+            }
+            _ => Err(LabError::BadChange(format!(
+                "several labs are running ({}): say which with --lab",
+                names(&found)
+            ))),
+        }
+    }
+
+    /// Every running lab of this user.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let mut all: Vec<_> = pids.filter_map(Self::of_process).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    fn of_process(pid: i32) -> Option<Self> {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        if !enter::is_init(&environment) {
+            return None;
+        }
+        let mut running = Self { init: Pid::from_raw(pid)?, name: String::new(), hosts: Vec::new() };
+        let mut about = running.request("about").ok()?.into_iter();
+        running.name = about.next()?;
+        running.hosts = about.collect();
+        Some(running)
+    }
+
+    /// The name of its topology.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks the lab for something in one line, such as `change link wan cut`; returns the lines of the answer.
+    ///
+    /// # Errors
+    /// What the lab said, or that it has ended.
+    pub fn request(&self, text: &str) -> Result<Vec<String>, LabError> {
+        let mut lines = Vec::new();
+        self.stream(text, |line| {
+            lines.push(line.to_owned());
+            true
+        })?;
+        Ok(lines)
+    }
+
+    /// As [`Running::request`], but hands on each line as it comes, until `take` returns false.
+    ///
+    /// # Errors
+    /// What the lab said, or that it has ended.
+    pub fn stream(&self, text: &str, mut take: impl FnMut(&str) -> bool) -> Result<(), LabError> {
+        let lost = |e| LabError::io("ask the running lab", e);
+        // The way leads through the lab's own mounts, so only who may enter it can ask.
+        let path = PathBuf::from(format!("/proc/{}/root{}", self.init.as_raw_nonzero(), control::SOCKET));
+        let mut stream = UnixStream::connect(path).map_err(lost)?;
+        writeln!(stream, "{text}").map_err(lost)?;
+        for line in BufReader::new(stream).lines() {
+            let line = line.map_err(lost)?;
+            match line.split_at_checked(1) {
+                Some((" ", line)) if !take(line) => return Ok(()),
+                Some((" ", _)) => {}
+                Some(("!", message)) => return Err(LabError::BadChange(message.trim_start().to_owned())),
+                _ => return Ok(()),
+            }
+        }
+        Err(LabError::Misuse("the lab ended"))
+    }
+
+    /// Ends the lab, and waits until its first process is gone.
+    ///
+    /// # Errors
+    /// The lab did not end within ten seconds.
+    pub fn down(&self) -> Result<(), LabError> {
+        let process = rustix::process::pidfd_open(self.init, PidfdFlags::empty())
+            .map_err(|e| LabError::io("find the running lab", e))?;
+        self.request("down")?;
+        let mut fds = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
+        let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+        match rustix::event::poll(&mut fds, Some(&patience)) {
+            Ok(0) => Err(LabError::Misuse("the lab did not end within 10 s")),
+            Ok(_) => Ok(()),
+            Err(error) => Err(LabError::io("wait for the lab to end", error)),
+        }
+    }
+
+    /// Starts a command on one of the lab's hosts, on the caller's terminal.
+    ///
+    /// The calling process moves into the lab for good; call it before any thread starts.
+    ///
+    /// # Errors
+    /// No such host, or a lab that may not be entered.
+    pub fn spawn(&self, host: &str, command: &mut Command) -> Result<Child, LabError> {
+        if !self.hosts.iter().any(|known| known == host) {
+            let known = self.hosts.join(", ");
+            return Err(LabError::Unknown { what: "host", name: host.into(), known });
+        }
+        let process = rustix::process::pidfd_open(self.init, PidfdFlags::empty())
+            .map_err(|e| LabError::io("find the running lab", e))?;
+        let mut kinds = ThreadNameSpaceType::MOUNT
+            | ThreadNameSpaceType::NETWORK
+            | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
+            | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
+            | ThreadNameSpaceType::PROCESS_ID;
+        let user = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+        // From inside the lab itself, the user namespace is ours already, and the kernel refuses to enter it again.
+        if user("self") != user(&self.init.as_raw_nonzero().to_string()) {
+            kinds |= ThreadNameSpaceType::USER;
+        }
+        let directory = std::env::current_dir();
+        rustix::thread::move_into_thread_name_spaces(std::os::fd::AsFd::as_fd(&process), kinds)
+            .map_err(|e| LabError::io("enter the running lab", e))?;
+        if let Ok(directory) = directory {
+            // Entering mounts moves a process to their root; what lies hidden there is no reason to fail.
+            let _ = std::env::set_current_dir(directory);
+        }
+        // From here on the kernel refuses this process new threads: its children live in another pid namespace.
+        place::spawn_here(host, command)
+    }
+}
+
+fn names(all: &[Running]) -> String {
+    if all.is_empty() {
+        return "none".into();
+    }
+    all.iter().map(|running| running.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A lab answers at once or is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
