@@ -4,8 +4,6 @@
 //! reorder are ours. Nothing outlives the process that built the lab.
 
 #![deny(unsafe_code)]
-// Until every part of a running lab is in.
-#![allow(dead_code)]
 
 // What a lab is, and how it is built.
 mod plan;

@@ -25,6 +25,7 @@ pub(crate) enum Receive {
     /// Those that arrive at the interface.
     Arriving,
     /// Those that leave through it too.
+    #[expect(dead_code, reason = "captures are to use it")]
     Both,
 }
 

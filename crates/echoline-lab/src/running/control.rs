@@ -51,7 +51,6 @@ impl Control {
     }
 
     /// What ends the lab when called, as `echoline lab down` does: for a signal handler's thread.
-    #[must_use]
     pub fn ender(&self) -> impl Fn() + Send + 'static {
         let end = self.end.clone();
         move || {
