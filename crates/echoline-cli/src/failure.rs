@@ -1,9 +1,9 @@
 //! What went wrong, as one value with two renderings: text for a person, JSON for a program.
 
-use crate::escape::printable;
 use crate::exit::ExitStatus;
 use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
+use echoline::escape::{Escaped, escape};
 use echoline::explain::explain;
 use echoline::{Code, Error, Operation};
 use if_addrs::get_if_addrs;
@@ -71,15 +71,13 @@ impl Failure {
     }
 
     /// For a person: the sentence and its code, then a line for each fact and each next step.
-    ///
-    /// Escaped as a whole: parts of it can come from a peer or from a name server.
     pub(crate) fn text(&self) -> String {
         let (bold, red, dim) = (anstyle::Style::new().bold(), RED, anstyle::Style::new().dimmed());
-        let mut text = format!("{bold}{}{bold:#}   {red}[{}]{red:#}", printable(&self.message), self.code);
+        let mut text = format!("{bold}{}{bold:#}   {red}[{}]{red:#}", shown(&self.message), self.code);
         let next = self.next.iter().map(|step| ("next", step));
         for (about, line) in self.facts.iter().map(|fact| (fact.about, &fact.text)).chain(next) {
             // Writing to a string cannot fail.
-            let _ = write!(text, "\n  {dim}{about:<5}{dim:#} {}", printable(line));
+            let _ = write!(text, "\n  {dim}{about:<5}{dim:#} {}", shown(line));
         }
         text
     }
@@ -135,6 +133,11 @@ fn tried(attempt: &Attempt) -> Fact {
         _ => "abandoned",
     };
     Fact::new("tried", format!("{address}: {ended} after {}", human_time(*took)))
+}
+
+/// Parts of it can come from a peer or from a name server, and some are escaped already.
+fn shown(text: &str) -> Escaped<'_> {
+    escape(text.as_bytes()).with_plain_backslash()
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();

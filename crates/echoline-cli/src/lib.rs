@@ -1,8 +1,6 @@
 //! The `echoline` program as a library: one module a command, each in the same steps:
 //! `args -> config -> run -> report -> render`.
 #![forbid(unsafe_code)]
-// Until connect and serve use the whole frame.
-#![allow(dead_code)]
 
 // The program's frame.
 mod args;
@@ -12,7 +10,6 @@ mod output;
 mod talk;
 
 // What the commands share.
-mod escape;
 mod units;
 
 // The commands.

@@ -22,10 +22,6 @@ impl Talk {
         self.voice.verbose
     }
 
-    pub(crate) fn is_quiet(self) -> bool {
-        self.voice.quiet
-    }
-
     /// One line, unless quiet.
     pub(crate) fn say(self, line: impl Display) {
         if !self.voice.quiet {

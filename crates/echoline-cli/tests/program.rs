@@ -17,6 +17,41 @@ fn commands() -> Vec<String> {
 }
 
 #[test]
+fn help_goes_to_standard_output_and_has_examples_that_name_the_command() {
+    let mut commands = commands();
+    for expected in ["serve", "connect", "explain", "completions", "man"] {
+        assert!(commands.iter().any(|command| command == expected), "{commands:?}");
+    }
+    commands.push(String::new());
+    for command in commands {
+        let words: Vec<_> = [&*command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let ended = echoline(&words);
+        assert_eq!((ended.stderr.as_str(), ended.code), ("", Some(0)), "{words:?}");
+        let (_, examples) = ended.out().split_once("\nExamples:\n").expect("examples in the help");
+        let mentions = examples.lines().filter(|line| line.contains(&format!("echoline {command}")));
+        assert!(mentions.count() >= 2, "{words:?}: {examples}");
+        assert!(ended.out().lines().all(|line| line.chars().count() <= 100), "{words:?}");
+    }
+}
+
+#[test]
+fn every_example_in_the_help_is_a_command_line_that_the_program_takes() {
+    for command in commands() {
+        let help = echoline(&[&command, "--help"]);
+        let (_, examples) = help.out().split_once("\nExamples:\n").expect("examples in the help");
+        for example in examples.lines().filter_map(|line| line.trim().strip_prefix("echoline ")) {
+            // The words up to the remark, a pipe or a redirection.
+            let line = example.split("  ").next().expect("a first part");
+            let words: Vec<_> =
+                line.split_whitespace().take_while(|word| !matches!(*word, "|" | ">" | "<")).collect();
+            // Clap answers --help only if all that stands before it is right.
+            let ended = echoline(&[words.as_slice(), &["--help"]].concat());
+            assert_eq!(ended.code, Some(0), "echoline {line}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
     for (words, said) in [
         (vec!["serv"], "unrecognized subcommand 'serv'"),

@@ -59,6 +59,7 @@ fn steers(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn nothing_that_steers_a_terminal_comes_through() {
@@ -66,5 +67,61 @@ mod tests {
         let shown = escape(hostile.as_bytes()).to_string();
         assert_eq!(shown, r"\x1b]0;title\x07\u{9b}31m\u{202e}abc\u{2066}\u{200d}\x08\x7f\x00");
         assert!(escape(b"\xc2\x41\xe2\x80").to_string() == r"\xc2A\xe2\x80");
+    }
+
+    /// What `escape` writes, read back; also proves that no two inputs share a text.
+    fn unescape(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = text.chars();
+        while let Some(character) = rest.next() {
+            if character != '\\' {
+                bytes.extend(character.to_string().bytes());
+                continue;
+            }
+            match rest.next().unwrap() {
+                'n' => bytes.push(b'\n'),
+                'r' => bytes.push(b'\r'),
+                't' => bytes.push(b'\t'),
+                '\\' => bytes.push(b'\\'),
+                'x' => {
+                    let digits: String = rest.by_ref().take(2).collect();
+                    bytes.push(u8::from_str_radix(&digits, 16).unwrap());
+                }
+                'u' => {
+                    let digits: String = rest.by_ref().skip(1).take_while(|&c| c != '}').collect();
+                    let code = u32::from_str_radix(&digits, 16).unwrap();
+                    bytes.extend(char::from_u32(code).unwrap().to_string().bytes());
+                }
+                other => panic!("unknown escape {other}"),
+            }
+        }
+        bytes
+    }
+
+    fn acts(character: char) -> bool {
+        character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_bytes_hold_nothing_that_acts_and_read_back_the_same(bytes in any::<Vec<u8>>()) {
+            let text = escape(&bytes).to_string();
+            prop_assert!(!text.chars().any(acts));
+            prop_assert_eq!(unescape(&text), bytes);
+        }
+
+        #[test]
+        fn escaped_characters_hold_nothing_that_acts_and_read_back_the_same(
+            characters in prop::collection::vec(
+                prop_oneof![any::<char>(), prop::char::range('\0', '\u{9f}'), prop::char::range('\u{200b}', '\u{206f}'), Just('\u{feff}')],
+                0..40,
+            )
+        ) {
+            let text = String::from_iter(characters);
+            let shown = escape(text.as_bytes()).to_string();
+            prop_assert!(!shown.chars().any(acts));
+            prop_assert_eq!(unescape(&shown), text.into_bytes());
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What is wrong with what came back, named as exactly as the bytes allow.
 
 use super::window::Position;
-use crate::escape::escape;
 use crate::units::count;
+use echoline::escape::escape;
 use serde::Serialize;
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! How a conversation looks on a terminal. Nothing that a server says gets there unescaped.
 
 use super::exchange::Ending;
-use crate::escape::escape;
 use crate::units::{count, human_time};
+use echoline::escape::escape;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ pub(super) fn escape_lines(bytes: &[u8]) -> String {
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_suffix(b"\n") {
             Some(line) => {
-                text += &escape(line);
+                text += &escape(line).to_string();
                 text.push('\n');
             }
-            None => text += &escape(line),
+            None => text += &escape(line).to_string(),
         }
     }
     text
@@ -40,9 +40,9 @@ pub(super) fn reply(reply: &Reply, line_ending: &[u8], verify: bool) -> String {
     const WIDTH: usize = 16;
     let shown = lines(&reply.bytes, verify);
     let shown = shown.strip_suffix(if verify { line_ending } else { b"\n" }).unwrap_or(&shown);
-    let lines: Vec<_> = shown.split(|&byte| byte == b'\n').map(escape).collect();
+    let lines: Vec<_> = shown.split(|&byte| byte == b'\n').map(|line| escape(line).to_string()).collect();
     // Several lines stand as lines; but a line feed that ends an altered reply is shown.
-    let text = if shown.ends_with(b"\n") { escape(shown) } else { lines.join("\n") };
+    let text = if shown.ends_with(b"\n") { escape(shown).to_string() } else { lines.join("\n") };
     let bytes = count(reply.bytes.len() as u64 + reply.dropped, "byte");
     let dim = anstyle::Style::new().dimmed();
     let measured = format!("{dim}{bytes}, {}, {}{dim:#}", count(reply.reads, "read"), human_time(reply.took));

@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::units::{Span, count};
-use echoline_server::{Drained, Ending, Server, ServerError};
+use echoline_server::{Ending, Server, ServerError};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -24,7 +24,7 @@ enum Event {
     Signal(&'static str),
     /// The server ended by itself: `--once` is served, or a worker failed.
     Ended(Result<(), ServerError>),
-    Drained(Drained),
+    Drained,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
@@ -119,11 +119,12 @@ fn serve(
                 say_drain(signal, stats.open, config.drain, log);
                 let grace = config.drain;
                 spawn("echoline-drain", server, events.clone(), move |server| {
-                    Event::Drained(server.drain(grace))
+                    server.drain(grace);
+                    Event::Drained
                 })?;
             }
             (Event::Signal(signal), Some(_)) => return Ok(end_at_once(server, signal, log)),
-            (Event::Drained(_), before) => {
+            (Event::Drained, before) => {
                 let lost = server.stats().ended_by(Ending::CutOff) > before.unwrap_or_default();
                 return Ok(if lost { ExitStatus::Refused } else { ExitStatus::Success });
             }
