@@ -56,9 +56,7 @@ fn framed(segments: &[&[u8]], max_line: usize, mut batch: impl FnMut() -> bool) 
                     n
                 }
                 Cut::Partial => {
-                    assert!(
-                        framer.held().len() < max_line && framer.held.capacity() <= max_line.max(FIRST_HELD)
-                    );
+                    assert!(framer.held().len() < max_line && framer.held.capacity() <= max_line);
                     break;
                 }
             };
@@ -155,6 +153,40 @@ fn held_memory_goes_with_the_bytes() {
     assert_eq!(framer.next_batch(b"\n"), Cut::HeldLines(1));
     assert_eq!(framer.take_held().len(), 60_000);
     assert_eq!(framer.held.capacity(), 0);
+}
+
+#[test]
+fn a_line_that_comes_byte_by_byte_never_holds_more_memory_than_the_limit() {
+    let mut framer = Framer::new(NonZeroUsize::new(700).unwrap());
+    for _ in 0..699 {
+        assert_eq!(framer.next_batch(b"x"), Cut::Partial);
+        assert!(framer.held.capacity() <= 700);
+    }
+    assert_eq!(framer.next_batch(b"x"), Cut::OverLong(1));
+    assert_eq!(framer.take_held().len(), 699);
+}
+
+#[test]
+fn the_tail_behind_a_batch_is_not_looked_at_again() {
+    let mut framer = Framer::new(NonZeroUsize::new(8).unwrap());
+    let input = b"a\nbcd";
+    assert_eq!(framer.next_batch(input), Cut::Lines(2));
+    assert_eq!(framer.clear, 3);
+    assert_eq!(framer.next_batch(&input[2..]), Cut::Partial);
+    // The window of an over-long line is clear, too.
+    let mut framer = Framer::new(NonZeroUsize::new(8).unwrap());
+    assert_eq!(framer.next_batch(b"a\n123456789"), Cut::Lines(2));
+    assert_eq!(framer.clear, 8);
+    assert_eq!(framer.next_batch(b"123456789"), Cut::OverLong(9));
+}
+
+#[test]
+#[should_panic = "were not taken"]
+fn forgetting_the_held_bytes_of_an_over_long_line_is_caught() {
+    let mut framer = Framer::new(NonZeroUsize::new(2).unwrap());
+    let _ = framer.next_line(b"a");
+    let _ = framer.next_line(b"bc");
+    let _ = framer.next_line(b"d");
 }
 
 #[test]
