@@ -110,6 +110,19 @@ fn a_read_timeout_loses_nothing() {
 }
 
 #[test]
+fn what_a_timeout_left_behind_can_be_read_as_bytes() {
+    let (mut ours, mut theirs) = pair();
+    theirs.write_all(b"hel").unwrap();
+    ours.set_read_timeout(Some(Duration::ZERO)).unwrap();
+    assert_eq!(ours.recv_line().unwrap_err().code(), Code::TimedOut);
+    ours.set_read_timeout(None).unwrap();
+    assert_eq!(ours.recv(3).unwrap(), b"hel");
+    send_and_finish(&theirs, b"lo\nx\n");
+    assert_eq!(ours.recv_line().unwrap().unwrap(), "lo");
+    assert_eq!(ours.recv_line().unwrap().unwrap(), "x");
+}
+
+#[test]
 fn a_peer_that_reads_nothing_times_the_send_out() {
     let (mut ours, _theirs) = pair();
     ours.set_write_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -156,3 +156,46 @@ fn says(code: Code) -> u8 {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(address: &str, code: Code, os_error: Option<i32>) -> Attempt {
+        let took = Duration::from_millis(1500);
+        let outcome = Outcome::Failed { code, os_error };
+        Attempt { address: address.parse().unwrap(), source: None, started_after: took, took, outcome }
+    }
+
+    fn failed(attempts: Vec<Attempt>) -> Error {
+        Socket::new().failed(&"host.test:7".parse().unwrap(), attempts)
+    }
+
+    #[test]
+    fn the_attempt_that_says_most_about_the_other_side_names_the_failure() {
+        let no_route = attempt("[2001:db8::1]:7", Code::NoRoute, Some(101));
+        let no_answer = attempt("192.0.2.1:7", Code::NoAnswer, None);
+        let refused = attempt("192.0.2.2:7", Code::Refused, Some(111));
+
+        let error = failed(vec![no_route.clone(), no_answer.clone()]);
+        assert_eq!(error.to_string(), "host.test:7 (2 addresses tried) did not answer in 3.0 s");
+        assert_eq!(error.code(), Code::NoAnswer);
+        assert!(std::error::Error::source(&error).is_none());
+
+        let error = failed(vec![refused, no_answer, no_route.clone()]);
+        assert_eq!(error.to_string(), "host.test:7 (3 addresses tried) refused the connection");
+        assert_eq!(error.attempts().len(), 3);
+
+        let error = failed(vec![no_route]);
+        assert_eq!(error.to_string(), "there is no route to host.test:7 (2001:db8::1)");
+        assert_eq!(error.remedy(), "see which route is used: ip route get 2001:db8::1");
+    }
+
+    #[test]
+    fn an_error_without_a_code_of_its_own_quotes_the_system() {
+        let error = failed(vec![attempt("192.0.2.1:7", Code::System, Some(105))]);
+        let said = io::Error::from_raw_os_error(105).to_string();
+        assert_eq!(error.to_string(), format!("the connection to host.test:7 (192.0.2.1) failed: {said}"));
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), said);
+    }
+}
