@@ -25,7 +25,6 @@ pub(crate) enum Receive {
     /// Those that arrive at the interface.
     Arriving,
     /// Those that leave through it too.
-    #[expect(dead_code, reason = "captures are to use it")]
     Both,
 }
 
