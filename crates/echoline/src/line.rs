@@ -57,9 +57,9 @@ pub enum Cut {
 #[derive(Debug)]
 pub struct Framer {
     max_line: usize,
-    /// The unfinished line: has no LF and is shorter than `max_line` whenever no over-long line passes.
+    /// The unfinished line: it has no LF and is shorter than `max_line`.
     held: Vec<u8>,
-    /// How many bytes at the start of the coming input are known to have no LF. Less than `max_line`.
+    /// How many bytes at the start of the coming input are known to have no LF. At most `max_line`.
     clear: usize,
     /// Inside an over-long line whose LF has not come yet.
     passing: bool,
