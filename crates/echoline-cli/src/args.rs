@@ -55,3 +55,33 @@ const STYLES: clap::builder::Styles = clap::builder::Styles::styled()
     .usage(anstyle::Style::new().bold())
     .literal(anstyle::AnsiColor::Cyan.on_default())
     .error(anstyle::AnsiColor::Red.on_default().bold());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_in_the_help_is_a_command_line_that_the_program_takes() {
+        let program = Cli::command();
+        for command in [&program].into_iter().chain(program.get_subcommands()) {
+            let help = command.get_after_help().expect("examples in the help").to_string();
+            let examples = help.lines().filter_map(|line| line.trim().strip_prefix("echoline "));
+            let mut count = 0;
+            for example in examples {
+                // What stands before the remark, a pipe or a redirection.
+                let line = example.split("  ").next().unwrap_or_default();
+                let words = line.split_whitespace().take_while(|word| !matches!(*word, "|" | ">" | "<"));
+                let parsed = Cli::try_parse_from(["echoline"].into_iter().chain(words));
+                assert!(parsed.is_ok(), "echoline {line}: {}", parsed.unwrap_err());
+                count += 1;
+            }
+            assert!(count >= 2, "{}: {help}", command.get_name());
+        }
+    }
+}
