@@ -113,7 +113,10 @@ impl Failure {
                 error(Code::NoAddressOfFamily, format!("{host} has no {family} address"))
             }
             Self::Failed(source) => {
-                error(Code::NameLookupFailed, format!("the name {host} could not be looked up: {source}"))
+                let said = source.to_string();
+                // The crate says first what this sentence says already.
+                let said = said.strip_prefix("failed to lookup address information: ").unwrap_or(&said);
+                error(Code::NameLookupFailed, format!("the name {host} could not be looked up: {said}"))
                     .caused_by(source)
             }
             Self::TimedOut(timeout) => {

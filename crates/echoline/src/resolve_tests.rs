@@ -122,6 +122,12 @@ fn what_getaddrinfo_says_decides_the_code() {
     assert_eq!(code(-9, Family::V4), Code::NoAddressOfFamily);
     assert_eq!(code(-3, Family::Any), Code::NameLookupFailed);
     assert_eq!(code(-4, Family::Any), Code::NameLookupFailed);
+    let endpoint = "host.test:7".parse().unwrap();
+    let error = failure(LookupError::new(-3), Family::Any).on(&endpoint, Family::Any);
+    assert_eq!(
+        error.to_string(),
+        "the name host.test could not be looked up: Temporary failure in name resolution"
+    );
 }
 
 #[cfg(target_os = "linux")]
