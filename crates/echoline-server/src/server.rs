@@ -117,12 +117,8 @@ impl Builder {
     }
 
     fn listen_with(mut self, name: &str, factory: Factory, listener: TcpListener) -> Self {
-        let known = self.services.iter().position(|service| service.name == name);
-        let service = known.unwrap_or_else(|| {
-            self.services.push(NamedService { name: name.to_owned(), factory });
-            self.services.len() - 1
-        });
-        self.listeners.push((listener, service));
+        self.listeners.push((listener, self.services.len()));
+        self.services.push(NamedService { name: name.to_owned(), factory });
         self
     }
 
@@ -209,6 +205,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        // A worker's error has nobody left to tell.
+        let _ = self.wait();
     }
 }
 
@@ -217,6 +215,8 @@ fn prepare((listener, service): (TcpListener, usize)) -> io::Result<Listening> {
     listener.set_nonblocking(true)?;
     // Accepted sockets inherit it: an answer must not wait for the acknowledgement of the one before (RFC 896).
     SockRef::from(&listener).set_tcp_nodelay(true)?;
+    // So is this: an urgent byte is data like any other, in its place (RFC 6093, section 5).
+    SockRef::from(&listener).set_out_of_band_inline(true)?;
     let address = listener.local_addr()?;
     Ok(Listening { listener, address, service })
 }

@@ -203,6 +203,10 @@ impl Session {
 
     /// When `on_time` has something to do, if nothing else happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.ending.is_some() {
+            // Over: a deadline that stays would come up for ever while the engine waits to close.
+            return None;
+        }
         // A time that the clock cannot express never comes.
         let stalled_at = match self.finishing_since {
             Some(since) => since.checked_add(self.limits.linger),

@@ -266,7 +266,9 @@ impl Bench {
             Wants::Events { read: true } | Wants::Close(_) => {}
         }
         assert!(!(self.shut && self.out.is_some()), "a send after the end of the output");
-        if !self.is_closed() {
+        if self.session.ending.is_some() {
+            assert_eq!(self.session.deadline(), None, "comes up although it is over");
+        } else if !self.is_closed() {
             let deadline = self.session.deadline().expect("every wait has an end");
             assert!(deadline > self.now && deadline <= self.now + IDLE);
             if self.session.finishing_since.is_none() && self.session.cut_off_at.is_none() {

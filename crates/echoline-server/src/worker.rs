@@ -136,7 +136,10 @@ impl Worker {
         if let Ok(sent) = sent {
             self.counters().bytes_out.add(sent as u64);
         }
-        client.session.on_sent(batch, source, sent, now)
+        let batch = client.session.on_sent(batch, source, sent, now);
+        // Input that had to wait for this send may have been served now.
+        self.counters().lines.add(client.session.take_lines());
+        batch
     }
 
     /// The engine has closed the socket.

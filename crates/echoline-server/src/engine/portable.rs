@@ -26,6 +26,14 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// Receives of one connection, and accepts of one listener, before the others have their turn.
 const TURN: usize = 16;
+/// Accepts of a listener in its last turn: no queue is longer where the system's limit stands as it comes (listen(2)).
+const LAST_TURN: usize = 4096;
+
+/// An urgent byte must be heard of: a receive stops before it, however much stands behind it.
+#[cfg(target_os = "linux")]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(target_os = "linux"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 pub(crate) struct Portable {
     poll: Poll,
@@ -34,6 +42,8 @@ pub(crate) struct Portable {
     listeners: Vec<Acceptor>,
     /// Their turn ended while there was more to do.
     unfinished: Vec<Key>,
+    /// The listeners have their last turn.
+    retiring: bool,
     buffer: Box<[u8]>,
 }
 
@@ -42,8 +52,10 @@ struct Connection {
     client: Client,
     /// Events come once (edge-triggered), so this remembers that there may be input.
     readable: bool,
-    /// The client's FIN was announced: a receive that fills less than the buffer is not the last.
-    read_closed: bool,
+    /// A FIN or an urgent byte was announced: a receive that fills less than the buffer is not the last.
+    read_to_end: bool,
+    /// It is among the unfinished.
+    unfinished: bool,
 }
 
 struct Acceptor {
@@ -78,6 +90,7 @@ impl Engine for Portable {
             connections: Slots::new(),
             listeners: Vec::new(),
             unfinished: Vec::new(),
+            retiring: false,
             buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
         })
     }
@@ -91,14 +104,21 @@ impl Engine for Portable {
         let mut events = Events::with_capacity(EVENTS);
         let mut now = Instant::now();
         while !worker.is_over() {
+            if !self.follow_orders(&mut worker, now) {
+                break;
+            }
             let accept_again = self.accept_all(&mut worker, now);
+            self.drop_listeners(&worker);
             let again_at = if self.unfinished.is_empty() { accept_again } else { Some(now) };
             match self.poll.poll(&mut events, worker.sleep(again_at, now)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => now = Instant::now(),
             }
             for key in std::mem::take(&mut self.unfinished) {
-                self.advance(&mut worker, key, now);
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.unfinished = false;
+                    self.advance(&mut worker, key, now);
+                }
             }
             for event in &events {
                 self.on_event(&mut worker, event, now);
@@ -108,10 +128,6 @@ impl Engine for Portable {
                     worker.on_due(key, &mut connection.client, now);
                     self.advance(&mut worker, key, now);
                 }
-            }
-            self.follow_orders(&mut worker, now);
-            if worker.orders().stop {
-                break;
             }
         }
         Ok(())
@@ -140,8 +156,9 @@ impl Portable {
             let acceptor = self.listeners.iter_mut().find(|acceptor| acceptor.token == token);
             acceptor.into_iter().for_each(|acceptor| acceptor.ready = true);
         } else if let Some((key, connection)) = self.connections.at_mut(token.0) {
-            connection.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-            connection.read_closed |= event.is_read_closed() || event.is_error();
+            let read_to_end = event.is_read_closed() || event.is_error() || event.is_priority();
+            connection.readable |= event.is_readable() || read_to_end;
+            connection.read_to_end |= read_to_end;
             if event.is_writable() && connection.client.session.is_blocked() {
                 let batch = connection.client.session.on_writable(now);
                 connection.send_all(worker, batch, &[], now);
@@ -152,22 +169,12 @@ impl Portable {
 
     /// Accepts what is queued, as far as permitted. Returns when to try again if nothing else happens.
     fn accept_all(&mut self, worker: &mut Worker, now: Instant) -> Option<Instant> {
+        let turn = if self.retiring { LAST_TURN } else { TURN };
         let mut again = None;
         let mut adopted = Vec::new();
         for acceptor in &mut self.listeners {
-            for _ in 0..TURN {
-                if !acceptor.ready {
-                    break;
-                }
-                if let Permission::NotBefore(time) = worker.shared.gate.ask(now) {
-                    again = Some(time);
-                    break;
-                }
-                adopted.extend(acceptor.accept(worker, now));
-            }
-            if acceptor.ready {
-                again.get_or_insert(now);
-            }
+            let next = acceptor.accept_some(worker, turn, &mut adopted, now);
+            again = [again, next].into_iter().flatten().min();
         }
         for accepted in adopted {
             self.adopt(worker, accepted, now);
@@ -175,22 +182,27 @@ impl Portable {
         again
     }
 
-    /// Drops listeners that are broken, and when retiring those whose queue is empty.
-    fn drop_listeners(&mut self, worker: &Worker, retire: bool, at_once: bool) {
+    /// Drops listeners that are broken, and when retiring those that had their last turn.
+    fn drop_listeners(&mut self, worker: &Worker) {
+        let retiring = self.retiring;
         self.listeners.retain(|acceptor| {
-            let keep = !acceptor.broken && !(retire && (at_once || !acceptor.ready));
-            if !keep {
+            // One that is held back keeps its queue as long as there is time.
+            let over = acceptor.broken || (retiring && (!acceptor.ready || worker.is_finishing()));
+            if over {
                 worker.shared.listener_retired();
             }
-            keep
+            !over
         });
     }
 
-    fn follow_orders(&mut self, worker: &mut Worker, now: Instant) {
+    /// False when everything is to be dropped.
+    fn follow_orders(&mut self, worker: &mut Worker, now: Instant) -> bool {
         let orders = worker.orders();
-        let finish_all = worker.must_finish_all(now);
-        self.drop_listeners(worker, orders.retire, finish_all);
-        if finish_all {
+        if orders.retire && !std::mem::replace(&mut self.retiring, true) {
+            // Connections may have come whose event has not: look into every queue once more.
+            self.listeners.iter_mut().for_each(|acceptor| acceptor.ready = true);
+        }
+        if worker.must_finish_all(now) {
             for key in self.connections.keys() {
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.finish(worker, now);
@@ -198,22 +210,19 @@ impl Portable {
                 }
             }
         }
+        !orders.stop
     }
 
     fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
         let (stream, client) = worker.open(accepted, now);
-        if let Err(error) = stream.set_nonblocking(true) {
-            tracing::debug!(%error, "a connection was broken before it was served");
-            worker.on_closed(client, Ending::Reset);
-            return;
-        }
+        // Every connection of this engine comes from mio's accept, so it does not block.
         let stream = TcpStream::from_std(stream);
-        let connection = Connection { stream, client, readable: false, read_closed: false };
+        let connection =
+            Connection { stream, client, readable: false, read_to_end: false, unfinished: false };
         let key = self.connections.insert(connection);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(key.index as usize);
-        if let Err(error) = self.poll.registry().register(&mut connection.stream, token, interest) {
+        if let Err(error) = self.poll.registry().register(&mut connection.stream, token, INTEREST) {
             tracing::warn!(%error, "a connection could not be watched and was closed");
             connection.client.session.on_failed(Ending::Reset);
         } else {
@@ -248,7 +257,9 @@ impl Portable {
                 }
             }
         }
-        self.unfinished.push(key);
+        if !std::mem::replace(&mut connection.unfinished, true) {
+            self.unfinished.push(key);
+        }
     }
 }
 
@@ -261,8 +272,8 @@ impl Connection {
                 self.send_all(worker, batch, &[], now);
             }
             Ok(received) => {
-                // A short receive empties a stream's queue (epoll(7)); a FIN behind it is the exception.
-                self.readable = received == buffer.len() || self.read_closed;
+                // A short receive empties a stream's queue (epoll(7)); what was announced is the exception.
+                self.readable = received == buffer.len() || self.read_to_end;
                 let batch = worker.on_input(&mut self.client, &buffer[..received], now);
                 self.send_all(worker, batch, &buffer[..received], now);
             }
@@ -293,6 +304,26 @@ impl Connection {
 }
 
 impl Acceptor {
+    /// Up to `turn` accepts. Returns when to go on, if there may be more.
+    fn accept_some(
+        &mut self,
+        worker: &mut Worker,
+        turn: usize,
+        adopted: &mut Vec<Accepted>,
+        now: Instant,
+    ) -> Option<Instant> {
+        for _ in 0..turn {
+            if !self.ready {
+                return None;
+            }
+            if let Permission::NotBefore(time) = worker.shared.gate.ask(now) {
+                return Some(time);
+            }
+            adopted.extend(self.accept(worker, now));
+        }
+        self.ready.then_some(now)
+    }
+
     /// One accept. Returns the connection if it is this worker's own.
     fn accept(&mut self, worker: &mut Worker, now: Instant) -> Option<Accepted> {
         match self.listener.accept() {

@@ -1,0 +1,132 @@
+//! Slow clients are waited for within bounds, and a close destroys nothing.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use echoline_server::{Config, Ending, LineService, Lines, Out, Server, ServiceKind};
+
+use crate::support::*;
+
+on_each_engine! {
+    a_client_that_never_reads_is_read_up_to_the_cap,
+    a_service_that_finishes_destroys_nothing_that_it_said,
+    a_client_that_does_not_leave_is_left_after_the_linger_time,
+    a_reset_is_counted_and_hurts_nobody,
+    a_reset_ends_a_conversation_whose_output_is_blocked,
+    a_service_that_says_much_is_paused,
+}
+
+fn a_client_that_never_reads_is_read_up_to_the_cap(case: &Case) {
+    const CAP: usize = 20_000;
+    /// What the engine may have received at once when the cap is reached, and two kernel buffers.
+    const ROOM: u64 = 64 * 1024 + 64 * 1024;
+    for kind in ServiceKind::ALL {
+        let config = Config { max_pending_output: NonZeroUsize::new(CAP).unwrap(), ..case.config() };
+        let server = Server::builder(config).listen(kind, narrow_listener()).start().unwrap();
+        let mut client = narrow_client(&server);
+        let bytes = noise(3, 4 << 20, 60);
+        client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+        let mut sent = 0;
+        let refused = loop {
+            match client.write(&bytes[sent..]) {
+                Ok(taken) => sent += taken,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        let stats = server.stats();
+        assert!(stats.bytes_in <= CAP as u64 + ROOM, "{} bytes were read", stats.bytes_in);
+        assert!(stats.bytes_in >= CAP as u64, "{} bytes were read", stats.bytes_in);
+
+        // Others are served meanwhile, and it goes on where it stopped.
+        exchange(&mut connect(&server), b"still there?\n");
+        client.set_write_timeout(Some(PATIENCE)).unwrap();
+        let sender = send_behind(&client, vec![bytes[sent..].to_vec()]);
+        assert!(read_to_end(&mut client) == bytes);
+        sender.join().unwrap();
+    }
+}
+
+/// Says a lot and leaves.
+struct Farewell;
+const FAREWELL: usize = 400_000;
+impl LineService for Farewell {
+    fn on_line(&mut self, _line: &[u8], out: &mut Out<'_>) {
+        out.write(&vec![b'.'; FAREWELL]);
+        out.finish();
+    }
+}
+
+fn farewell(case: &Case, linger: Duration) -> Server {
+    let config = Config { linger, ..case.config() };
+    let service = |_: &_| Lines::new(NonZeroUsize::new(1000).unwrap(), Farewell);
+    Server::builder(config).listen_service("farewell", service, listener()).start().unwrap()
+}
+
+fn a_service_that_finishes_destroys_nothing_that_it_said(case: &Case) {
+    let server = farewell(case, PATIENCE);
+    let mut client = connect(&server);
+    // The client goes on talking: what it says after the end must not reset what it has not read.
+    let chatter = noise(5, 2 << 20, 60);
+    let sender = send_behind(&client, vec![b"bye\n".to_vec(), chatter]);
+    sender.join().unwrap();
+    assert_eq!(read_to_end(&mut client).len(), FAREWELL);
+    let stats = until(&server, |stats| stats.open == 0);
+    assert_eq!(stats.ended_by(Ending::Done), 1);
+}
+
+fn a_client_that_does_not_leave_is_left_after_the_linger_time(case: &Case) {
+    let server = farewell(case, Duration::from_millis(50));
+    let mut client = connect(&server);
+    client.write_all(b"bye\n").unwrap();
+    assert_eq!(read_to_end(&mut client).len(), FAREWELL);
+    let stats = until(&server, |stats| stats.open == 0);
+    assert_eq!(stats.ended_by(Ending::Done), 1);
+}
+
+fn a_reset_is_counted_and_hurts_nobody(case: &Case) {
+    let server = case.server(ServiceKind::Echo, |_| {});
+    let mut other = connect(&server);
+    exchange(&mut other, b"here\n");
+    let mut client = connect(&server);
+    client.write_all(b"hello\nhal").unwrap();
+    client.read_exact(&mut [0; 6]).unwrap();
+    reset(client);
+    let stats = until(&server, |stats| stats.open == 1);
+    assert_eq!(stats.ended_by(Ending::Reset), 1);
+    exchange(&mut other, b"still here\n");
+}
+
+fn a_reset_ends_a_conversation_whose_output_is_blocked(case: &Case) {
+    let server = Server::builder(case.config()).listen(ServiceKind::Echo, narrow_listener()).start().unwrap();
+    let mut client = narrow_client(&server);
+    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    while client.write(&[b'\n'; 10_000]).is_ok() {}
+    reset(client);
+    let stats = until(&server, |stats| stats.open == 0);
+    assert_eq!(stats.ended_by(Ending::Reset), 1);
+}
+
+/// Answers each line with ten thousand times as much.
+struct Flood;
+impl LineService for Flood {
+    fn on_line(&mut self, line: &[u8], out: &mut Out<'_>) {
+        out.write(&line.repeat(10_000));
+    }
+}
+
+fn a_service_that_says_much_is_paused(case: &Case) {
+    const LINES: usize = 500;
+    let config = Config { max_pending_output: NonZeroUsize::new(50_000).unwrap(), ..case.config() };
+    let service = |_: &_| Lines::new(NonZeroUsize::new(1000).unwrap(), Flood);
+    let server = Server::builder(config).listen_service("flood", service, narrow_listener()).start().unwrap();
+    let mut client = narrow_client(&server);
+    client.write_all(&b"a\n".repeat(LINES)).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let stats = until(&server, |stats| stats.bytes_in == 2 * LINES as u64 && stats.bytes_out > 0);
+    assert!(stats.lines < 20, "{} lines were answered to nobody", stats.lines);
+    assert!(read_to_end(&mut client) == b"a\n".repeat(LINES * 10_000));
+    until(&server, |stats| stats.lines == LINES as u64);
+}

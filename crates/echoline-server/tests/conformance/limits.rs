@@ -1,0 +1,213 @@
+//! Limits hold, say so, and let go again.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use echoline_server::{Config, Ending, LineService, Lines, Out, Server, ServerError, ServiceKind};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::*;
+
+on_each_engine! {
+    one_connection_too_many_is_reset_and_counted,
+    a_silent_connection_is_closed_as_idle,
+    a_connection_that_moves_bytes_is_not_idle,
+    a_shortage_of_descriptors_pauses_accepting_and_recovers,
+    a_thousand_connections_are_served_at_once,
+    ten_thousand_idle_connections_cost_at_most_a_kibibyte_each,
+    connections_are_dealt_to_all_workers,
+    several_services_and_both_families_run_on_one_server,
+}
+
+fn one_connection_too_many_is_reset_and_counted(case: &Case) {
+    let server = case.server(ServiceKind::Echo, |config| config.max_connections = 2);
+    let mut first = connect(&server);
+    let mut second = connect(&server);
+    exchange(&mut first, b"one\n");
+    exchange(&mut second, b"two\n");
+    let refused = connect(&server).read(&mut [0; 10]).unwrap_err();
+    assert!(is_reset(&refused), "{refused}");
+    let stats = server.stats();
+    assert_eq!((stats.accepted, stats.open, stats.refused_at_limit), (2, 2, 1));
+    drop(first);
+    until(&server, |stats| stats.open == 1);
+    exchange(&mut connect(&server), b"a place is free again\n");
+    exchange(&mut second, b"two\n");
+}
+
+fn a_silent_connection_is_closed_as_idle(case: &Case) {
+    let server =
+        case.server(ServiceKind::Echo, |config| config.idle_timeout = Some(Duration::from_millis(100)));
+    let mut silent = connect(&server);
+    let mut unfinished = connect(&server);
+    std::io::Write::write_all(&mut unfinished, b"half a line").unwrap();
+    assert_eq!(read_to_end(&mut silent), b"");
+    assert_eq!(read_to_end(&mut unfinished), b"");
+    let stats = until(&server, |stats| stats.open == 0);
+    assert_eq!(stats.ended_by(Ending::Idle), 2);
+}
+
+fn a_connection_that_moves_bytes_is_not_idle(case: &Case) {
+    const IDLE: Duration = Duration::from_secs(2);
+    let server = case.server(ServiceKind::Echo, |config| config.idle_timeout = Some(IDLE));
+    let mut client = connect(&server);
+    let start = Instant::now();
+    while start.elapsed() < IDLE + IDLE / 4 {
+        exchange(&mut client, b"still here\n");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.stats().open, 1);
+}
+
+fn limit_descriptors(current: u64) {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum }).unwrap();
+}
+
+/// Takes every descriptor that this process may have.
+fn take_all_descriptors() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+fn a_shortage_of_descriptors_pauses_accepting_and_recovers(case: &Case) {
+    case.in_child(|| {
+        // Before the server starts: a request to a ring keeps the limit that stood when it was made.
+        limit_descriptors(200);
+        let server = case.server(ServiceKind::Echo, |_| {});
+        let mut old = connect(&server);
+        exchange(&mut old, b"before\n");
+        // One descriptor is free: for the client's end of the next connection, and none for the server's.
+        let mut taken = take_all_descriptors();
+        taken.pop();
+        let mut waiting = connect(&server);
+        let start = Instant::now();
+        let first = until(&server, |stats| stats.accept_shortages > 0).accept_shortages;
+        exchange(&mut old, b"meanwhile\n");
+        thread::sleep(Duration::from_secs(2));
+        let tries = server.stats().accept_shortages - first;
+        let most = start.elapsed().as_secs_f64() * 10.0;
+        assert!(tries >= 2 && tries as f64 <= most, "{tries} failed tries, at most {most:.0} allowed");
+        assert_eq!(server.stats().accepted, 1);
+        // The server's own close lets the one in the queue in.
+        drop(old);
+        exchange(&mut waiting, b"after\n");
+        assert_eq!(server.stats().accepted, 2);
+        taken.clear();
+        exchange(&mut connect(&server), b"and as before\n");
+    });
+}
+
+/// All that this process may have.
+fn raise_descriptor_limit() -> u64 {
+    let maximum = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    limit_descriptors(maximum);
+    maximum
+}
+
+fn a_thousand_connections_are_served_at_once(case: &Case) {
+    raise_descriptor_limit();
+    let server = case.server(ServiceKind::Echo, |config| config.workers = NonZeroUsize::new(2).unwrap());
+    let mut clients: Vec<TcpStream> = (0..1000).map(|_| connect(&server)).collect();
+    until(&server, |stats| stats.open == 1000);
+    for round in 0..3 {
+        let line = |n| format!("line {round} of client {n}\n").into_bytes();
+        for (n, client) in clients.iter_mut().enumerate() {
+            std::io::Write::write_all(client, &line(n)).unwrap();
+        }
+        for (n, client) in clients.iter_mut().enumerate() {
+            let mut back = line(n);
+            back.fill(0);
+            client.read_exact(&mut back).unwrap();
+            assert_eq!(back, line(n));
+        }
+    }
+    drop(clients);
+    until(&server, |stats| stats.open == 0 && stats.ended_by(Ending::Done) == 1000);
+}
+
+/// Memory of this process in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Clients cost a descriptor each and no memory worth counting, so they are in the same process.
+fn ten_thousand_idle_connections_cost_at_most_a_kibibyte_each(case: &Case) {
+    const BASE: u64 = 1000;
+    case.in_child(|| {
+        let most = ((raise_descriptor_limit() - 200) / 2).min(10_000);
+        let server = case.server(ServiceKind::Echo, |config| config.max_connections = 20_000);
+        let mut clients = Vec::with_capacity(most as usize);
+        // What is allocated once does not count.
+        for n in 0..BASE {
+            clients.push(TcpStream::connect(address(&server)).unwrap());
+            until(&server, |stats| stats.open == n + 1);
+        }
+        let before = resident();
+        for n in BASE..most {
+            clients.push(TcpStream::connect(address(&server)).unwrap());
+            until(&server, |stats| stats.open + 100 > n);
+        }
+        until(&server, |stats| stats.open == most);
+        let each = (resident() - before) / (most - BASE);
+        eprintln!("measured: {each} bytes a silent connection ({}, {most} connections)", case.engine);
+        assert!(each <= 1024, "{each} bytes a connection");
+    });
+}
+
+/// Answers with the name of its thread.
+struct Whose;
+impl LineService for Whose {
+    fn on_line(&mut self, _line: &[u8], out: &mut Out<'_>) {
+        out.write(thread::current().name().unwrap_or("none").as_bytes());
+        out.write(b"\n");
+    }
+}
+
+fn connections_are_dealt_to_all_workers(case: &Case) {
+    let config = Config { workers: NonZeroUsize::new(3).unwrap(), ..case.config() };
+    let service = |_: &_| Lines::new(NonZeroUsize::new(100).unwrap(), Whose);
+    let server = Server::builder(config).listen_service("whose", service, listener()).start().unwrap();
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let mut client = connect(&server);
+        std::io::Write::write_all(&mut client, b"?\n").unwrap();
+        names.push(one_read(&mut client));
+        clients.push(client);
+    }
+    names.sort();
+    let count = |name: &[u8]| names.iter().filter(|other| *other == name).count();
+    assert_eq!(names.iter().map(|name| count(name)).collect::<Vec<_>>(), [2; 6], "{names:?}");
+}
+
+fn several_services_and_both_families_run_on_one_server(case: &Case) {
+    let builder = Server::builder(case.config())
+        .listen(ServiceKind::Echo, listener())
+        .listen(ServiceKind::EchoBytes, TcpListener::bind("[::1]:0").unwrap())
+        .listen(ServiceKind::Echo, TcpListener::bind("[::1]:0").unwrap());
+    let server = builder.start().unwrap();
+    let names: Vec<&str> = server.endpoints().iter().map(|bound| bound.service.as_str()).collect();
+    assert_eq!(names, ["echo", "echo-bytes", "echo"]);
+    for (index, unfinished) in [(0, false), (1, true), (2, false)] {
+        let address = server.endpoints()[index].address;
+        assert_eq!((address.is_ipv6(), address.port() == 0), (index > 0, false));
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        exchange(&mut client, b"hello\n");
+        if unfinished {
+            exchange(&mut client, b"no line");
+        }
+    }
+}
+
+#[test]
+fn a_server_without_a_listener_does_not_start() {
+    let error = Server::builder(Config::default()).start().unwrap_err();
+    assert!(matches!(error, ServerError::NoListener), "{error}");
+}

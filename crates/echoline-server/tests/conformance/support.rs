@@ -1,0 +1,214 @@
+//! Servers and clients for the bodies, and how a body becomes a test of each engine.
+
+use std::fmt::Debug;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use echoline_server::{Config, EngineChoice, Server, ServerError, ServiceKind, Stats};
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// Long enough for any machine: a test that waits so long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Makes a test of each engine of every body.
+macro_rules! on_each_engine {
+    ($($body:ident),* $(,)?) => {
+        mod portable {
+            $(#[test] fn $body() {
+                $crate::support::run(echoline_server::EngineChoice::Portable, concat!(module_path!(), "::", stringify!($body)), super::$body);
+            })*
+        }
+        mod uring {
+            $(#[test] fn $body() {
+                $crate::support::run(echoline_server::EngineChoice::Uring, concat!(module_path!(), "::", stringify!($body)), super::$body);
+            })*
+        }
+    };
+}
+
+/// One body on one engine.
+pub(crate) struct Case {
+    pub(crate) engine: EngineChoice,
+    /// The name of the test, as the test program knows it.
+    name: &'static str,
+}
+
+pub(crate) fn run(engine: EngineChoice, path: &'static str, body: fn(&Case)) {
+    let name = path.split_once("::").expect("a test stands in a module").1;
+    if engine == EngineChoice::Uring && !uring_works() {
+        return skip(name);
+    }
+    body(&Case { engine, name });
+}
+
+fn uring_works() -> bool {
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    *WORKS.get_or_init(|| {
+        let config = Config { engine: EngineChoice::Uring, ..Config::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        match Server::builder(config).listen(ServiceKind::Echo, listener).start() {
+            Ok(_) => true,
+            Err(ServerError::EngineUnavailable { reason, .. }) => {
+                eprintln!("no io_uring here: {reason}");
+                false
+            }
+            Err(other) => panic!("{other}"),
+        }
+    })
+}
+
+/// A skipped test is seen: on stderr, in the list of whoever keeps one, and as a failure where all must run.
+fn skip(name: &str) {
+    let line = format!("SKIPPED {name}: needs io_uring");
+    eprintln!("{line}");
+    assert!(std::env::var("ECHOLINE_TEST_ALL").as_deref() != Ok("1"), "{line}");
+    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
+        let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
+        writeln!(list, "{line}").unwrap();
+    }
+}
+
+impl Case {
+    pub(crate) fn config(&self) -> Config {
+        Config { engine: self.engine, workers: NonZeroUsize::MIN, ..Config::default() }
+    }
+
+    pub(crate) fn server(&self, kind: ServiceKind, change: impl FnOnce(&mut Config)) -> Server {
+        let mut config = self.config();
+        change(&mut config);
+        let server = Server::builder(config).listen(kind, listener()).start().unwrap();
+        assert_eq!(server.engine().name, self.engine.to_string());
+        server
+    }
+
+    /// Runs the body in a process of its own, for what belongs to a process: descriptors, threads, memory.
+    pub(crate) fn in_child(&self, body: impl FnOnce()) {
+        const MARK: &str = "ECHOLINE_CHILD_OF";
+        if std::env::var(MARK).as_deref() == Ok(self.name) {
+            return body();
+        }
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([self.name, "--exact", "--nocapture", "--test-threads=1"])
+            .env(MARK, self.name)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        text.lines().filter(|line| line.starts_with("measured")).for_each(|line| eprintln!("{line}"));
+    }
+}
+
+pub(crate) fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// A listener whose connections have little room in the kernel, so that a client that does not read is soon felt.
+pub(crate) fn narrow_listener() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_send_buffer_size(4 * 1024).unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(128).unwrap();
+    socket.into()
+}
+
+pub(crate) fn address(server: &Server) -> SocketAddr {
+    server.endpoints()[0].address
+}
+
+pub(crate) fn connect(server: &Server) -> TcpStream {
+    client(TcpStream::connect(address(server)).unwrap())
+}
+
+/// A client that takes little before it reads.
+pub(crate) fn narrow_client(server: &Server) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.connect(&address(server).into()).unwrap();
+    client(socket.into())
+}
+
+fn client(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Sends a line and reads it back.
+pub(crate) fn exchange(stream: &mut TcpStream, line: &[u8]) {
+    stream.write_all(line).unwrap();
+    let mut copy = vec![0; line.len()];
+    stream.read_exact(&mut copy).unwrap();
+    assert_eq!(copy, line);
+}
+
+/// Everything up to the server's FIN. A reset is an error.
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+pub(crate) fn one_read(stream: &mut TcpStream) -> Vec<u8> {
+    let mut buffer = vec![0; 1 << 20];
+    let read = stream.read(&mut buffer).unwrap();
+    buffer.truncate(read);
+    buffer
+}
+
+/// Sends all on a thread of its own, then finishes.
+pub(crate) fn send_behind(stream: &TcpStream, pieces: Vec<Vec<u8>>) -> thread::JoinHandle<()> {
+    let mut stream = stream.try_clone().unwrap();
+    thread::spawn(move || {
+        for piece in pieces {
+            stream.write_all(&piece).unwrap();
+        }
+        stream.shutdown(Shutdown::Write).unwrap();
+    })
+}
+
+/// Closes with RST.
+pub(crate) fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+pub(crate) fn is_reset(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+/// Waits until the counters say so.
+pub(crate) fn until(server: &Server, holds: impl Fn(&Stats) -> bool) -> Stats {
+    until_some(|| Some(server.stats()).filter(|stats| holds(stats)).ok_or_else(|| server.stats()))
+}
+
+/// Waits until `look` finds something; its error says what there was instead.
+pub(crate) fn until_some<T, E: Debug>(look: impl Fn() -> Result<T, E>) -> T {
+    let start = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(instead) => assert!(start.elapsed() < PATIENCE, "waited in vain; last seen: {instead:?}"),
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Bytes that look random, with a line feed every `line` bytes or so; the same for the same seed.
+pub(crate) fn noise(seed: u64, len: usize, line: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..len).map(|_| next()).map(|n| if (n >> 16) % line == 0 { b'\n' } else { (n >> 40) as u8 }).collect()
+}
