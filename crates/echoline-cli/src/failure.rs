@@ -9,6 +9,7 @@ use echoline::{Code, Error, Operation};
 use if_addrs::get_if_addrs;
 use serde::Serialize;
 use std::fmt::Write;
+use std::net::IpAddr;
 
 /// Why a command stopped before its end.
 #[derive(Debug)]
@@ -99,13 +100,17 @@ impl From<&Error> for Failure {
     }
 }
 
-/// The local address that the system chose for the way there, and its interface.
+/// The local addresses that the system chose for the way there, and their interfaces.
 fn left_from(attempts: &[Attempt]) -> Option<Fact> {
-    let ip = attempts.iter().find_map(|attempt| attempt.source)?.ip();
     let interfaces = get_if_addrs().unwrap_or_default();
-    let interface = interfaces.into_iter().find(|interface| interface.ip() == ip);
-    let via = interface.map(|interface| format!(" via {}", interface.name)).unwrap_or_default();
-    Some(Fact::new("from", format!("{ip}{via}")))
+    let via = |ip: IpAddr| match interfaces.iter().find(|interface| interface.ip() == ip) {
+        Some(interface) => format!("{ip} via {}", interface.name),
+        None => ip.to_string(),
+    };
+    let mut sources: Vec<_> =
+        attempts.iter().filter_map(|attempt| attempt.source).map(|it| via(it.ip())).collect();
+    sources.dedup();
+    (!sources.is_empty()).then(|| Fact::new("from", sources.join(", ")))
 }
 
 impl From<Error> for Stop {

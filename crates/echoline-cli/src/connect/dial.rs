@@ -7,7 +7,6 @@ use crate::failure::{Failure, Stop};
 use crate::talk::Talk;
 use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
-use echoline::explain::explain;
 use echoline::{ConnectEvent, Endpoint, Family};
 use echoline_server::{Server, ServiceKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -41,8 +40,7 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
     let begin = Instant::now();
     let trace = config.exchange.trace;
     let mut observe = |event: ConnectEvent<'_>| tell(event, &endpoint, talk, trace);
-    let connection =
-        config.socket.connect_with(&endpoint, &mut observe).map_err(|error| explained(&error))?;
+    let connection = config.socket.connect_with(&endpoint, &mut observe).map_err(Stop::from)?;
     let took = begin.elapsed();
     let (client, server) = (connection.local(), connection.peer());
     talk.say(format_args!("Connected {client} (client) -> {server} (server) in {}", human_time(took)));
@@ -111,26 +109,5 @@ pub(super) fn outcome_text(outcome: Outcome) -> &'static str {
         Outcome::Connected => "connected",
         Outcome::Failed { code, .. } => code.as_str(),
         _ => "abandoned",
-    }
-}
-
-/// The failure with where we tried from, and what is the likely cause.
-fn explained(error: &echoline::Error) -> Failure {
-    let mut failure = Failure::from(error);
-    let sources = error.attempts().iter().filter_map(|attempt| attempt.source);
-    let mut from: Vec<_> = sources.map(|source| via(source.ip())).collect();
-    from.dedup();
-    if !from.is_empty() {
-        failure = failure.fact("from", from.join(", "));
-    }
-    failure.fact("so", explain(error.code()).so)
-}
-
-/// An address of this machine with its interface: `192.168.1.10 via eth0`.
-fn via(address: IpAddr) -> String {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    match interfaces.into_iter().find(|interface| interface.ip() == address) {
-        Some(interface) => format!("{address} via {}", interface.name),
-        None => address.to_string(),
     }
 }
