@@ -34,12 +34,10 @@ fn a_port_in_use_names_the_program_that_holds_it() {
 
 #[test]
 fn a_port_held_by_a_socket_that_does_not_listen_says_that_it_is_not_listed() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    // The accepted end keeps the port, and without SO_REUSEADDR on a plain bind it keeps others from it.
+    // Without SO_REUSEADDR, a plain bind keeps the port from others.
     let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    drop(listener);
-    held.bind(&address.into()).unwrap();
+    held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = held.local_addr().unwrap().as_socket().unwrap();
     assert_refused(
         &echoline(&["serve", &address.to_string()]),
         &format!(
