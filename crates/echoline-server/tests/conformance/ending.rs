@@ -184,8 +184,10 @@ fn nothing_is_left_of_a_server_that_ended(case: &Case) {
     case.in_child(|| {
         let measure = || (count("/proc/self/fd"), count("/proc/self/task"));
         let session = |end: fn(&Server)| {
-            let server =
-                case.server(ServiceKind::Echo, |config| config.workers = NonZeroUsize::new(3).unwrap());
+            let server = case.server(ServiceKind::Echo, |config| {
+                config.workers = NonZeroUsize::new(3).unwrap();
+                config.linger = Duration::from_millis(20);
+            });
             let mut clients: Vec<TcpStream> = (0..20).map(|_| connect(&server)).collect();
             clients.iter_mut().for_each(|client| exchange(client, b"hello\n"));
             end(&server);
