@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::lab;
-use crate::{completions, connect, explain, man, serve};
+use crate::{bench, completions, connect, explain, man, serve};
 use clap::{Parser, Subcommand};
 
 /// Says whether two programs can talk, and if not, why not.
@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Serve(serve::Args),
     Connect(connect::Args),
+    Bench(bench::Args),
     Explain(explain::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
@@ -44,6 +45,7 @@ Examples:
   echoline serve                        echo lines to this machine, on port 5151
   echoline serve :5151                  echo lines to every network of this machine
   echoline connect 192.0.2.7            talk to the server on another machine
+  echoline bench 192.0.2.7               how fast the server there is, every byte compared
   echoline explain no-answer            what a failure's code means, and what to do
 
 Exit codes:

@@ -10,9 +10,11 @@ mod output;
 mod talk;
 
 // What the commands share.
+mod descriptors;
 mod units;
 
 // The commands.
+mod bench;
 mod completions;
 mod connect;
 mod explain;
@@ -52,6 +54,7 @@ fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
+        Command::Bench(args) => bench::run(args),
         Command::Explain(args) => explain::run(&args),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(args),

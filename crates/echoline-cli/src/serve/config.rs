@@ -1,10 +1,10 @@
 //! What `serve` will do: the flags, resolved and checked.
 
 use super::args::Args;
-use super::descriptors;
 use super::log::LogFormat;
 use super::target::Target;
 use crate::args::Voice;
+use crate::descriptors;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use std::num::NonZeroUsize;

@@ -2,7 +2,6 @@
 
 mod args;
 mod config;
-mod descriptors;
 mod holder;
 mod listen;
 mod log;

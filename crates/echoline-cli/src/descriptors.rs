@@ -8,7 +8,7 @@ const RESERVE: u64 = 64;
 /// Raises this process's soft limit to what `connections` need, as far as the hard limit allows.
 ///
 /// Returns how many connections fit if that is fewer.
-pub(super) fn make_room_for(connections: usize) -> Result<(), Short> {
+pub(crate) fn make_room_for(connections: usize) -> Result<(), Short> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = connections as u64 + RESERVE;
     if limit.current.is_none_or(|current| current >= wanted) {
@@ -28,9 +28,9 @@ pub(super) fn make_room_for(connections: usize) -> Result<(), Short> {
 
 /// The limit of open files is too low.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Short {
+pub(crate) struct Short {
     /// Files that this process may open.
-    pub(super) limit: u64,
+    pub(crate) limit: u64,
     /// Connections that fit.
-    pub(super) connections: u64,
+    pub(crate) connections: u64,
 }

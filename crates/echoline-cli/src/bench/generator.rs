@@ -1,0 +1,337 @@
+//! One thread of the generator: its own poll over its own connections.
+//!
+//! A round trip costs one receive and one send; the poll and the clock are shared by all that is ready together.
+
+use super::alarm::Alarm;
+use super::link::{Link, Phase};
+use super::load::{Control, Failures, Load, Message, Pace, Share};
+use super::meter::Meter;
+use super::schedule::{Schedule, own_connections};
+use super::tape::Tape;
+use super::verify::Faults;
+use echoline::Code;
+use mio::event::Event;
+use mio::{Events, Poll, Token, Waker};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+const WAKE: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
+
+const RECEIVE: usize = 256 * 1024;
+/// How often silence is looked for.
+const SWEEP_NS: u64 = 100_000_000;
+/// After so many lines that nobody sent, a connection is closed: its bytes would never end.
+const MOST_FAULTS: u64 = 100_000;
+
+pub(super) struct Generator {
+    pub(super) load: Load,
+    pub(super) tape: Arc<Tape>,
+    pub(super) thread: usize,
+    pub(super) control: Arc<Control>,
+    pub(super) poll: Poll,
+    pub(super) alarm: Alarm,
+    pub(super) to_master: Sender<Message>,
+    pub(super) links: Vec<Link>,
+    pub(super) first: Option<std::net::TcpStream>,
+    pub(super) meter: Meter,
+    pub(super) buffer: Vec<u8>,
+    pub(super) opening: usize,
+    /// Connections that have not failed for good.
+    pub(super) alive: usize,
+    /// Lines that are on their way or due, over all links.
+    pub(super) owed: u64,
+    /// Lines that may still be begun in this thread.
+    pub(super) budget: u64,
+    /// No line becomes due from here on.
+    pub(super) until_ns: u64,
+    /// A connection that owes answers and is silent for so long is given up.
+    pub(super) wait_ns: u64,
+    pub(super) interrupted: bool,
+    pub(super) faults: Faults,
+    pub(super) failures: Failures,
+    pub(super) unsent: u64,
+    pub(super) schedule: Option<Schedule>,
+}
+
+impl Generator {
+    /// Everything that can fail for want of resources fails here.
+    pub(super) fn new(
+        share: Share,
+        control: Arc<Control>,
+        to_master: Sender<Message>,
+    ) -> io::Result<(Self, Waker)> {
+        let Share { load, thread, first } = share;
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        let own = own_connections(load.connections, load.threads, thread);
+        let tape = Arc::clone(&load.tape);
+        let links = (0..own).map(|n| Link::new(tape.entry(n * load.threads + thread))).collect();
+        let (threads, part) = (load.threads as u64, thread as u64);
+        let budget = load.lines.map_or(u64::MAX, |lines| (lines + threads - 1 - part) / threads);
+        let meter = Meter::new(load.pace != Pace::Closed);
+        let generator = Self {
+            tape,
+            thread,
+            control,
+            poll,
+            alarm,
+            to_master,
+            links,
+            first,
+            meter,
+            buffer: vec![0; RECEIVE],
+            opening: 0,
+            alive: own,
+            wait_ns: nanos(load.wait),
+            interrupted: false,
+            owed: 0,
+            budget,
+            until_ns: u64::MAX,
+            faults: Faults::default(),
+            failures: Failures::default(),
+            unsent: 0,
+            schedule: None,
+            load,
+        };
+        Ok((generator, waker))
+    }
+
+    /// [`Generator::run`]; whatever ends it but its own end stops the other threads too.
+    pub(super) fn run_guarded(self) -> io::Result<()> {
+        let guard = StopOthers(Some(Arc::clone(&self.control)));
+        self.run()?;
+        guard.disarm();
+        Ok(())
+    }
+
+    /// Runs the load to its end; the master learns of everything by messages.
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        if !self.load.churn {
+            self.open_all(&mut events)?;
+        }
+        let opened = self.links.iter().filter(|link| link.phase == Phase::Open).count();
+        // A master that left needs no message; its stop flag ends this thread.
+        let _ = self.to_master.send(Message::Ready { opened });
+        let Some(start_ns) = self.await_start(&mut events)? else {
+            return self.report();
+        };
+        self.begin(start_ns);
+        self.exchange(&mut events)?;
+        self.farewell(&mut events)?;
+        self.report()
+    }
+
+    fn await_start(&mut self, events: &mut Events) -> io::Result<Option<u64>> {
+        loop {
+            if self.control.is_stopped() {
+                return Ok(None);
+            }
+            if let Some(start_ns) = self.control.started_at_ns() {
+                return Ok(Some(start_ns));
+            }
+            self.wait(events, Some(Duration::from_secs(1)))?;
+        }
+    }
+
+    fn begin(&mut self, start_ns: u64) {
+        let from_ns = start_ns.saturating_add(nanos(self.load.warm_up));
+        self.until_ns = from_ns.saturating_add(nanos(self.load.duration));
+        self.meter.measure(from_ns, self.until_ns);
+        match self.load.pace {
+            Pace::Open { rate_per_s } => {
+                let Load { connections, threads, .. } = self.load;
+                self.schedule = Some(Schedule::new(start_ns, rate_per_s, connections, threads, self.thread));
+            }
+            Pace::Closed => {
+                for n in 0..self.links.len() {
+                    self.owe(n, self.load.depth as u64);
+                    self.send(n, self.control.now_ns());
+                }
+            }
+        }
+    }
+
+    fn exchange(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut next_sweep_ns = 0;
+        let mut due = Vec::new();
+        loop {
+            let now_ns = self.control.now_ns();
+            if now_ns >= next_sweep_ns {
+                self.sweep();
+                next_sweep_ns = now_ns + SWEEP_NS;
+            }
+            self.meter.turn(now_ns, &self.to_master, self.errors());
+            if self.control.is_stopped() {
+                self.cut(now_ns);
+            }
+            if now_ns >= self.until_ns {
+                self.settle(now_ns);
+            }
+            if self.owed == 0 && (now_ns >= self.until_ns || self.budget == 0) || self.alive == 0 {
+                return Ok(());
+            }
+            let timeout = self.pace(now_ns, &mut due)?;
+            self.wait(events, Some(timeout))?;
+        }
+    }
+
+    /// The open loop: sends what is due; says how long to wait for what is next.
+    fn pace(&mut self, now_ns: u64, due: &mut Vec<usize>) -> io::Result<Duration> {
+        let idle = Duration::from_nanos(SWEEP_NS);
+        let Some(schedule) = &mut self.schedule else { return Ok(idle) };
+        if self.budget == 0 || now_ns >= self.until_ns {
+            return Ok(idle);
+        }
+        let last_ns = now_ns.min(self.until_ns - 1);
+        while due.len() < 1024 {
+            let Some((n, intended_ns)) = schedule.pop_due(last_ns) else { break };
+            self.meter.left_late(now_ns - intended_ns);
+            due.push(n);
+        }
+        let next_ns = schedule.next_ns();
+        for n in due.drain(..) {
+            self.owe(n, 1);
+            self.send(n, now_ns);
+        }
+        let left_ns = next_ns.saturating_sub(self.control.now_ns());
+        if left_ns == 0 {
+            return Ok(Duration::ZERO);
+        }
+        self.alarm.set(Duration::from_nanos(left_ns))?;
+        Ok(Duration::from_nanos(left_ns).max(Duration::from_millis(1)).min(idle))
+    }
+
+    /// One line or more become due on a connection, as far as the run's number of lines allows.
+    pub(super) fn owe(&mut self, n: usize, lines: u64) {
+        let link = &mut self.links[n];
+        let lines = lines.min(self.budget);
+        self.budget -= lines;
+        if link.dead {
+            self.unsent += lines;
+        } else {
+            link.pending += lines;
+            self.owed += lines;
+        }
+    }
+
+    /// Sends what is due and has room. A churn opens the connection for it first.
+    pub(super) fn send(&mut self, n: usize, now_ns: u64) {
+        let churn = self.load.churn;
+        let link = &mut self.links[n];
+        if link.phase == Phase::Idle && churn && link.pending > 0 && link.since_ns <= now_ns {
+            return self.open(n, now_ns);
+        }
+        if link.phase != Phase::Open {
+            return;
+        }
+        let room = self.load.depth.saturating_sub(link.in_flight());
+        let lines = usize::try_from(link.pending).unwrap_or(usize::MAX).min(room);
+        // A line of a churn pays for its connection.
+        let sent_ns = if churn { link.opened_ns } else { now_ns };
+        if let Some(schedule) = &self.schedule {
+            for _ in 0..lines {
+                link.begin(1, schedule.intended_ns(n, link.begun), sent_ns);
+            }
+        } else if lines > 0 {
+            link.begin(lines, sent_ns, sent_ns);
+        }
+        if let Err(error) = link.write(&self.tape) {
+            self.ended(n, now_ns, &error);
+        }
+    }
+
+    pub(super) fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            polled => polled?,
+        }
+        for event in &*events {
+            if event.token() != WAKE && event.token() != ALARM {
+                self.on_event(event.token().0, event);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, n: usize, event: &Event) {
+        match self.links[n].phase {
+            Phase::Idle => {}
+            Phase::Connecting => self.on_connected(n, event),
+            Phase::Open | Phase::Finishing => {
+                let to_end = event.is_read_closed() || event.is_error();
+                if event.is_readable() || to_end {
+                    self.receive(n, to_end);
+                }
+                if event.is_writable() && self.links[n].has_unsent() {
+                    self.send(n, self.control.now_ns());
+                }
+            }
+        }
+    }
+
+    /// Reads what is there (to the end of the stream, if the event said that it has come), compares it and sends anew.
+    pub(super) fn receive(&mut self, n: usize, to_end: bool) {
+        let closed_loop = self.schedule.is_none();
+        let mut answered = 0;
+        let mut now_ns = 0;
+        loop {
+            let link = &mut self.links[n];
+            let bytes = match link.read(&mut self.buffer) {
+                Ok(None) => break,
+                Ok(Some(0)) => return self.peer_finished(n),
+                Ok(Some(bytes)) => bytes,
+                Err(error) => return self.ended(n, self.control.now_ns(), &error),
+            };
+            now_ns = self.control.now_ns();
+            let meter = &mut self.meter;
+            meter.received(now_ns, bytes);
+            let mut measured = 0;
+            let received = &self.buffer[..bytes];
+            answered += link.take(&self.tape, received, |sent| measured += meter.answered(sent, now_ns));
+            link.answered += measured;
+            link.since_ns = now_ns;
+            if link.faults().total() > MOST_FAULTS {
+                return self.give_up(n, now_ns, Code::Altered);
+            }
+            if bytes < self.buffer.len() && !to_end {
+                break;
+            }
+        }
+        self.owed -= answered as u64;
+        if answered == 0 || self.links[n].phase != Phase::Open {
+            return;
+        }
+        if closed_loop && now_ns < self.until_ns {
+            self.owe(n, answered as u64);
+        }
+        if self.load.churn && self.links[n].in_flight() == 0 {
+            self.close(n);
+        }
+        self.send(n, now_ns);
+    }
+}
+
+struct StopOthers(Option<Arc<Control>>);
+
+impl StopOthers {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOthers {
+    fn drop(&mut self) {
+        if let Some(control) = &self.0 {
+            control.stop();
+        }
+    }
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,152 @@
+//! What one thread measures: each second's times, and what its own work cost.
+
+use super::link::Sent;
+use super::load::{Message, Tick};
+use super::samples::Samples;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Counts the lines that were meant to be sent from `from_ns` to `until_ns`, whenever their answers come.
+#[derive(Debug)]
+pub(super) struct Meter {
+    from_ns: u64,
+    until_ns: u64,
+    second: usize,
+    bytes: u64,
+    latency: Samples,
+    service: Option<Samples>,
+    errors_told: u64,
+    totals: Totals,
+    cpu_at_start: Option<Duration>,
+}
+
+/// Over the whole measured time.
+#[derive(Debug)]
+pub(super) struct Totals {
+    /// From the request for a connection until it was open.
+    pub(super) connect: Samples,
+    /// When the measured time began, and when its last answer came; nanoseconds after the base.
+    pub(super) from_ns: u64,
+    pub(super) last_answer_ns: u64,
+    /// Processor time of this thread, and the time over which it was taken.
+    pub(super) cpu: Duration,
+    pub(super) wall: Duration,
+    /// The open loop: by how much the generator itself came too late, at most.
+    pub(super) latest_send_ns: u64,
+}
+
+impl Meter {
+    pub(super) fn new(open_loop: bool) -> Self {
+        let totals = Totals {
+            connect: Samples::new(),
+            from_ns: 0,
+            last_answer_ns: 0,
+            cpu: Duration::ZERO,
+            wall: Duration::ZERO,
+            latest_send_ns: 0,
+        };
+        Self {
+            from_ns: u64::MAX,
+            until_ns: u64::MAX,
+            second: 0,
+            bytes: 0,
+            latency: Samples::new(),
+            service: open_loop.then(Samples::new),
+            errors_told: 0,
+            totals,
+            cpu_at_start: None,
+        }
+    }
+
+    pub(super) fn measure(&mut self, from_ns: u64, until_ns: u64) {
+        (self.from_ns, self.until_ns) = (from_ns, until_ns);
+        self.totals.from_ns = from_ns;
+    }
+
+    /// The measured time ends early.
+    pub(super) fn cut(&mut self, now_ns: u64) {
+        self.until_ns = self.until_ns.min(now_ns);
+    }
+
+    pub(super) fn connected(&mut self, after_ns: u64) {
+        self.totals.connect.record(after_ns, 1);
+    }
+
+    /// Lines came back; returns how many of them are measured.
+    pub(super) fn answered(&mut self, sent: Sent, now_ns: u64) -> u64 {
+        if sent.intended_ns < self.from_ns || sent.intended_ns >= self.until_ns {
+            return 0;
+        }
+        let lines = sent.lines as u64;
+        self.latency.record(now_ns - sent.intended_ns, lines);
+        if let Some(service) = &mut self.service {
+            service.record(now_ns - sent.sent_ns, lines);
+        }
+        self.totals.last_answer_ns = now_ns;
+        lines
+    }
+
+    pub(super) fn received(&mut self, now_ns: u64, bytes: usize) {
+        if now_ns >= self.from_ns {
+            self.bytes += bytes as u64;
+        }
+    }
+
+    pub(super) fn left_late(&mut self, by_ns: u64) {
+        self.totals.latest_send_ns = self.totals.latest_send_ns.max(by_ns);
+    }
+
+    /// Tells the master when a second is over, and takes the processor time at both ends.
+    pub(super) fn turn(&mut self, now_ns: u64, master: &Sender<Message>, errors: u64) {
+        if now_ns < self.from_ns {
+            return;
+        }
+        let cpu_at_start = *self.cpu_at_start.get_or_insert_with(thread_cpu);
+        if self.totals.wall.is_zero() && now_ns >= self.until_ns {
+            self.totals.cpu = thread_cpu().saturating_sub(cpu_at_start);
+            self.totals.wall = Duration::from_nanos(self.until_ns - self.from_ns);
+        }
+        while now_ns >= self.from_ns + (self.second as u64 + 1) * SECOND_NS {
+            self.tick(master, errors);
+        }
+    }
+
+    pub(super) fn finish(&mut self, master: &Sender<Message>, errors: u64) {
+        self.tick(master, errors);
+        if let (true, Some(cpu)) = (self.totals.wall.is_zero(), self.cpu_at_start) {
+            self.totals.cpu = thread_cpu().saturating_sub(cpu);
+            self.totals.wall = Duration::from_nanos(self.totals.last_answer_ns.saturating_sub(self.from_ns));
+        }
+    }
+
+    fn tick(&mut self, master: &Sender<Message>, errors: u64) {
+        let tick = Tick {
+            second: self.second,
+            bytes: std::mem::take(&mut self.bytes),
+            errors: errors - self.errors_told,
+            latency: std::mem::replace(&mut self.latency, Samples::new()),
+            service: self.service.as_mut().map(|service| std::mem::replace(service, Samples::new())),
+        };
+        self.errors_told = errors;
+        self.second += 1;
+        // A master that left needs no figures; its stop flag ends this thread.
+        let _ = master.send(Message::Tick(Box::new(tick)));
+    }
+
+    pub(super) fn into_totals(self) -> Totals {
+        self.totals
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn thread_cpu() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_cpu() -> Duration {
+    Duration::ZERO
+}

@@ -1,0 +1,150 @@
+//! What is going to run: the flags, checked against each other and with every default filled in.
+
+use super::args::Args;
+use super::load::Pace;
+use super::require::Requirement;
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use echoline::{Endpoint, Family, Port};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A run of `echoline bench`.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// `None`: a server in this process.
+    pub(super) target: Option<Endpoint>,
+    pub(super) family: Family,
+    pub(super) shape: Shape,
+    pub(super) requirement: Requirement,
+    pub(super) find_capacity: bool,
+    pub(super) voice: Voice,
+    pub(super) format: Format,
+    pub(super) html: Option<PathBuf>,
+}
+
+/// The load, wherever it goes.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) connections: usize,
+    pub(super) threads: usize,
+    pub(super) depth: usize,
+    pub(super) sizes: RangeInclusive<u32>,
+    pub(super) pace: Pace,
+    pub(super) churn: bool,
+    pub(super) lines: Option<u64>,
+    pub(super) warm_up: Duration,
+    pub(super) duration: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) wait: Duration,
+    pub(super) seed: u64,
+}
+
+/// What is said on standard error while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    Quiet,
+    Progress,
+    EachSecond,
+}
+
+/// What is written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Text,
+    Json,
+    JsonStream,
+}
+
+/// A run that ends with its number of lines ends here at the latest.
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
+/// Bytes that all lines of one connection on their way may have: twice that is the generator's memory for lines.
+const MOST_IN_FLIGHT: u64 = 256 * 1024 * 1024;
+/// What an open loop may have on its way on one connection unless `--depth` says otherwise.
+const OPEN_DEPTH: u64 = 1024;
+const OPEN_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Plan {
+    pub(super) fn new(args: Args) -> Result<Self, Stop> {
+        let target = match (&args.host, &args.port) {
+            (None, _) => None,
+            (Some(host), None) => Some(Endpoint::parse_with_default(host, Port::DEFAULT)?),
+            (Some(host), Some(port)) => Some(Endpoint::from_parts(host, port)?),
+        };
+        let family = match (args.ipv4, args.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        };
+        let voice = match (args.quiet, args.interval) {
+            (true, _) => Voice::Quiet,
+            (_, true) => Voice::EachSecond,
+            _ => Voice::Progress,
+        };
+        let format = match (args.json, args.json_stream) {
+            (true, _) => Format::Json,
+            (_, true) => Format::JsonStream,
+            _ => Format::Text,
+        };
+        Ok(Self {
+            target,
+            family,
+            shape: Shape::new(&args)?,
+            requirement: args.require.unwrap_or_default(),
+            find_capacity: args.find_capacity,
+            voice,
+            format,
+            html: args.html,
+        })
+    }
+}
+
+impl Shape {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        let sizes = args.size.0.clone();
+        let longest = u64::from(*sizes.end());
+        let open = args.rate.is_some() || args.find_capacity;
+        let default_depth = if open { (OPEN_BYTES / longest).clamp(1, OPEN_DEPTH) } else { 1 };
+        let depth = match args.depth {
+            _ if args.churn => 1,
+            Some(depth) => depth.get() as u64,
+            None => default_depth,
+        };
+        if depth.saturating_mul(longest) > MOST_IN_FLIGHT {
+            return Err(usage("--depth times --size is more than 256 MiB on their way on each connection")
+                .next("use a smaller --depth or a smaller --size"));
+        }
+        let connections = args.connections.get();
+        let threads = args.threads.get();
+        if threads > connections {
+            return Err(usage(format!("{threads} threads have only {connections} connections to share"))
+                .next(format!("--threads {connections} at most")));
+        }
+        let duration = args.duration.map(|span| span.0);
+        if duration.is_some_and(|duration| duration.is_zero() || duration > LONGEST) {
+            return Err(usage("-t/--duration is a time from above 0 to 24h"));
+        }
+        let count = args.count.map(std::num::NonZeroU64::get);
+        let default = if count.is_some() { LONGEST } else { Duration::from_secs(5) };
+        let warm_up = if count.is_some() { Duration::ZERO } else { Duration::from_secs(1) };
+        Ok(Self {
+            connections,
+            threads,
+            depth: usize::try_from(depth).unwrap_or(usize::MAX),
+            sizes,
+            pace: args.rate.map_or(Pace::Closed, |rate| Pace::Open { rate_per_s: rate.get() }),
+            churn: args.churn,
+            lines: count,
+            warm_up: args.warm_up.map_or(warm_up, |span| span.0),
+            duration: duration.unwrap_or(default),
+            connect_timeout: args.connect_timeout.0,
+            wait: args.wait.0,
+            seed: args.seed,
+        })
+    }
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new("usage", ExitStatus::Usage, message)
+}

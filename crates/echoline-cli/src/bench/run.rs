@@ -1,0 +1,162 @@
+//! A run from its flags to its exit code.
+
+use super::args::{Args, Other};
+use super::load::Load;
+use super::master::{self, Observer, Second};
+use super::plan::{Format, Plan, Shape};
+use super::report::{Options, Report};
+use super::tape::Tape;
+use super::{merge, text};
+use crate::descriptors::{Short, make_room_for};
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use crate::output::Output;
+use echoline::{Endpoint, Family, Socket};
+use echoline_server::{Config, Server, ServiceKind};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
+    if let Some(Other::Merge(args)) = args.other.take() {
+        return merge::run(&args);
+    }
+    if args.html.is_some() || args.json_stream || args.find_capacity || args.interval {
+        let message = "--html, --json-stream, --find-capacity and -i are not in this build";
+        return Err(Failure::new("usage", ExitStatus::Usage, message).into());
+    }
+    let plan = Plan::new(args)?;
+    let interrupt = on_interrupt().map_err(own_fault("cannot handle signals"))?;
+    let target = Target::new(&plan)?;
+    make_room(&plan.shape, target.server.is_some())?;
+    let report = measure(&plan, &target, &plan.shape, &interrupt, &mut Silent)?;
+    let mut out = Output::new()?;
+    match plan.format {
+        Format::Text => out.text(text::render(&report))?,
+        Format::Json | Format::JsonStream => out.json(&report)?,
+    }
+    Ok(status(&report, &plan))
+}
+
+struct Silent;
+impl Observer for Silent {
+    fn started(&mut self, _: &Load) {}
+    fn second(&mut self, _: &Second) {}
+    fn turn(&mut self, _: std::time::Duration) {}
+}
+
+/// The first signal ends the run early, with its report; the second ends the program.
+fn on_interrupt() -> io::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            ExitStatus::Interrupted as i32,
+            Arc::clone(&interrupt),
+        )?;
+        signal_hook::flag::register(signal, Arc::clone(&interrupt))?;
+    }
+    Ok(interrupt)
+}
+
+/// What is loaded, and the server if it is ours.
+struct Target {
+    endpoint: Endpoint,
+    family: Family,
+    server: Option<Server>,
+}
+
+impl Target {
+    fn new(plan: &Plan) -> Result<Self, Stop> {
+        let family = plan.family;
+        if let Some(endpoint) = &plan.target {
+            return Ok(Self { endpoint: endpoint.clone(), family, server: None });
+        }
+        let fault = own_fault("cannot start a server in this process");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(&fault)?;
+        let endpoint = listener.local_addr().map_err(&fault)?.into();
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let workers =
+            NonZeroUsize::new(processors.saturating_sub(plan.shape.threads)).unwrap_or(NonZeroUsize::MIN);
+        let config = Config { workers, max_connections: plan.shape.connections + 64, ..Config::default() };
+        let server = Server::builder(config).listen(ServiceKind::Echo, listener).start();
+        let server = server.map_err(|error| fault(io::Error::other(error)))?;
+        Ok(Self { endpoint, family: Family::Any, server: Some(server) })
+    }
+}
+
+/// Each connection is an open file, and two where the server is in this process too.
+fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
+    let ends = if embedded { 2 } else { 1 };
+    make_room_for(shape.connections * ends + shape.threads * 4).map_err(|Short { limit, .. }| {
+        let message =
+            format!("{} connections need more open files than the {limit} allowed here", shape.connections);
+        let failure = Failure::new("too-many-open-files", ExitStatus::Usage, message);
+        let failure = if embedded {
+            failure.fact("so", "both ends of each connection are in this process")
+        } else {
+            failure
+        };
+        failure.next("use fewer --connections").next("raise the limit: ulimit -Hn shows it, root can set it")
+    })
+}
+
+fn measure(
+    plan: &Plan,
+    target: &Target,
+    shape: &Shape,
+    interrupt: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Report, Stop> {
+    // The library's own connect, so that a failure has its name, its addresses and its remedy; its address is loaded.
+    let socket = Socket::new().family(target.family).connect_timeout(shape.connect_timeout);
+    let first = socket.connect(&target.endpoint)?;
+    let address = first.peer();
+    let in_flight = u32::try_from(shape.depth).unwrap_or(u32::MAX);
+    let load = Load {
+        address,
+        connections: shape.connections,
+        threads: shape.threads,
+        depth: shape.depth,
+        pace: shape.pace,
+        churn: shape.churn,
+        lines: shape.lines,
+        warm_up: shape.warm_up,
+        duration: shape.duration,
+        connect_timeout: shape.connect_timeout,
+        wait: shape.wait,
+        tape: Arc::new(Tape::new(&shape.sizes, in_flight, shape.seed)),
+    };
+    let (first, _) = first.into_stream();
+    let measured =
+        master::run(&load, first, interrupt, observer).map_err(own_fault("cannot generate the load"))?;
+    let require = (!plan.requirement.0.is_empty()).then(|| plan.requirement.to_string());
+    let mut report =
+        Report::new(address.to_string(), target.server.is_some(), Options::new(shape, require), &measured);
+    report.missed = plan.requirement.missed(&report);
+    Ok(report)
+}
+
+fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure::new("system", ExitStatus::Usage, format!("{what}: {error}"))
+}
+
+/// An interrupt first; then bytes that differ; then the bounds, which may allow errors of other kinds.
+fn status(report: &Report, plan: &Plan) -> ExitStatus {
+    let bounded = plan.requirement.bounds_errors();
+    let missed_errors = report.missed.iter().any(|missed| missed.required.starts_with("errors="));
+    if report.interrupted {
+        ExitStatus::Interrupted
+    } else if missed_errors {
+        ExitStatus::Missed
+    } else if report.errors.of_bytes() > 0 || report.errors.total > 0 && !bounded || report.lines == 0 {
+        ExitStatus::Refused
+    } else if !report.missed.is_empty() {
+        ExitStatus::Missed
+    } else {
+        ExitStatus::Success
+    }
+}

@@ -1,0 +1,183 @@
+//! The report as text.
+
+use super::report::Report;
+use super::samples::{Samples, Times};
+use crate::units::{count, human_size};
+use std::fmt::Write;
+
+const BAR: usize = 40;
+
+/// The whole report; ends with a newline.
+pub(super) fn render(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = head(&mut text, report)
+        .and_then(|()| figures(&mut text, report))
+        .and_then(|()| histogram(&mut text, report))
+        .and_then(|()| verdict(&mut text, report));
+    text
+}
+
+fn head(text: &mut String, report: &Report) -> std::fmt::Result {
+    let options = &report.options;
+    let place = if report.embedded { " (a server on other threads of this process)" } else { "" };
+    writeln!(text, "{}{place}", report.target)?;
+    let size = match (options.size_bytes.min, options.size_bytes.max) {
+        (min, max) if min == max => format!("{min} B"),
+        (min, max) => format!("{min} to {max} B"),
+    };
+    let pace = match options.rate_per_s {
+        Some(rate) => format!("open loop at {rate} lines/s"),
+        None if options.churn => "a connection a line".to_owned(),
+        None => format!("{} in flight on each", options.depth),
+    };
+    let connections = count(options.connections as u64, "connection");
+    let threads = count(options.threads as u64, "thread");
+    writeln!(text, "{connections}, {pace}, lines of {size}, {threads}\n")
+}
+
+fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
+    let lines = count(report.lines, "line");
+    let speed = megabytes(report.bytes_per_s);
+    writeln!(
+        text,
+        "{lines} in {:.2} s: {} lines/s, {speed} each way",
+        report.elapsed_s,
+        grouped(report.lines_per_s)
+    )?;
+    writeln!(text, "\n  us            p50       p90       p99     p99.9    p99.99       max")?;
+    if report.options.rate_per_s.is_some() {
+        times(text, "response", &report.latency_us)?;
+        times(text, "service", &report.service_us)?;
+    } else {
+        times(text, "latency", &report.latency_us)?;
+    }
+    if report.connect_us.count > 0 {
+        times(text, "connect", &report.connect_us)?;
+    }
+    writeln!(text)
+}
+
+fn times(text: &mut String, name: &str, times: &Times) -> std::fmt::Result {
+    write!(text, "  {name:<8}")?;
+    for value in [times.p50, times.p90, times.p99, times.p99_9, times.p99_99, times.max] {
+        match value {
+            Some(us) => write!(text, " {:>9}", short(us))?,
+            None => write!(text, " {:>9}", "-")?,
+        }
+    }
+    writeln!(text)
+}
+
+/// How the response times are spread, in steps of 1, 2, 5.
+fn histogram(text: &mut String, report: &Report) -> std::fmt::Result {
+    let Ok(samples) = Samples::decode(&report.histograms.latency) else { return Ok(()) };
+    let (Some(low), Some(high)) = (samples.percentile_us(0.1), report.latency_us.max) else { return Ok(()) };
+    let bounds = steps(low, high);
+    let counts = samples.buckets(&bounds);
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    for (bound, lines) in bounds.iter().zip(&counts) {
+        let length =
+            usize::try_from((u128::from(*lines) * BAR as u128).div_ceil(u128::from(most))).unwrap_or(BAR);
+        writeln!(text, "  {:>9} us  {:<BAR$}  {}", short(*bound), "#".repeat(length), grouped_count(*lines))?;
+    }
+    if bounds.is_empty() { Ok(()) } else { writeln!(text) }
+}
+
+/// 1, 2, 5, 10 ... from the one at or below `low` to the last at or below `high`.
+fn steps(low: f64, high: f64) -> Vec<f64> {
+    let series = (-1..11).flat_map(|power| [1.0, 2.0, 5.0].map(|digit: f64| digit * 10_f64.powi(power)));
+    let all: Vec<f64> = series.collect();
+    let first = all.iter().rposition(|&step| step <= low).unwrap_or(0);
+    all.into_iter().skip(first).take_while(|&step| step <= high).collect()
+}
+
+fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
+    let errors = &report.errors;
+    if errors.of_bytes() == 0 {
+        write!(text, "Every echoed byte is identical.")?;
+    } else {
+        let kinds = [
+            (errors.lost, "lost"),
+            (errors.altered, "altered"),
+            (errors.surplus, "surplus"),
+            (errors.swapped, "swapped"),
+        ];
+        let found: Vec<_> = kinds
+            .iter()
+            .filter(|(lines, _)| *lines > 0)
+            .map(|(lines, kind)| format!("{lines} {kind}"))
+            .collect();
+        write!(text, "NOT an exact echo: lines {}.", found.join(", "))?;
+    }
+    if let Some(us) = report.generator.cpu_us_per_line {
+        let percent = report.generator.busiest_thread_percent;
+        write!(
+            text,
+            " The generator took {us:.2} us of CPU a line, its busiest thread {percent:.0} % of a core."
+        )?;
+    }
+    writeln!(text)?;
+    let connections =
+        [(errors.connections_failed, "did not open"), (errors.connections_closed, "ended early")];
+    for (number, what) in connections.into_iter().filter(|(number, _)| *number > 0) {
+        writeln!(text, "{} {what}.", count(number, "connection"))?;
+    }
+    for (code, number) in &errors.by_code {
+        writeln!(text, "  {number:>9}  {code}")?;
+    }
+    for tried in &report.tries {
+        let kept = if tried.kept { "kept" } else { "missed" };
+        let p99 = tried.p99_us.map_or("-".to_owned(), short);
+        writeln!(text, "  tried {:>9} lines/s: p99 {p99} us, {kept}", tried.rate_per_s)?;
+    }
+    for missed in &report.missed {
+        writeln!(text, "missed   {}: {}", missed.required, missed.measured)?;
+    }
+    for warning in &report.warnings {
+        writeln!(text, "warning  {}   [{}]", warning.message, warning.code)?;
+    }
+    if report.interrupted { writeln!(text, "Interrupted: figures up to then.") } else { Ok(()) }
+}
+
+/// Three digits or all of the whole ones.
+pub(super) fn short(us: f64) -> String {
+    match us {
+        ..9.995 => format!("{us:.2}"),
+        ..99.95 => format!("{us:.1}"),
+        _ => format!("{us:.0}"),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are far below 2^63")]
+pub(super) fn grouped(number: f64) -> String {
+    grouped_count(number.round() as u64)
+}
+
+fn grouped_count(number: u64) -> String {
+    let counted = count(number, "");
+    counted.split(' ').next().unwrap_or_default().to_owned()
+}
+
+pub(super) fn megabytes(bytes_per_s: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are far below 2^63")]
+    let size = human_size(bytes_per_s.round() as u64);
+    format!("{size}/s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_goes_in_steps_of_one_two_five() {
+        assert_eq!(steps(30.0, 450.0), [20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(steps(0.3, 1.0), [0.2, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([short(1.234), short(12.34), short(1234.5)], ["1.23", "12.3", "1234"]);
+        assert_eq!(grouped(1_234_567.4), "1,234,567");
+    }
+}

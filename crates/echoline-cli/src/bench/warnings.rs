@@ -1,0 +1,98 @@
+//! Reasons to distrust a result, as data.
+
+use super::report::Report;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Warning {
+    /// Stable: scripts match it.
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+/// A thread that used more of its core than this had no room left.
+const BUSY_PERCENT: f64 = 90.0;
+/// Samples that must lie beyond a percentile for it to mean something.
+const BEYOND: f64 = 10.0;
+/// Below this many lines a connection, the difference between connections is chance.
+const FAIR_LINES: u64 = 20;
+/// The generator's own lateness that shows in response times.
+const LATE_US: f64 = 1000.0;
+
+/// The warnings that follow from a report's figures.
+pub(super) fn of(report: &Report, clock_step: Option<Duration>) -> Vec<Warning> {
+    [bound(report), late(report), few(report), starved(report), unsent(report), stepped(clock_step)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn warning(code: &str, message: String) -> Option<Warning> {
+    Some(Warning { code: code.to_owned(), message })
+}
+
+fn bound(report: &Report) -> Option<Warning> {
+    let percent = report.generator.busiest_thread_percent;
+    let advice = if report.options.threads == 1 {
+        "more --threads may show more"
+    } else {
+        "it may be able to do more"
+    };
+    (percent >= BUSY_PERCENT).then(|| {
+        warning(
+            "generator-bound",
+            format!("the generator used {percent:.0} % of a core: the server may not be the limit; {advice}"),
+        )
+    })?
+}
+
+fn late(report: &Report) -> Option<Warning> {
+    let late_us = report.generator.latest_send_us;
+    (late_us >= LATE_US).then(|| {
+        let message = format!(
+            "the generator itself was up to {:.1} ms late: response times include that, service times do not",
+            late_us / 1000.0
+        );
+        warning("generator-late", message)
+    })?
+}
+
+/// The highest percentile that the samples carry; those above it are few values, or one.
+fn few(report: &Report) -> Option<Warning> {
+    let times = &report.latency_us;
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    let thin = |&(_, percent): &(&str, f64)| (1.0 - percent / 100.0) * (times.count as f64) < BEYOND - 1e-6;
+    let (name, percent) = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99)]
+        .into_iter()
+        .find(thin)?;
+    let needed = (BEYOND / (1.0 - percent / 100.0)).round();
+    warning(
+        "few-samples",
+        format!("{} lines are too few for {name} and above: {name} needs {needed:.0}", times.count),
+    )
+}
+
+fn starved(report: &Report) -> Option<Warning> {
+    let connections = &report.connections;
+    if report.options.connections < 2 || connections.lines_median < FAIR_LINES || report.options.churn {
+        return None;
+    }
+    (connections.lines_min < connections.lines_median / 10).then(|| {
+        let (min, median) = (connections.lines_min, connections.lines_median);
+        warning("starved", format!("one connection got {min} answers while the median got {median}"))
+    })?
+}
+
+fn unsent(report: &Report) -> Option<Warning> {
+    let unsent = report.errors.unsent;
+    (unsent > 0).then(|| {
+        let message = format!("{unsent} lines were due and never left: their waiting is in no percentile");
+        warning("unsent", message)
+    })?
+}
+
+fn stepped(step: Option<Duration>) -> Option<Warning> {
+    let ms = step?.as_secs_f64() * 1e3;
+    warning("clock-step", format!("the wall clock was set by {ms:.0} ms; the times here do not depend on it"))
+}
