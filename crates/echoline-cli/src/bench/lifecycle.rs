@@ -209,7 +209,6 @@ impl Generator {
         let errors = self.errors();
         self.meter.finish(&self.to_master, errors);
         let outcome = Outcome {
-            thread: self.thread,
             per_connection: self.links.iter().map(|link| link.answered).collect(),
             faults: self.faults,
             failures: self.failures,

@@ -102,7 +102,6 @@ pub(super) struct Tick {
 /// What a thread knows at its end.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    pub(super) thread: usize,
     pub(super) measured: Totals,
     pub(super) faults: Faults,
     pub(super) failures: Failures,
