@@ -7,9 +7,12 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use echoline_lab::capture::{Frame, Packet, Segment, StreamReport, Tap};
 use echoline_lab::enter;
 use echoline_lab::link::{Counters, Direction, Forwarder, ForwarderConfig, LinkSettings, offload_off};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -32,6 +35,7 @@ tests![
     after_a_first_message_that_never_arrives_no_other_is_seen,
     a_reply_takes_at_least_the_delay_of_both_ways,
     a_rate_is_not_exceeded,
+    captures_at_both_ends_say_what_it_took_to_deliver_every_byte,
     the_same_seed_loses_the_same_datagrams,
     a_link_on_an_interface_that_is_not_there_says_which,
 ];
@@ -335,6 +339,69 @@ fn the_same_seed_loses_the_same_datagrams() -> Outcome {
     let once = arrived()?;
     assert!((16..48).contains(&once.len()), "{once:?}");
     assert_eq!(once, arrived()?);
+    Ok(())
+}
+
+/// A tap, read on a thread of its own until nothing has passed for a while after it was told to end.
+struct Listening {
+    ended: Arc<AtomicBool>,
+    thread: thread::JoinHandle<io::Result<(Vec<Frame>, u64)>>,
+}
+
+impl Listening {
+    fn at(interface: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut tap = on("wires", || Tap::open(interface))??;
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ended);
+        let thread = thread::spawn(move || {
+            let mut frames = Vec::new();
+            loop {
+                match tap.next(Instant::now() + Duration::from_millis(100))? {
+                    Some(frame) => frames.push(frame),
+                    None if told.load(Ordering::Acquire) => return Ok((frames, tap.missed())),
+                    None => {}
+                }
+            }
+        });
+        Ok(Self { ended, thread })
+    }
+
+    fn end(self) -> io::Result<Vec<Frame>> {
+        self.ended.store(true, Ordering::Release);
+        let (frames, missed) = self.thread.join().expect("the listener does not panic")?;
+        assert_eq!(missed, 0, "the capture has holes");
+        Ok(frames)
+    }
+}
+
+/// The segments that go to host b, from one side of the link.
+fn segments_to_b(frames: &[Frame], outgoing: bool) -> impl Iterator<Item = Segment<'_>> {
+    frames.iter().filter(move |frame| frame.outgoing == outgoing).filter_map(|frame| {
+        match Packet::parse(&frame.bytes) {
+            Some(Packet::Tcp(segment)) if segment.dst.ip().to_string() == "203.0.113.2" => Some(segment),
+            _ => None,
+        }
+    })
+}
+
+fn captures_at_both_ends_say_what_it_took_to_deliver_every_byte() -> Outcome {
+    const TOTAL: usize = 4 << 20;
+    let network = Network::new("loss=5% reorder=10% duplicate=1% delay=10ms", 1500)?;
+    let (near, far) = (Listening::at("a.w")?, Listening::at("b.w")?);
+    carry(&network, TOTAL)?;
+    let (near, far) = (near.end()?, far.end()?);
+    let report = StreamReport::of(segments_to_b(&near, false), segments_to_b(&far, true));
+    println!("  {}", report.to_string().replace('\n', "\n  "));
+    assert_eq!((report.bytes, report.delivered_bytes), (TOTAL as u64, TOTAL as u64));
+    let counted = network.counters();
+    // The link also carries handshakes and bare ACKs, which the report leaves out; nearly all frames this way are data.
+    assert!(report.lost <= counted.lost && report.lost + 20 >= counted.lost, "{report:?} {counted:?}");
+    assert!(
+        report.duplicated <= counted.duplicated && report.duplicated + 10 >= counted.duplicated,
+        "{report:?} {counted:?}"
+    );
+    // What was lost has been sent again, or it would not be there.
+    assert!(report.sent_again >= report.lost && report.held_back > 100, "{report:?}");
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use etherparse::PacketBuilder;
+use etherparse::{PacketBuilder, TcpOptionElement};
 use proptest::prelude::*;
 
 const LAPTOP: ([u8; 4], u16) = ([192, 168, 1, 10], 40_000);
@@ -39,8 +39,6 @@ impl Sender {
         Frame { at: SystemTime::UNIX_EPOCH, outgoing: false, bytes }
     }
 }
-
-use etherparse::TcpOptionElement;
 
 /// The line without its time.
 fn tell(narrator: &mut Narrator, link: &str, frame: &Frame) -> String {
@@ -142,7 +140,7 @@ fn arp_udp_and_icmp_errors_are_told() {
         PacketBuilder::ethernet2([2; 6], [255; 6])
             .arp(arp(etherparse::ArpOperation::REQUEST))
             .write(bytes)
-            .expect("memory")
+            .expect("memory");
     });
     assert_eq!(ask, "l  192.168.1.10  ARP: who has 192.168.1.1?");
     let udp = frame(&|bytes| {

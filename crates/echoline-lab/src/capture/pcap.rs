@@ -129,6 +129,7 @@ fn invalid(what: &str) -> io::Error {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::process::{Command, Stdio};
 
     proptest! {
         #[test]
@@ -171,5 +172,39 @@ mod tests {
         assert_eq!(reader.next().expect("one").expect("whole").bytes, b"whole");
         let error = reader.next().expect("another").expect_err("cut short");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    /// Not in a lab: with one user ID in its namespace tcpdump fails to give up root.
+    #[test]
+    fn tcpdump_reads_what_is_written() {
+        let mut writer = Writer::new(Vec::new()).expect("memory");
+        let mut frame = Vec::new();
+        let builder = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4([192, 168, 1, 10], [203, 0, 113, 10], 64)
+            .tcp(40_000, 5151, 7, 1000)
+            .syn();
+        builder.write(&mut frame, b"hello\n").expect("memory");
+        writer.write(UNIX_EPOCH + Duration::new(1, 123_456_789), &frame).expect("memory");
+        let mut command = Command::new("tcpdump");
+        let command = command.args(["--nano", "-tt", "-nn", "-r", "-"]).stderr(Stdio::null());
+        let Ok(mut tcpdump) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            return skip("tcpdump_reads_what_is_written", "tcpdump");
+        };
+        tcpdump.stdin.take().expect("piped").write_all(&writer.into_inner()).expect("it reads");
+        let told = String::from_utf8(tcpdump.wait_with_output().expect("it ends").stdout).expect("text");
+        let line =
+            "1.123456789 IP 192.168.1.10.40000 > 203.0.113.10.5151: Flags [S], seq 7:13, win 1000, length 6";
+        assert_eq!(told.trim_end(), line);
+    }
+
+    fn skip(test: &str, needs: &str) {
+        let line = format!("SKIPPED {test}: needs {needs}");
+        assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
+        eprintln!("{line}");
+        if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
+            let mut list =
+                std::fs::File::options().append(true).create(true).open(list).expect("the list of skips");
+            writeln!(list, "{line}").expect("the list of skips");
+        }
     }
 }
