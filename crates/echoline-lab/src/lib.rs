@@ -23,6 +23,7 @@ pub mod link;
 mod names;
 mod packet;
 mod running;
+mod scenario;
 
 mod error;
 
@@ -33,4 +34,5 @@ pub use crate::lab::{Explain, Lab, Options};
 pub use crate::names::Manner;
 pub use crate::preflight::preflight;
 pub use crate::running::{Control, Running};
+pub use crate::scenario::{Act, Expect, Played, SHIPPED_SCENARIOS, Scenario, ShippedScenario, Step};
 pub use crate::topology::{SHIPPED, Topology, TopologyError};

@@ -44,6 +44,8 @@ pub(super) enum Verb {
     /// Change how the name server answers, or what it knows
     #[command(after_help = NAMES_EXAMPLES)]
     Names(Names),
+    /// Play scenarios and say which went as expected; ends with 1 if one did not
+    Test(Test),
     /// End the running lab
     Down(Attach),
 }
@@ -165,6 +167,16 @@ pub(super) struct Names {
     pub(super) words: Vec<String>,
     #[command(flatten)]
     pub(super) attach: Attach,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Test {
+    /// Shipped scenarios, or files of your own; all shipped ones if none is named
+    #[arg(value_name = "SCENARIO|FILE.toml")]
+    pub(super) scenarios: Vec<String>,
+    /// Name the shipped scenarios, and what each shows
+    #[arg(long)]
+    pub(super) list: bool,
 }
 
 const EXAMPLES: &str = "\

@@ -4,6 +4,7 @@ mod args;
 mod attach;
 mod host;
 mod show;
+mod test;
 
 pub(crate) use args::Args;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args) -> Result<ExitStatus, Stop> {
             attach::change(&args.attach, &format!("address {} {}", args.interface, args.network))
         }
         Verb::Names(args) => attach::change(&args.attach, &format!("names {}", args.words.join(" "))),
+        Verb::Test(args) => test::test(&args),
         Verb::Down(args) => attach::down(&args),
     }
 }

@@ -1,0 +1,88 @@
+//! The scenarios that come with the lab.
+
+use super::Scenario;
+use crate::topology::TopologyError;
+
+/// A scenario that comes with the lab.
+#[derive(Debug, Clone, Copy)]
+pub struct ShippedScenario {
+    /// Its name.
+    pub name: &'static str,
+    /// Its file.
+    pub text: &'static str,
+}
+
+macro_rules! ship {
+    ($($name:literal)*) => {
+        &[$(ShippedScenario { name: $name, text: include_str!(concat!("../../scenarios/", $name, ".toml")) }),*]
+    };
+}
+
+/// All of them, in the order in which they are best read.
+pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
+    "direct"
+    "nat-outward"
+    "nat-private"
+    "nat-no-forward"
+    "nat-forward"
+    "hairpin-without"
+    "hairpin"
+    "drop"
+    "reject-reset"
+    "reject-port"
+    "reject-host"
+    "reject-net"
+    "reject-admin"
+    "own-drop"
+    "own-reject"
+    "no-route"
+    "wrong-name"
+    "silent-names"
+    "dead-first-address"
+    "nobody-listens"
+    "absent-host"
+    "first-lost"
+    "half-lost"
+    "reordered"
+    "bad-stream"
+    "corrupted"
+    "mtu-576"
+    "cut-and-mend"
+    "slow-link"
+    "address-changes"
+    "ipv6-only"
+    "double-nat"
+    "campus-firewall"
+    "closed-firewall-ipv6"
+);
+
+impl Scenario {
+    /// The shipped scenario of this name.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn shipped(name: &str) -> Result<Self, TopologyError> {
+        match SHIPPED_SCENARIOS.iter().find(|shipped| shipped.name == name) {
+            Some(shipped) => Self::parse(shipped.text, name),
+            None => Err(TopologyError {
+                file: name.to_owned(),
+                line: 0,
+                message: "no such scenario: `echoline lab test --list` names them; a FILE.toml is one too"
+                    .into(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_scenario_is_sound_and_bears_its_name() {
+        for shipped in SHIPPED_SCENARIOS {
+            let scenario = Scenario::shipped(shipped.name).expect(shipped.name);
+            assert_eq!(scenario.name, shipped.name);
+        }
+    }
+}
