@@ -1,0 +1,280 @@
+//! `echoline lab` as a user runs it: labs really built, as root and as an ordinary user.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{DEADLINE, ECHOLINE, Ended, echoline, finish, skip};
+
+/// Says that a test cannot run here, in the way that `cargo xtask test` lists.
+fn possible(test: &str) -> bool {
+    let tried = echoline(&["lab", "run", "pair", "alice", "--", "true"]);
+    if tried.code == Some(0) {
+        return true;
+    }
+    skip(test, &format!("namespaces, ip and nft ({})", tried.stderr.trim()));
+    false
+}
+
+/// The program as somebody else runs it: a copy that everybody may read, as the user `nobody` if we are root.
+struct Ordinary {
+    program: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Ordinary {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("echoline");
+        fs::copy(ECHOLINE, &program).unwrap();
+        for path in [directory.path(), &program] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { program, _directory: directory }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = if rustix::process::geteuid().is_root() {
+            let mut setpriv = Command::new("setpriv");
+            setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&self.program);
+            setpriv
+        } else {
+            Command::new(&self.program)
+        };
+        command.args(arguments).current_dir("/");
+        command
+    }
+}
+
+/// A lab that stays up, under a name that no other test has.
+struct Up {
+    child: Child,
+    name: String,
+    _file: tempfile::TempPath,
+}
+
+impl Up {
+    fn new(name: &str) -> Self {
+        let text =
+            echoline(&["lab", "show", "home", "--toml"]).out().replace("\"home\"", &format!("{name:?}"));
+        let mut file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let file = file.into_temp_path();
+        let mut command = Command::new(ECHOLINE);
+        command.args(["lab", "up", "--quiet"]).arg(&file).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, format!("{name}\n"));
+        Self { child, name: name.into(), _file: file }
+    }
+
+    fn lab(&self, verb: &[&str]) -> Ended {
+        echoline(&[&["lab", verb[0], "--lab", &self.name], &verb[1..]].concat())
+    }
+
+    fn client(&self) -> Ended {
+        let mut enter = Command::new(ECHOLINE);
+        enter.args(["lab", "enter", "--lab", &self.name, "laptop", "--", "echoline", "connect"]);
+        finish(enter.args(["-4", "-w", "1s", "203.0.113.10"]), b"hello\n")
+    }
+
+    /// Outside, init and inside.
+    fn stages(&self) -> [u32; 3] {
+        let init = child_of(self.child.id());
+        [self.child.id(), init, child_of(init)]
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn child_of(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Every namespace of every process of this machine.
+fn namespaces() -> BTreeSet<PathBuf> {
+    let links = |pid: PathBuf| fs::read_dir(pid.join("ns")).into_iter().flatten().flatten();
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes.flat_map(links).filter_map(|link| fs::read_link(link.path()).ok()).collect()
+}
+
+#[test]
+fn run_ends_with_the_exit_code_of_its_command() {
+    if possible("run_ends_with_the_exit_code_of_its_command") {
+        let ended = echoline(&["lab", "run", "pair", "alice", "--", "sh", "-c", "hostname; exit 7"]);
+        assert_eq!((ended.code, ended.out()), (Some(7), "alice\n"));
+        let ended = echoline(&["lab", "run", "pair", "alice", "--", "sh", "-c", "kill -TERM $$"]);
+        assert_eq!(ended.code, Some(128 + 15));
+        assert_eq!(ended.stderr, "");
+    }
+}
+
+#[test]
+fn a_pipe_reaches_the_server_on_the_labs_internet_and_comes_back() {
+    if possible("a_pipe_reaches_the_server_on_the_labs_internet_and_comes_back") {
+        let text: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
+        let mut command = Command::new(ECHOLINE);
+        command.args(["lab", "run", "home", "laptop", "--", "echoline", "connect", "-q", "echo.lab.test"]);
+        let ended = finish(&mut command, text.as_bytes());
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(ended.out() == text, "{} bytes of {}", ended.stdout.len(), text.len());
+    }
+}
+
+#[test]
+fn an_ordinary_user_builds_a_lab_without_any_privilege() {
+    if possible("an_ordinary_user_builds_a_lab_without_any_privilege") {
+        let ordinary = Ordinary::new();
+        let arguments =
+            ["lab", "run", "bad-link", "laptop", "--", "echoline", "connect", "-q", "echo.lab.test"];
+        let ended = finish(&mut ordinary.command(&arguments), b"hello\n");
+        assert_eq!((ended.code, ended.out()), (Some(0), "hello\n"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn three_labs_with_the_same_addresses_run_side_by_side() {
+    if possible("three_labs_with_the_same_addresses_run_side_by_side") {
+        let one = || {
+            let mut command = Command::new(ECHOLINE);
+            command.args([
+                "lab",
+                "run",
+                "home",
+                "laptop",
+                "--",
+                "echoline",
+                "connect",
+                "-q",
+                "echo.lab.test",
+            ]);
+            finish(&mut command, b"hello\n").code
+        };
+        let all: Vec<_> = (0..3).map(|_| thread::spawn(one)).collect();
+        for lab in all {
+            assert_eq!(lab.join().unwrap(), Some(0));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_whichever_stage_is_killed() {
+    if !possible("nothing_is_left_whichever_stage_is_killed") {
+        return;
+    }
+    for stage in 0..3 {
+        let before = namespaces();
+        let mut up = Up::new(&format!("killed-{}-{stage}", std::process::id()));
+        let stages = up.stages();
+        let own: BTreeSet<_> = fs::read_dir(format!("/proc/{}/ns", stages[1]))
+            .unwrap()
+            .flatten()
+            .collect::<Vec<_>>()
+            .iter()
+            .filter_map(|link| fs::read_link(link.path()).ok())
+            .filter(|link| !before.contains(link))
+            .collect();
+        assert!(own.len() >= 5, "{own:?}");
+        kill_process(Pid::from_raw(stages[stage].cast_signed()).unwrap(), Signal::KILL).unwrap();
+        up.child.wait().unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        while namespaces().intersection(&own).next().is_some() {
+            assert!(Instant::now() < deadline, "namespaces outlive stage {stage}");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!PathBuf::from("/run/lab").exists(), "the lab's files are its own");
+    }
+}
+
+#[test]
+fn a_running_lab_is_entered_changed_and_ended_from_other_terminals() {
+    if !possible("a_running_lab_is_entered_changed_and_ended_from_other_terminals") {
+        return;
+    }
+    let mut up = Up::new(&format!("changed-{}", std::process::id()));
+    assert_eq!(up.client().code, Some(0));
+    let ended = up.lab(&["firewall", "server", "in", "reject=host-unreachable", "tcp", "5151", "--explain"]);
+    let rule = "insert rule inet lab input tcp dport 5151 reject with icmpx host-unreachable";
+    assert!(ended.out().contains(rule), "{}", ended.out());
+    assert!(up.client().stderr.contains("[host-unreachable]"));
+    assert_eq!(up.lab(&["firewall", "server", "clear"]).code, Some(0));
+    assert_eq!(up.client().code, Some(0));
+    assert_eq!(up.lab(&["link", "wan", "cut"]).code, Some(0));
+    assert!(up.client().stderr.contains("[no-answer]"));
+    assert_eq!(up.lab(&["link", "wan", "mend"]).code, Some(0));
+    assert_eq!(up.client().code, Some(0));
+    let wrong = up.lab(&["link", "wam", "cut"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("no link of this lab is called `wam`; there is "), "{}", wrong.stderr);
+    assert_eq!(up.lab(&["down"]).code, Some(0));
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    let gone = up.lab(&["down"]);
+    assert!(gone.code == Some(2) && gone.stderr.contains("no lab"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_wrong_word_is_answered_before_anything_is_built() {
+    for (arguments, message) in [
+        (
+            &["lab", "run", "hom", "laptop", "--", "true"][..],
+            "hom: no such topology: it is one of pair, home",
+        ),
+        (
+            &["lab", "run", "home", "server2", "--", "true"],
+            "no host of this lab is called `server2`; there is laptop",
+        ),
+        (
+            &["lab", "run", "laptop", "--with", "link wan lost=5%", "--", "true"],
+            "a link has no setting 'lost'",
+        ),
+        (
+            &["lab", "firewall", "server", "in", "block", "tcp", "1"],
+            "`block` is no action: accept, drop, reject",
+        ),
+        (&["lab", "link", "wan", "mtu=9"], "an MTU of `9` is not in 68 to 65535 bytes"),
+        (&["lab", "test", "nat-outwards"], "nat-outwards: no such scenario"),
+    ] {
+        let ended = echoline(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.out(), "");
+    }
+}
+
+#[test]
+fn every_shipped_scenario_shows_what_it_says() {
+    if !possible("every_shipped_scenario_shows_what_it_says") {
+        return;
+    }
+    let list = echoline(&["lab", "test", "--list"]);
+    let names: Vec<String> =
+        list.out().lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+    assert!(names.len() >= 20);
+    // Most of the time is waiting, so several at once.
+    let plays: Vec<_> = (0..4)
+        .map(|part| {
+            let some: Vec<_> = names.iter().skip(part).step_by(4).cloned().collect();
+            thread::spawn(move || Command::new(ECHOLINE).args(["lab", "test"]).args(some).output().unwrap())
+        })
+        .collect();
+    for play in plays {
+        let output = play.join().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
