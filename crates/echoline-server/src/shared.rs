@@ -158,8 +158,8 @@ impl Shared {
 
     /// Nothing is open, and nothing will be: a connection has its permit before its listener can retire.
     ///
-    /// Who takes the last permit back and who retires the last listener both wake everyone if they see the
-    /// other's zero. All of it is sequentially consistent, so at least the later of the two sees it.
+    /// The last to retire a listener wakes everyone; the last to give back a permit does so if no listener is
+    /// left. Both are sequentially consistent, so whichever comes later sees the other, and nobody sleeps on.
     pub(crate) fn is_over(&self) -> bool {
         self.listening.load(SeqCst) == 0 && self.open.load(SeqCst) == 0
     }
@@ -226,4 +226,29 @@ impl Drop for Permit {
 /// Data behind these locks is whole between statements, so a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_dealt_to_a_worker_that_had_stopped_is_closed() {
+        let shared = Arc::new(Shared::new(Config::default(), Vec::new(), 1, Instant::now()));
+        shared.worker_started();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        let permit = shared.permit().unwrap();
+        let peer = Peer { address, local: address };
+        shared.deal(Accepted { stream, peer, service: 0, permit });
+        shared.worker_ended();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        assert_eq!((shared.stats().open, Arc::strong_count(&shared)), (0, 1));
+    }
 }

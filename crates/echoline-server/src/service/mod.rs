@@ -17,7 +17,9 @@ use crate::config::{Config, UnknownName};
 
 /// One conversation with one client. A new value is made for every connection.
 ///
-/// The session calls it with what arrived and sends what it put into [`Out`], in that order.
+/// The session calls it with what arrived and sends what it put into [`Out`], in that order. It runs on the
+/// worker's thread, which serves others too, so it must not block. A panic ends the whole server, and
+/// [`Server::wait`](crate::Server::wait) reports it.
 pub trait Service: Send {
     /// The connection is open: the place for a greeting.
     fn on_open(&mut self, _peer: &Peer, _out: &mut Out<'_>) {}

@@ -92,12 +92,14 @@ fn a_client_that_reads_nothing_cannot_hold_up_a_drain(case: &Case) {
     assert_eq!(server.stats().ended_by(Ending::CutOff), 1);
 }
 
-/// Echoes, but keeps its worker until it is let go.
-struct Busy(Arc<Mutex<mpsc::Receiver<()>>>);
+/// Echoes, but at "wait" says so and keeps its worker until it is let go.
+struct Busy(Arc<Mutex<(mpsc::Sender<()>, mpsc::Receiver<()>)>>);
 impl Service for Busy {
     fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
         if input == b"wait" {
-            self.0.lock().unwrap().recv().unwrap();
+            let (held, let_go) = &*self.0.lock().unwrap();
+            held.send(()).unwrap();
+            let_go.recv().unwrap();
         }
         out.echo(0..input.len());
         input.len()
@@ -105,14 +107,15 @@ impl Service for Busy {
 }
 
 fn connections_in_the_queue_at_a_drain_are_served(case: &Case) {
-    let (let_go, held) = mpsc::channel();
-    let held = Arc::new(Mutex::new(held));
-    let service = move |_: &_| Busy(Arc::clone(&held));
+    let (held, is_held) = mpsc::channel();
+    let (let_go, is_let_go) = mpsc::channel();
+    let ends = Arc::new(Mutex::new((held, is_let_go)));
+    let service = move |_: &_| Busy(Arc::clone(&ends));
     let server = Server::builder(case.config()).listen_service("busy", service, listener()).start().unwrap();
     let mut busy = connect(&server);
-    exchange(&mut busy, b"warm up");
     busy.write_all(b"wait").unwrap();
-    // The worker is about to be held up, or is. Whoever connects now waits in the queue.
+    is_held.recv_timeout(PATIENCE).unwrap();
+    // Who connects now waits in the queue, and the worker has not heard of it.
     let mut queued: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
     let drained = thread::scope(|scope| {
         let drain = scope.spawn(|| server.drain(HOUR));
