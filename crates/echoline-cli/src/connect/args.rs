@@ -6,7 +6,7 @@ use crate::args::Voice;
 use crate::failure::Failure;
 use crate::talk::Talk;
 use crate::units::{Size, Span};
-use echoline::{Endpoint, Family, Port, Socket};
+use echoline::{Code, Endpoint, Error, Family, Operation, Port, Socket};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -116,7 +116,14 @@ impl Args {
             None => Endpoint::parse_with_default(host, Port::DEFAULT),
             Some(port) => Endpoint::from_parts(host, port),
         };
-        parsed.map_err(|error| {
+        let reachable =
+            parsed.and_then(|endpoint| match endpoint.port().get() {
+                // It picks a free port where one listens; nothing is ever there.
+                0 => Err(Error::new(Code::BadPort, Operation::Parse, "port 0 cannot be connected to")
+                    .on(&endpoint)),
+                _ => Ok(endpoint),
+            });
+        reachable.map_err(|error| {
             let failure = Failure::from(&error);
             // A script whose variable is empty must not talk to itself.
             let empty = host.trim().is_empty();
