@@ -65,7 +65,7 @@ fn every_address_that_was_tried_is_listed() {
         1,
         &format!(
             "localhost:{port} (2 addresses tried) refused the connection   [refused]\n  \
-             from  ::1 via lo\n  \
+             from  ::1 via lo, 127.0.0.1 via lo\n  \
              tried [::1]:{port}: refused after TIME\n  \
              tried 127.0.0.1:{port}: refused after TIME\n  \
              so    the host is up, but no program listens on that port there\n  \

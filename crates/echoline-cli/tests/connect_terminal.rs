@@ -1,5 +1,7 @@
 //! `connect` as a person meets it, on a pseudo-terminal.
 
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
