@@ -122,11 +122,12 @@ impl Running {
     pub fn down(&self) -> Result<(), LabError> {
         let process = rustix::process::pidfd_open(self.init, PidfdFlags::empty())
             .map_err(|e| LabError::io("find the running lab", e))?;
-        self.request("down")?;
+        // It may end before its answer is read; whether it ended, the process itself says.
+        let asked = self.request("down");
         let mut fds = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
         let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
         match rustix::event::poll(&mut fds, Some(&patience)) {
-            Ok(0) => Err(LabError::Misuse("the lab did not end within 10 s")),
+            Ok(0) => Err(asked.err().unwrap_or(LabError::Misuse("the lab did not end within 10 s"))),
             Ok(_) => Ok(()),
             Err(error) => Err(LabError::io("wait for the lab to end", error)),
         }
