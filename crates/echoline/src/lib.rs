@@ -45,3 +45,8 @@ pub use endpoint::{AddressKind, Endpoint, Host, Name, Port, Zone};
 pub use error::{Error, Operation};
 pub use resolve::{Family, resolve};
 pub use socket::{ConnectEvent, Keepalive, Listener, Socket};
+
+/// The README's example, so that it compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
