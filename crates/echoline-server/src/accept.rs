@@ -1,13 +1,17 @@
 //! Accepting without I/O: what an error means, and when to try again.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two tries while descriptors or memory are short: at most 8 failed tries a second in the whole process,
 /// and a client waits no longer than this once somebody else has freed some.
 const PROBE_EVERY: Duration = Duration::from_millis(125);
+
+/// So many connections may be skipped in a row. More is an error that stays, such as a system call filter's EPERM:
+/// it takes nothing from the queue, and trying again at once would spin.
+const MAX_SKIPS: usize = 64;
 
 /// What a failed accept means (accept(2), "Error handling").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(crate) enum Permission {
 #[derive(Debug)]
 pub(crate) struct AcceptGate {
     short: AtomicBool,
+    /// Skipped since an accept worked or found the queue empty.
+    skipped: AtomicUsize,
     tries: Mutex<Tries>,
 }
 
@@ -66,7 +72,8 @@ struct Tries {
 
 impl AcceptGate {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { short: AtomicBool::new(false), tries: Mutex::new(Tries { next_probe: now, credits: 0 }) }
+        let tries = Mutex::new(Tries { next_probe: now, credits: 0 });
+        Self { short: AtomicBool::new(false), skipped: AtomicUsize::new(0), tries }
     }
 
     pub(crate) fn ask(&self, now: Instant) -> Permission {
@@ -103,6 +110,15 @@ impl AcceptGate {
         if self.is_short() {
             self.short.store(false, Ordering::SeqCst);
         }
+        if self.skipped.load(Ordering::Relaxed) > 0 {
+            self.skipped.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection was skipped. What that means: the same, or a shortage if nothing else has come for long.
+    pub(crate) fn on_skip(&self) -> AcceptFailure {
+        let before = self.skipped.fetch_add(1, Ordering::Relaxed);
+        if before < MAX_SKIPS { AcceptFailure::Skip } else { AcceptFailure::Shortage }
     }
 
     /// A connection of ours was closed. True if that allows a try that was not allowed before.
@@ -148,6 +164,17 @@ mod tests {
         assert!(gate.on_closed());
         assert_eq!(gate.ask(now), Permission::Once);
         assert!(matches!(gate.ask(now), Permission::NotBefore(_)));
+    }
+
+    #[test]
+    fn an_error_that_stays_counts_as_a_shortage() {
+        let gate = AcceptGate::new(Instant::now());
+        for _ in 0..MAX_SKIPS {
+            assert_eq!(gate.on_skip(), AcceptFailure::Skip);
+        }
+        assert_eq!(gate.on_skip(), AcceptFailure::Shortage);
+        gate.on_recovery();
+        assert_eq!(gate.on_skip(), AcceptFailure::Skip);
     }
 
     #[test]

@@ -409,6 +409,13 @@ fn a_timeout_beyond_the_clock_never_comes() {
 }
 
 #[test]
+fn a_session_is_small() {
+    let (session, client) = (size_of::<Session>(), size_of::<crate::worker::Client>());
+    println!("measured: a session has {session} bytes, with its peer and permit {client}");
+    assert!(session <= 256 && client <= 352);
+}
+
+#[test]
 fn a_boundary_outlives_a_short_send() {
     let mut bench = Bench::new(Kind::Twice, 10, 100, b"ab\n");
     bench.arrive(3);

@@ -85,7 +85,10 @@ impl Worker {
         listener: SocketAddr,
         now: Instant,
     ) -> AcceptFailure {
-        let failure = AcceptFailure::of(error);
+        let mut failure = AcceptFailure::of(error);
+        if failure == AcceptFailure::Skip {
+            failure = self.shared.gate.on_skip();
+        }
         match failure {
             AcceptFailure::Empty => self.shared.gate.on_recovery(),
             AcceptFailure::Skip => {
@@ -94,7 +97,7 @@ impl Worker {
             AcceptFailure::Shortage => {
                 self.counters().accept_shortages.add(1);
                 if self.shared.gate.on_shortage(now) {
-                    tracing::warn!(%listener, %error, "accepting pauses until a connection closes or the shortage ends");
+                    tracing::warn!(%listener, %error, "accepting pauses until a connection closes or the error ends");
                 }
             }
             AcceptFailure::Broken => {
