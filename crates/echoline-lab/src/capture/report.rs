@@ -208,6 +208,14 @@ mod tests {
         assert_eq!((report.arrived_in_vain, report.delivered_bytes), (1, 8));
     }
 
+    #[test]
+    fn a_copy_of_what_is_held_back_is_in_vain() {
+        let sent = [segment(1, 1, b"aaaa"), segment(5, 2, b"bbbb")];
+        let arrived = [segment(5, 2, b"bbbb"), segment(5, 2, b"bbbb"), segment(1, 1, b"aaaa")];
+        let report = StreamReport::of(sent, arrived);
+        assert_eq!((report.held_back, report.most_held_bytes, report.arrived_in_vain), (1, 4, 1));
+    }
+
     proptest! {
         /// Any arrivals of a stream deliver what is whole from its beginning, and hold what is not.
         #[test]
