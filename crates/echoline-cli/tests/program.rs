@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::File;
 use std::process::{Command, Stdio};
-use support::{ECHOLINE, echoline, finish};
+use support::{ECHOLINE, echoline, end_of, finish};
 
 /// As `echoline --help` lists them.
 fn commands() -> Vec<String> {
@@ -103,8 +103,8 @@ fn a_reader_that_leaves_ends_a_command_cleanly() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    let ended = child.wait_with_output().unwrap();
-    assert_eq!((String::from_utf8(ended.stderr).unwrap().as_str(), ended.status.code()), ("", Some(0)));
+    let ended = end_of(child);
+    assert_eq!((ended.stderr.as_str(), ended.code), ("", Some(0)));
 }
 
 #[test]
@@ -113,16 +113,17 @@ fn a_full_disk_on_standard_output_is_a_failure_that_says_so() {
         [["explain", "refused"].as_slice(), &["completions", "bash"], &["man"], &["--help"], &["--version"]]
     {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let ended = Command::new(ECHOLINE).args(words).stdin(Stdio::null()).stdout(full).output().unwrap();
-        let said = String::from_utf8(ended.stderr).unwrap();
+        let mut command = Command::new(ECHOLINE);
+        command.args(words).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+        let ended = end_of(command.spawn().unwrap());
         assert_eq!(
-            said,
+            ended.stderr,
             "cannot write to standard output: No space left on device (os error 28)   [output]\n  \
              so    what follows would be lost, so the command ended here\n  \
              next  give standard output a place that takes it: a disk with room, a pipe that is read\n",
             "{words:?}"
         );
-        assert_eq!(ended.status.code(), Some(2), "{words:?}");
+        assert_eq!(ended.code, Some(2), "{words:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use support::{DEADLINE, ECHOLINE, Serving, finish, have, skip};
+use support::{DEADLINE, ECHOLINE, Serving, end_of, finish, have, skip};
 
 /// A client that gives up at the deadline.
 fn connect(address: SocketAddr) -> TcpStream {
@@ -186,13 +186,14 @@ fn ending_with_standard_error_full() -> Child {
 
 #[test]
 fn a_standard_error_that_nobody_reads_stops_neither_the_service_nor_its_end() {
-    assert_eq!(ending_with_standard_error_full().wait().unwrap().code(), Some(0));
+    let mut child = ending_with_standard_error_full();
+    let _unread = child.stderr.take();
+    assert_eq!(end_of(child).code, Some(0));
 }
 
 #[test]
 fn log_records_that_a_slow_standard_error_loses_are_counted_in_the_summary() {
-    let ended = ending_with_standard_error_full().wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
+    let said = end_of(ending_with_standard_error_full()).stderr;
     let lost = said.lines().last().unwrap().strip_suffix(" log records dropped: standard error was too slow");
     let lost: usize = lost.expect("a count").trim().parse().unwrap();
     let written = said.lines().filter(|line| line.contains("DEBUG")).count();
@@ -212,23 +213,26 @@ fn a_reader_that_takes_only_the_first_endpoint_does_not_end_the_server() {
     // The pipe closes here: both lines were one write, so none is refused.
     serving.stdout.take().unwrap().read_exact(&mut first).unwrap();
     kill_process(Pid::from_child(&serving), Signal::TERM).unwrap();
-    assert_eq!(serving.wait().unwrap().code(), Some(0));
+    assert_eq!(end_of(serving).code, Some(0));
 }
 
 #[test]
 fn a_full_disk_for_the_endpoint_lines_is_a_failure_that_says_so() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut child = Command::new(ECHOLINE)
+    let child = Command::new(ECHOLINE)
         .args(["serve", "127.0.0.1:0"])
         .stdin(Stdio::null())
         .stdout(full)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("cannot write to standard output: No space left on device"), "{said}");
-    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let ended = end_of(child);
+    assert!(
+        ended.stderr.starts_with("cannot write to standard output: No space left on device"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.code, Some(2));
 }
 
 #[test]

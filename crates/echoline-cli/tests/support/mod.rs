@@ -47,26 +47,27 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ended {
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
     // A program that does not read its input closes it: that is no failure of the test.
     let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
-    let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
-    let stdout = stdout.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-        child.kill().unwrap();
-        child.wait().unwrap();
-        panic!("{command:?} went on after {DEADLINE:?}")
-    });
-    let stderr = stderr.recv_timeout(DEADLINE).unwrap();
-    let code = child.wait().unwrap().code();
+    let ended = end_of(child);
     feeder.join().unwrap();
-    Ended { code, stdout, stderr: String::from_utf8(stderr).unwrap() }
+    ended
 }
 
-fn collect(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (whole, received) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let _ = whole.send(bytes);
-    });
-    received
+/// Waits for the end of a child, reading what it writes to pipes that are still ours; kills it at the deadline.
+pub(crate) fn end_of(child: Child) -> Ended {
+    let pid = Pid::from_child(&child);
+    let (end, ended) = mpsc::channel();
+    thread::spawn(move || end.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(DEADLINE) else {
+        // Nobody else has waited for it, so the number is still its own.
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("the program went on after {DEADLINE:?}");
+    };
+    let output = output.unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
 /// A running `echoline serve`. Dropping it kills it.
