@@ -34,6 +34,9 @@ pub struct Config {
     pub linger: Duration,
     /// Threads that serve connections. Default: the processors this process may use.
     pub workers: NonZeroUsize,
+    /// Threads for the jobs of services ([`Out::compute`](crate::Out::compute)), started when there is a first one.
+    /// Default: the processors this process may use.
+    pub compute_threads: NonZeroUsize,
     /// How bytes are moved between kernel and sessions. Default [`EngineChoice::Auto`].
     pub engine: EngineChoice,
     /// Serve one connection, then end.
@@ -50,6 +53,7 @@ impl Default for Config {
             idle_timeout: Some(Duration::from_mins(15)),
             linger: Duration::from_secs(5),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            compute_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             engine: EngineChoice::Auto,
             once: false,
         }

@@ -34,10 +34,12 @@
 //! | `engine` | moves bytes between kernel and sessions |
 //! | `worker`, `shared` | what the sessions of one thread, and all threads, have in common |
 //! | `accept` | what a failed accept means and when to try again |
+//! | `compute` | threads for work that would delay other conversations |
 //! | `slots`, `timers` | tables of connections and of their deadlines |
 //! | `stats` | counters and endings |
 
 mod accept;
+mod compute;
 mod config;
 mod engine;
 mod server;
@@ -49,6 +51,7 @@ mod stats;
 mod timers;
 mod worker;
 
+pub use compute::Job;
 pub use config::{Config, EngineChoice, LongLines, UnknownName};
 pub use engine::Unavailable;
 pub use server::{Bound, Builder, Drained, EngineReport, Server, ServerError};

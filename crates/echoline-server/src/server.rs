@@ -170,6 +170,7 @@ impl Server {
     /// Waits until the server has ended: after a drain, a stop, or with [`Config::once`] its one conversation.
     pub fn wait(&self) -> Result<(), ServerError> {
         self.shared.wait();
+        self.shared.jobs.stop();
         let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         for worker in workers {
             worker.join().map_err(|_| ServerError::WorkerPanicked)?.map_err(ServerError::Worker)?;
@@ -188,6 +189,7 @@ impl Server {
             orders.finish_at = [orders.finish_at, finish_at].into_iter().flatten().min();
         });
         self.shared.wait();
+        self.shared.jobs.stop();
         let after = self.stats();
         let by_us = |stats: &Stats| stats.ended_by(Ending::Drained) + stats.ended_by(Ending::CutOff);
         let all = |stats: &Stats| stats.ended.iter().sum::<u64>();
@@ -199,6 +201,7 @@ impl Server {
     pub fn stop(&self) {
         self.shared.order(|orders| orders.stop = true);
         self.shared.wait();
+        self.shared.jobs.stop();
     }
 }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::compute::Job;
 use crate::service::{Out, Output, Peer, Service};
 use crate::stats::Ending;
 
@@ -173,6 +174,25 @@ impl Session {
         self.ending.get_or_insert(ending);
     }
 
+    /// The job that the service has begun, if it has: its result belongs to `on_computed`.
+    pub(crate) fn take_job(&mut self) -> Option<Job> {
+        self.output.take_job()
+    }
+
+    /// The job is done. `None` says that it panicked.
+    pub(crate) fn on_computed(&mut self, result: Option<Vec<u8>>, now: Instant) -> Option<Batch> {
+        self.last_progress = now;
+        self.output.job_done();
+        let Some(result) = result else {
+            self.on_failed(Ending::Fault);
+            return None;
+        };
+        if !self.discards_input() {
+            self.serve(&[], |service, out| service.on_computed(result, out));
+        }
+        self.resume(now)
+    }
+
     /// The engine has shut the output down, as `wants` asked.
     pub(crate) fn on_output_shut(&mut self, now: Instant) {
         self.output_shut = true;
@@ -268,7 +288,8 @@ impl Session {
 
     /// After a send: what waited for it goes on.
     fn resume(&mut self, now: Instant) -> Option<Batch> {
-        if self.may_send() && !self.untaken.is_empty() && !self.discards_input() {
+        let may_serve = !self.discards_input() && !self.output.is_computing() && !self.output.is_full();
+        if may_serve && !self.untaken.is_empty() {
             let input = std::mem::take(&mut self.untaken);
             let taken = self.serve(&input, |service, out| service.on_input(&input, out));
             if taken < input.len() {
@@ -279,11 +300,17 @@ impl Session {
         self.settle(0..0, &[], now)
     }
 
-    /// Tells the service of the end of input, once it has taken all of it.
+    /// Tells the service of the end of input, once it has taken all of it, and ends the output once no job of the
+    /// service is left: also one that it begins at the end of input has its say.
     fn end_service(&mut self) {
-        if self.input_ended && !self.service_ended && self.untaken.is_empty() {
+        if !self.input_ended || !self.untaken.is_empty() || self.output.is_computing() {
+            return;
+        }
+        if !self.service_ended {
             self.service_ended = true;
             self.serve(&[], |service, out| service.on_finish(out));
+        }
+        if !self.output.is_computing() {
             self.output.finish(Ending::Done);
         }
     }

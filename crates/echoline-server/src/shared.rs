@@ -7,10 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::accept::AcceptGate;
+use crate::compute::Pool;
 use crate::config::Config;
 use crate::engine::Wake;
 use crate::service::{Factory, Peer};
 use crate::session::SessionLimits;
+use crate::slots::Key;
 use crate::stats::{Counters, Stats};
 
 /// A service and the name it has in logs.
@@ -28,6 +30,14 @@ pub(crate) struct Accepted {
     pub(crate) permit: Permit,
 }
 
+/// What a worker is to look at.
+pub(crate) enum News {
+    /// A connection was dealt to it.
+    Accepted(Accepted),
+    /// The job of a connection is done; `None` says that it panicked.
+    Computed(Key, Option<Vec<u8>>),
+}
+
 /// What all workers are told. Orders only ever get stricter.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Orders {
@@ -43,7 +53,7 @@ pub(crate) struct Orders {
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct Post {
-    inbox: Mutex<Vec<Accepted>>,
+    inbox: Mutex<Vec<News>>,
     waker: OnceLock<Arc<dyn Wake>>,
     pub(crate) counters: Counters,
     open: AtomicUsize,
@@ -53,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) services: Vec<NamedService>,
     pub(crate) gate: AcceptGate,
+    pub(crate) jobs: Pool,
     posts: Vec<Post>,
     /// Permits that are out. One is taken before a connection is dealt, so none is forgotten on its way.
     open: AtomicUsize,
@@ -78,8 +89,10 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn new(config: Config, services: Vec<NamedService>, listening: usize, now: Instant) -> Self {
         let workers = config.workers.get();
+        let jobs = Pool::new(config.compute_threads.get());
         Self {
             config,
+            jobs,
             services,
             gate: AcceptGate::new(now),
             posts: (0..workers).map(|_| Post::default()).collect(),
@@ -129,15 +142,7 @@ impl Shared {
     }
 
     pub(crate) fn deal(&self, accepted: Accepted) {
-        let post = &self.posts[accepted.permit.worker];
-        let first = {
-            let mut inbox = post.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            inbox.push(accepted);
-            inbox.len() == 1
-        };
-        if first {
-            post.wake();
-        }
+        self.posts[accepted.permit.worker].deliver(News::Accepted(accepted));
     }
 
     pub(crate) fn orders(&self) -> Orders {
@@ -194,7 +199,19 @@ impl Post {
         let _ = self.waker.set(waker);
     }
 
-    pub(crate) fn take_inbox(&self) -> Vec<Accepted> {
+    /// Wakes the worker for the first piece of news; it takes all that is there then.
+    pub(crate) fn deliver(&self, news: News) {
+        let first = {
+            let mut inbox = lock(&self.inbox);
+            inbox.push(news);
+            inbox.len() == 1
+        };
+        if first {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn take_inbox(&self) -> Vec<News> {
         std::mem::take(&mut *lock(&self.inbox))
     }
 

@@ -19,12 +19,14 @@ pub enum Ending {
     Drained,
     /// Our side was ending the conversation and the client did not take the rest in time.
     CutOff,
+    /// A job of the service panicked: a defect of ours.
+    Fault,
 }
 
 impl Ending {
     /// All of them, in the order in which a list shows them.
-    pub const ALL: [Self; 6] =
-        [Self::Done, Self::Reset, Self::Idle, Self::LongLine, Self::Drained, Self::CutOff];
+    pub const ALL: [Self; 7] =
+        [Self::Done, Self::Reset, Self::Idle, Self::LongLine, Self::Drained, Self::CutOff, Self::Fault];
 
     /// The word in logs and in JSON.
     #[must_use]
@@ -36,6 +38,7 @@ impl Ending {
             Self::LongLine => "long-line",
             Self::Drained => "drained",
             Self::CutOff => "cut-off",
+            Self::Fault => "fault",
         }
     }
 }

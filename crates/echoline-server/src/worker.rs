@@ -9,7 +9,7 @@ use socket2::SockRef;
 use crate::accept::AcceptFailure;
 use crate::service::Peer;
 use crate::session::{Batch, Session};
-use crate::shared::{Accepted, Orders, Permit, Shared};
+use crate::shared::{Accepted, News, Orders, Permit, Shared};
 use crate::slots::Key;
 use crate::stats::{Counters, Ending};
 use crate::timers::Timers;
@@ -145,6 +145,25 @@ impl Worker {
         batch
     }
 
+    /// Runs the job that the session has begun, if it has; its result comes as [`News::Computed`].
+    pub(crate) fn start_job(&self, key: Key, client: &mut Client) {
+        let Some(job) = client.session.take_job() else { return };
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        let deliver = move |result| shared.post(id).deliver(News::Computed(key, result));
+        self.shared.jobs.run(job, Box::new(deliver));
+    }
+
+    pub(crate) fn on_computed(
+        &self,
+        client: &mut Client,
+        result: Option<Vec<u8>>,
+        now: Instant,
+    ) -> Option<Batch> {
+        let batch = client.session.on_computed(result, now);
+        self.counters().lines.add(client.session.take_lines());
+        batch
+    }
+
     /// The engine has closed the socket.
     pub(crate) fn on_closed(&self, client: Client, ending: Ending) {
         self.counters().ended[ending as usize].add(1);
@@ -181,7 +200,7 @@ impl Worker {
         next.map(|next| next.saturating_duration_since(now))
     }
 
-    pub(crate) fn take_inbox(&self) -> Vec<Accepted> {
+    pub(crate) fn take_inbox(&self) -> Vec<News> {
         self.shared.post(self.id).take_inbox()
     }
 

@@ -13,7 +13,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags};
 use crate::accept::{AcceptFailure, Permission};
 use crate::engine::{Engine, Unavailable, Wake};
 use crate::session::{Batch, Wants};
-use crate::shared::Accepted;
+use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
 use crate::worker::{Client, Worker};
@@ -149,8 +149,11 @@ impl Portable {
     fn on_event(&mut self, worker: &mut Worker, event: &Event, now: Instant) {
         let token = event.token();
         if token == WAKE {
-            for accepted in worker.take_inbox() {
-                self.adopt(worker, accepted, now);
+            for news in worker.take_inbox() {
+                match news {
+                    News::Accepted(accepted) => self.adopt(worker, accepted, now),
+                    News::Computed(key, result) => self.on_computed(worker, key, result, now),
+                }
             }
         } else if token.0 >= LISTENERS {
             let acceptor = self.listeners.iter_mut().find(|acceptor| acceptor.token == token);
@@ -165,6 +168,13 @@ impl Portable {
             }
             self.advance(worker, key, now);
         }
+    }
+
+    fn on_computed(&mut self, worker: &mut Worker, key: Key, result: Option<Vec<u8>>, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let batch = worker.on_computed(&mut connection.client, result, now);
+        connection.send_all(worker, batch, &[], now);
+        self.advance(worker, key, now);
     }
 
     /// Accepts what is queued, as far as permitted. Returns when to try again if nothing else happens.
@@ -252,11 +262,13 @@ impl Portable {
                     connection.receive(worker, &mut self.buffer, now);
                 }
                 Wants::Events { .. } => {
+                    worker.start_job(key, &mut connection.client);
                     worker.watch(key, &connection.client);
                     return;
                 }
             }
         }
+        worker.start_job(key, &mut connection.client);
         if !std::mem::replace(&mut connection.unfinished, true) {
             self.unfinished.push(key);
         }

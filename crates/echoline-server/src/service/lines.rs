@@ -15,6 +15,9 @@ pub trait LineService: Send {
     /// A line arrived, with its LF; a CR before it is data. The last line of a client that finished without
     /// an LF arrives without one.
     fn on_line(&mut self, line: &[u8], out: &mut Out<'_>);
+
+    /// The job that was begun with [`Out::compute`] is done. No line arrives before.
+    fn on_computed(&mut self, _result: Vec<u8>, _out: &mut Out<'_>) {}
 }
 
 /// Cuts what arrives into lines for a [`LineService`]. A line longer than the limit ends the conversation.
@@ -39,7 +42,7 @@ impl<S: LineService> Service for Lines<S> {
     fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
         let mut at = 0;
         while at < input.len() && !out.is_finished() {
-            if at > 0 && out.is_full() {
+            if (at > 0 && out.is_full()) || out.is_computing() {
                 return at;
             }
             let rest = &input[at..];
@@ -64,6 +67,10 @@ impl<S: LineService> Service for Lines<S> {
             }
         }
         input.len()
+    }
+
+    fn on_computed(&mut self, result: Vec<u8>, out: &mut Out<'_>) {
+        self.service.on_computed(result, out);
     }
 
     fn on_finish(&mut self, out: &mut Out<'_>) {

@@ -25,10 +25,15 @@ pub trait Service: Send {
     fn on_open(&mut self, _peer: &Peer, _out: &mut Out<'_>) {}
 
     /// Bytes arrived. Returns how many were taken; the rest is offered again, with what comes after it,
-    /// once pending output has left. A service that takes less must have written something.
+    /// once pending output has left or a job is done. A service that takes less must have written something or
+    /// have a job under way.
     fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize;
 
+    /// The job that was begun with [`Out::compute`] is done.
+    fn on_computed(&mut self, _result: Vec<u8>, _out: &mut Out<'_>) {}
+
     /// The client has finished its output; nothing more will arrive. What is written here is still sent.
+    /// It is called once all input is taken and no job is under way.
     fn on_finish(&mut self, _out: &mut Out<'_>) {}
 }
 

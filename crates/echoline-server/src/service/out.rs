@@ -1,9 +1,11 @@
 //! Where a service puts its answer, and the order in which it leaves.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::mem;
 use std::ops::Range;
 
+use crate::compute::Job;
 use crate::session::Batch;
 use crate::stats::Ending;
 
@@ -23,11 +25,39 @@ pub(crate) struct Output {
     finished: Option<Ending>,
     /// A service that writes more than it reads is asked to pause here.
     cap: usize,
+    job: JobState,
+}
+
+/// The one job that a session may have.
+#[derive(Default)]
+enum JobState {
+    #[default]
+    None,
+    /// Begun by the service, not yet taken by the engine.
+    Begun(Job),
+    UnderWay,
+}
+
+impl fmt::Debug for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Begun(_) => "Begun",
+            Self::UnderWay => "UnderWay",
+        })
+    }
 }
 
 impl Output {
     pub(crate) fn new(cap: usize) -> Self {
-        Self { ready: Vec::new(), cuts: VecDeque::new(), cut_before: false, finished: None, cap }
+        Self {
+            ready: Vec::new(),
+            cuts: VecDeque::new(),
+            cut_before: false,
+            finished: None,
+            cap,
+            job: JobState::None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,9 +73,33 @@ impl Output {
         self.ready.is_empty()
     }
 
+    /// Is so much pending that nothing should be added for now?
+    pub(crate) fn is_full(&self) -> bool {
+        self.ready.len() >= self.cap
+    }
+
     /// Why the conversation ends, once the last byte of ours is in here.
     pub(crate) fn finished(&self) -> Option<Ending> {
         self.finished
+    }
+
+    /// The job that the service has begun, for the engine to run.
+    pub(crate) fn take_job(&mut self) -> Option<Job> {
+        if !matches!(self.job, JobState::Begun(_)) {
+            return None;
+        }
+        match mem::replace(&mut self.job, JobState::UnderWay) {
+            JobState::Begun(job) => Some(job),
+            JobState::None | JobState::UnderWay => None,
+        }
+    }
+
+    pub(crate) fn is_computing(&self) -> bool {
+        !matches!(self.job, JobState::None)
+    }
+
+    pub(crate) fn job_done(&mut self) {
+        self.job = JobState::None;
     }
 
     /// The first reason stands.
@@ -188,7 +242,23 @@ impl<'a> Out<'a> {
     /// is how a service says so.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.output.len() >= self.output.cap
+        self.output.is_full()
+    }
+
+    /// Runs a job where it delays nobody; its result comes back through
+    /// [`Service::on_computed`](crate::Service::on_computed).
+    ///
+    /// # Panics
+    /// When a job of this connection is under way already.
+    pub fn compute(&mut self, job: impl FnOnce() -> Vec<u8> + Send + 'static) {
+        assert!(!self.is_computing(), "a connection has one job at a time");
+        self.output.job = JobState::Begun(Box::new(job));
+    }
+
+    /// Is a job of this connection under way?
+    #[must_use]
+    pub fn is_computing(&self) -> bool {
+        self.output.is_computing()
     }
 
     /// Counts lines for the server's statistics.

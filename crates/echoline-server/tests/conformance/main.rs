@@ -7,5 +7,6 @@ mod support;
 
 mod bytes;
 mod closing;
+mod computing;
 mod ending;
 mod limits;

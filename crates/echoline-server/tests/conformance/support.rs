@@ -123,7 +123,11 @@ pub(crate) fn address(server: &Server) -> SocketAddr {
 }
 
 pub(crate) fn connect(server: &Server) -> TcpStream {
-    client(TcpStream::connect(address(server)).unwrap())
+    connect_to(address(server))
+}
+
+pub(crate) fn connect_to(address: SocketAddr) -> TcpStream {
+    client(TcpStream::connect(address).unwrap())
 }
 
 /// A client that takes little before it reads.

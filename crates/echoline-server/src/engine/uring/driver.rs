@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::accept::Permission;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::session::{Batch, Wants};
-use crate::shared::Accepted;
+use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
 use crate::worker::{Client, Worker};
@@ -105,8 +105,11 @@ impl<K: Kernel> Driver<K> {
                 self.on_accepted(worker, listener, result, more, now);
             }
             Completion::Woken => {
-                for accepted in worker.take_inbox() {
-                    self.adopt(worker, accepted, now);
+                for news in worker.take_inbox() {
+                    match news {
+                        News::Accepted(accepted) => self.adopt(worker, accepted, now),
+                        News::Computed(key, result) => self.on_computed(worker, key, result, now),
+                    }
                 }
             }
         }
@@ -173,6 +176,13 @@ impl<K: Kernel> Driver<K> {
         self.settle(worker, key, now);
     }
 
+    fn on_computed(&mut self, worker: &mut Worker, key: Key, result: Option<Vec<u8>>, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let batch = worker.on_computed(&mut connection.client, result, now);
+        self.send(key, batch, None, Patience::Now);
+        self.settle(worker, key, now);
+    }
+
     /// Sends a batch, with the buffer that it refers to; a buffer that it does not need is given back.
     fn send(&mut self, key: Key, batch: Option<Batch>, mut source: Option<Received>, patience: Patience) {
         if batch.as_ref().is_none_or(|batch| batch.input.is_empty())
@@ -199,6 +209,7 @@ impl<K: Kernel> Driver<K> {
             Wants::Close(ending) => self.close(worker, key, ending),
             wants => {
                 let read = wants == Wants::Events { read: true };
+                worker.start_job(key, &mut connection.client);
                 connection.receive(&mut self.kernel, key, read);
                 worker.watch(key, &connection.client);
             }

@@ -1,0 +1,163 @@
+//! Work that takes longer than a connection's turn may, on threads of its own.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Work of a service: it runs once, on a thread where it delays nobody else's conversation.
+pub type Job = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
+/// Where the result goes: `None` says that the job panicked.
+pub(crate) type Deliver = Box<dyn FnOnce(Option<Vec<u8>>) + Send>;
+
+/// A pool that starts its threads when they are first needed.
+///
+/// The queue is bounded by the connections: a session has at most one job under way.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    max_threads: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<(Job, Deliver)>,
+    idle: usize,
+    threads: Vec<JoinHandle<()>>,
+    stopped: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(max_threads: usize) -> Self {
+        Self(Arc::new(Inner { max_threads, state: Mutex::default(), changed: Condvar::new() }))
+    }
+
+    /// Queues a job. It is dropped, undelivered, if the pool stops before its turn.
+    pub(crate) fn run(&self, job: Job, deliver: Deliver) {
+        let mut state = self.0.lock();
+        if state.stopped {
+            return;
+        }
+        state.queue.push_back((job, deliver));
+        if state.queue.len() > state.idle && state.threads.len() < self.0.max_threads {
+            let inner = Arc::clone(&self.0);
+            let name = format!("echoline-job-{}", state.threads.len());
+            match thread::Builder::new().name(name).spawn(move || inner.work()) {
+                Ok(thread) => state.threads.push(thread),
+                // With a thread or more the job only waits longer; without any it is reported as failed.
+                Err(error) => {
+                    tracing::error!(%error, "no thread for a job");
+                    if state.threads.is_empty()
+                        && let Some((_, deliver)) = state.queue.pop_back()
+                    {
+                        drop(state);
+                        deliver(None);
+                    }
+                    return;
+                }
+            }
+        }
+        self.0.changed.notify_one();
+    }
+
+    /// Drops what is queued and waits for the jobs that run.
+    pub(crate) fn stop(&self) {
+        let (queue, threads) = {
+            let mut state = self.0.lock();
+            state.stopped = true;
+            (std::mem::take(&mut state.queue), std::mem::take(&mut state.threads))
+        };
+        drop(queue);
+        self.0.changed.notify_all();
+        for thread in threads {
+            // A panic of a job was caught; another one would be ours, and is in the log already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn work(&self) {
+        while let Some((job, deliver)) = self.next() {
+            // A job owns what it works on, so nothing half-changed is seen after a panic.
+            deliver(catch_unwind(AssertUnwindSafe(job)).ok());
+        }
+    }
+
+    fn next(&self) -> Option<(Job, Deliver)> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            if let Some(work) = state.queue.pop_front() {
+                return Some(work);
+            }
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn every_job_runs_on_at_most_so_many_threads_and_a_panic_ends_only_its_own() {
+        let pool = Pool::new(3);
+        let (results, delivered) = mpsc::channel();
+        for n in 0..100_u8 {
+            let results = results.clone();
+            let job = move || if n == 50 { panic!("on purpose") } else { vec![n] };
+            pool.run(Box::new(job), Box::new(move |result| results.send((n, result)).unwrap()));
+        }
+        drop(results);
+        let mut seen: Vec<_> = delivered.iter().take(100).collect();
+        assert!(pool.0.lock().threads.len() <= 3);
+        seen.sort();
+        for (at, (n, result)) in seen.into_iter().enumerate() {
+            assert_eq!(at, usize::from(n));
+            assert_eq!(result, (n != 50).then(|| vec![n]));
+        }
+        pool.stop();
+    }
+
+    #[test]
+    fn stopping_waits_for_the_running_job_and_drops_the_queued_one() {
+        let pool = Pool::new(1);
+        let (started, has_started) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let (results, delivered) = mpsc::channel();
+        let second = results.clone();
+        let job = move || {
+            started.send(()).unwrap();
+            let _ = may_go.recv();
+            Vec::new()
+        };
+        pool.run(Box::new(job), Box::new(move |_| results.send(1).unwrap()));
+        has_started.recv().unwrap();
+        pool.run(Box::new(Vec::new), Box::new(move |_| second.send(2).unwrap()));
+        let stopping = thread::spawn({
+            let pool = pool.clone();
+            move || pool.stop()
+        });
+        while !pool.0.lock().stopped {
+            thread::yield_now();
+        }
+        drop(go);
+        stopping.join().unwrap();
+        assert_eq!(delivered.iter().collect::<Vec<_>>(), [1]);
+    }
+}
