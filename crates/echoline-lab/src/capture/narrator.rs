@@ -20,8 +20,8 @@ const PREVIEW: usize = 24;
 /// Tells what passes on one link or on several, a line for each frame:
 ///
 /// ```text
-///    0.000 ms  home  192.168.1.10:40000 > 203.0.113.10:5151  SYN, at most 1460 bytes a segment
-///    0.061 ms  wan   203.0.113.2:40000 > 203.0.113.10:5151  SYN, at most 1460 bytes a segment; NAT: from was 192.168.1.10:40000
+///      0.000 ms  laptop    192.168.1.10:40000 > 203.0.113.10:5151  SYN, at most 1460 bytes a segment
+///      0.061 ms  wan       203.0.113.2:40000 > 203.0.113.10:5151  SYN, at most 1460 bytes a segment; NAT: from was 192.168.1.10:40000
 /// ```
 ///
 /// Sequence numbers count from the SYN, so the first byte is 1. `data 1..7` carries bytes 1 to 6.
@@ -76,10 +76,10 @@ impl Narrator {
                 format!("{src} > {dst}  ICMP {says}{about}")
             }
             Packet::Arp { request: true, sender, target } => format!("{sender}  ARP: who has {target}?"),
-            Packet::Arp { sender, target, .. } => format!("{sender}  ARP: that is me, {target}"),
+            Packet::Arp { sender, target, .. } => format!("{sender} > {target}  ARP: here I am"),
             Packet::Fragment { src, dst } => format!("{src} > {dst}  a piece of a packet that was cut up"),
         };
-        Some(format!("{milliseconds:>10.3} ms  {link}  {told}"))
+        Some(format!("{milliseconds:>10.3} ms  {link:<8}  {told}"))
     }
 
     fn tcp(&mut self, link: &str, at: SystemTime, segment: &Segment<'_>) -> String {

@@ -40,10 +40,11 @@ impl Sender {
     }
 }
 
-/// The line without its time.
+/// The line without its time and its link.
 fn tell(narrator: &mut Narrator, link: &str, frame: &Frame) -> String {
     let line = narrator.feed(link, frame).expect("decoded");
-    line.split_once(" ms  ").expect("a time").1.to_owned()
+    let told = line.split_once(" ms  ").expect("a time").1;
+    told.strip_prefix(&format!("{link:<8}  ")).expect("the link").to_owned()
 }
 
 #[test]
@@ -62,12 +63,12 @@ fn a_conversation_is_told_with_numbers_that_count_from_its_syn() {
     assert_eq!(
         lines,
         [
-            "home  192.168.1.10:40000 > 203.0.113.10:5151  SYN",
-            "home  203.0.113.10:5151 > 192.168.1.10:40000  SYN ACK",
-            "home  192.168.1.10:40000 > 203.0.113.10:5151  data 1..7 \"hello\\n\"",
-            "home  203.0.113.10:5151 > 192.168.1.10:40000  ACK 7",
-            "home  192.168.1.10:40000 > 203.0.113.10:5151  FIN",
-            "home  203.0.113.10:5151 > 192.168.1.10:40000  RST",
+            "192.168.1.10:40000 > 203.0.113.10:5151  SYN",
+            "203.0.113.10:5151 > 192.168.1.10:40000  SYN ACK",
+            "192.168.1.10:40000 > 203.0.113.10:5151  data 1..7 \"hello\\n\"",
+            "203.0.113.10:5151 > 192.168.1.10:40000  ACK 7",
+            "192.168.1.10:40000 > 203.0.113.10:5151  FIN",
+            "203.0.113.10:5151 > 192.168.1.10:40000  RST",
         ]
     );
 }
@@ -142,7 +143,7 @@ fn arp_udp_and_icmp_errors_are_told() {
             .write(bytes)
             .expect("memory");
     });
-    assert_eq!(ask, "l  192.168.1.10  ARP: who has 192.168.1.1?");
+    assert_eq!(ask, "192.168.1.10  ARP: who has 192.168.1.1?");
     let udp = frame(&|bytes| {
         PacketBuilder::ethernet2([2; 6], [4; 6])
             .ipv4(LAPTOP.0, SERVER.0, 64)
@@ -150,7 +151,7 @@ fn arp_udp_and_icmp_errors_are_told() {
             .write(bytes, b"xyz")
             .expect("memory");
     });
-    assert_eq!(udp, "l  192.168.1.10:4000 > 203.0.113.10:5000  UDP, 3 bytes");
+    assert_eq!(udp, "192.168.1.10:4000 > 203.0.113.10:5000  UDP, 3 bytes");
     let quote = Sender::new(LAPTOP, SERVER).frame("S", 1, 0, b"").bytes;
     let host =
         etherparse::Icmpv4Type::DestinationUnreachable(etherparse::icmpv4::DestUnreachableHeader::Host);
@@ -161,7 +162,7 @@ fn arp_udp_and_icmp_errors_are_told() {
     });
     assert_eq!(
         icmp,
-        "l  203.0.113.2 > 192.168.1.10  ICMP host unreachable, about a packet to 203.0.113.10:5151"
+        "203.0.113.2 > 192.168.1.10  ICMP host unreachable, about a packet to 203.0.113.10:5151"
     );
 }
 

@@ -229,7 +229,7 @@ fn says4(kind: &Icmpv4Type) -> &'static str {
     }
 }
 
-/// RFC 4443 and RFC 4861.
+/// RFC 4443, RFC 4861 and, for multicast listeners, RFC 3810.
 fn says6(kind: &etherparse::Icmpv6Type) -> &'static str {
     use etherparse::Icmpv6Type as Type;
     use icmpv6::DestUnreachableCode as Unreachable;
@@ -249,6 +249,7 @@ fn says6(kind: &etherparse::Icmpv6Type) -> &'static str {
         Type::RouterAdvertisement(_) => "router advertisement",
         Type::NeighborSolicitation => "neighbour solicitation",
         Type::NeighborAdvertisement(_) => "neighbour advertisement",
+        Type::Unknown { type_u8: 130..=132 | 143, .. } => "multicast listener message",
         _ => "message",
     }
 }
