@@ -24,6 +24,7 @@ mod names;
 mod packet;
 mod running;
 mod scenario;
+mod watch;
 
 mod error;
 
@@ -36,3 +37,4 @@ pub use crate::preflight::preflight;
 pub use crate::running::{Control, Running};
 pub use crate::scenario::{Act, Expect, Played, SHIPPED_SCENARIOS, Scenario, ShippedScenario, Step};
 pub use crate::topology::{SHIPPED, Topology, TopologyError};
+pub use crate::watch::{Watch, Watched};

@@ -44,6 +44,9 @@ pub(super) enum Verb {
     /// Change how the name server answers, or what it knows
     #[command(after_help = NAMES_EXAMPLES)]
     Names(Names),
+    /// Show what passes the links of the running lab, a line a frame: segments, what was sent again, what NAT rewrote
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Watch),
     /// Play scenarios and say which went as expected; ends with 1 if one did not
     Test(Test),
     /// End the running lab
@@ -82,6 +85,9 @@ pub(super) struct Run {
     /// Apply a change before the command starts, such as `link wan loss=5%` (repeatable)
     #[arg(long, value_name = "CHANGE")]
     pub(super) with: Vec<String>,
+    /// Print what passes this link meanwhile, a line a frame, on standard error (repeatable)
+    #[arg(long, value_name = "LINK")]
+    pub(super) watch: Vec<String>,
     /// Print each ip and nft command, so that it can be done by hand
     #[arg(long)]
     pub(super) explain: bool,
@@ -170,6 +176,19 @@ pub(super) struct Names {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Watch {
+    /// The links [default: those at routers, or else all]
+    #[arg(value_name = "LINK")]
+    pub(super) links: Vec<String>,
+    /// Also write the frames of the one link to this file, which Wireshark opens
+    #[arg(long, value_name = "FILE.pcap")]
+    pub(super) write: Option<PathBuf>,
+    /// Topology of the running lab, where several run
+    #[arg(long, value_name = "TOPOLOGY")]
+    pub(super) lab: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Test {
     /// Shipped scenarios, or files of your own; all shipped ones if none is named
     #[arg(value_name = "SCENARIO|FILE.toml")]
@@ -211,6 +230,11 @@ Examples:
   echoline lab firewall server in reject=host-unreachable tcp 5151
   echoline lab firewall laptop out reject tcp 5151
   echoline lab firewall server clear";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  echoline lab watch                       both sides of each router: what NAT rewrites is seen
+  echoline lab watch wan --write wan.pcap";
 
 const NAMES_EXAMPLES: &str = "\
 Examples:

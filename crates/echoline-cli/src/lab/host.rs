@@ -33,9 +33,14 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     if interrupted.load(Ordering::Relaxed) {
         return Ok(ExitStatus::Interrupted);
     }
+    let watching =
+        if args.watch.is_empty() { None } else { Some(super::watch::beside(lab.watch(&args.watch)?)) };
     let mut words = args.command.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     let status = lab.spawn(host, command.args(words))?.wait();
+    if let Some(watching) = watching {
+        watching.end();
+    }
     let status = status.map_err(|error| {
         Failure::new("lab-system", ExitStatus::Usage, format!("cannot wait for the command: {error}"))
     })?;

@@ -5,6 +5,7 @@ mod attach;
 mod host;
 mod show;
 mod test;
+mod watch;
 
 pub(crate) use args::Args;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args) -> Result<ExitStatus, Stop> {
             attach::change(&args.attach, &format!("address {} {}", args.interface, args.network))
         }
         Verb::Names(args) => attach::change(&args.attach, &format!("names {}", args.words.join(" "))),
+        Verb::Watch(args) => watch::watch(&args),
         Verb::Test(args) => test::test(&args),
         Verb::Down(args) => attach::down(&args),
     }

@@ -119,8 +119,7 @@ impl Cable {
             forwarder.cut(cut);
             return Ok(());
         }
-        let position = usize::from(!matches!(self.link.ends[0], End::Interface { .. }));
-        let port = port(&self.link, position);
+        let port = port(&self.link, self.link.interface_end());
         let line = match cut {
             true => format!("link set {port} nomaster"),
             false => format!("link set {port} master {}", bridge(&self.link)),

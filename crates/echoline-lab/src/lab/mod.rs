@@ -19,7 +19,8 @@ use crate::enter::Inside;
 use crate::error::LabError;
 use crate::names::{NameServer, Zone};
 use crate::plan;
-use crate::topology::{Chain, Forward, Network, Node, Rule, Topology};
+use crate::topology::{Chain, End, Forward, Kind, Link, Network, Node, Rule, Topology};
+use crate::watch::{Port, Watch};
 
 /// A small internet that runs until it is dropped, or the process ends.
 ///
@@ -149,7 +150,7 @@ impl Lab {
         rule: Option<&(Chain, Rule)>,
     ) -> Result<(), LabError> {
         match rule {
-            Some((Chain::Through, _)) if node.kind == crate::topology::Kind::Host => {
+            Some((Chain::Through, _)) if node.kind == Kind::Host => {
                 Err(LabError::BadChange(format!("{} is no router: nothing passes through it", node.name)))
             }
             Some((chain, rule)) => {
@@ -223,6 +224,39 @@ impl Lab {
             own.clone().try_for_each(|(_, forward)| self.apply_forward(state, node, forward))?;
         }
         Ok(())
+    }
+
+    /// Hears what passes these links; without names, those at routers, or else all.
+    ///
+    /// # Errors
+    /// No link of that name.
+    pub fn watch(&self, links: &[String]) -> Result<Watch, LabError> {
+        Watch::start(self.ports(links)?)
+    }
+
+    /// Where links are heard: at the end that leads to an interface, before any impairment of what it sends.
+    pub(crate) fn ports(&self, links: &[String]) -> Result<Vec<Port>, LabError> {
+        let all = &self.topology.links;
+        let at_router = |link: &&Link| {
+            let router =
+                |end: &End| self.topology.node(end.owner()).is_some_and(|node| node.kind == Kind::Router);
+            link.ends.iter().any(router)
+        };
+        let chosen: Vec<&Link> = match links {
+            [] if all.iter().any(|link| at_router(&link)) => all.iter().filter(at_router).collect(),
+            [] => all.iter().collect(),
+            names => {
+                let known = || all.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
+                let find = |name: &String| {
+                    let unknown = || LabError::Unknown { what: "link", name: name.clone(), known: known() };
+                    self.topology.link(name).ok_or_else(unknown)
+                };
+                names.iter().map(find).collect::<Result<_, _>>()?
+            }
+        };
+        let port =
+            |link: &Link| Port { link: link.name.clone(), interface: plan::port(link, link.interface_end()) };
+        Ok(chosen.into_iter().map(port).collect())
     }
 
     fn known(&self, host: &str) -> Result<&Node, LabError> {

@@ -94,6 +94,11 @@ fn answer(request: &str, lab: &Lab, end: &SyncSender<()>, out: &mut impl Write) 
                 .try_for_each(|line| writeln!(out, " {line}"))
                 .map_err(told)
         }
+        ("ports", names) => {
+            let names: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
+            let ports = lab.ports(&names).map_err(|error| error.to_string())?;
+            ports.iter().try_for_each(|port| writeln!(out, " {} {}", port.link, port.interface)).map_err(told)
+        }
         ("down", _) => {
             let _ = end.try_send(());
             Ok(())

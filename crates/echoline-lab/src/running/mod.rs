@@ -6,6 +6,7 @@ mod control;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -18,11 +19,14 @@ pub use self::control::Control;
 use crate::enter;
 use crate::error::LabError;
 use crate::lab::place;
+use crate::watch::{Port, Watch};
 
 /// A lab that `echoline lab up` keeps running.
 #[derive(Debug)]
 pub struct Running {
     init: Pid,
+    /// Keeps the number from meaning another process.
+    process: OwnedFd,
     name: String,
     hosts: Vec<String>,
 }
@@ -67,7 +71,9 @@ impl Running {
         if !enter::is_init(&environment) {
             return None;
         }
-        let mut running = Self { init: Pid::from_raw(pid)?, name: String::new(), hosts: Vec::new() };
+        let init = Pid::from_raw(pid)?;
+        let process = rustix::process::pidfd_open(init, PidfdFlags::empty()).ok()?;
+        let mut running = Self { init, process, name: String::new(), hosts: Vec::new() };
         let mut about = running.request("about").ok()?.into_iter();
         running.name = about.next()?;
         running.hosts = about.collect();
@@ -120,11 +126,9 @@ impl Running {
     /// # Errors
     /// The lab did not end within ten seconds.
     pub fn down(&self) -> Result<(), LabError> {
-        let process = rustix::process::pidfd_open(self.init, PidfdFlags::empty())
-            .map_err(|e| LabError::io("find the running lab", e))?;
         // It may end before its answer is read; whether it ended, the process itself says.
         let asked = self.request("down");
-        let mut fds = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
+        let mut fds = [rustix::event::PollFd::new(&self.process, rustix::event::PollFlags::IN)];
         let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
         match rustix::event::poll(&mut fds, Some(&patience)) {
             Ok(0) => Err(asked.err().unwrap_or(LabError::Misuse("the lab did not end within 10 s"))),
@@ -144,27 +148,57 @@ impl Running {
             let known = self.hosts.join(", ");
             return Err(LabError::Unknown { what: "host", name: host.into(), known });
         }
-        let process = rustix::process::pidfd_open(self.init, PidfdFlags::empty())
-            .map_err(|e| LabError::io("find the running lab", e))?;
-        let mut kinds = ThreadNameSpaceType::MOUNT
+        self.move_in(ThreadNameSpaceType::PROCESS_ID)?;
+        // From here on the kernel refuses this process new threads: its children live in another pid namespace.
+        place::spawn_here(host, command)
+    }
+
+    /// Hears what passes these links; without names, those at routers, or else all.
+    ///
+    /// The calling process moves into the lab for good; call it before any thread starts, and drop the watch once the
+    /// lab [has ended](Running::has_ended): until then it keeps the lab's network.
+    ///
+    /// # Errors
+    /// No link of that name, or a lab that may not be entered.
+    pub fn watch(&self, links: &[String]) -> Result<Watch, LabError> {
+        let ports = self.request(format!("ports {}", links.join(" ")).trim_end())?;
+        let port = |line: &String| {
+            let (link, interface) = line.split_once(' ')?;
+            Some(Port { link: link.into(), interface: interface.into() })
+        };
+        let ports = ports.iter().filter_map(port).collect();
+        self.move_in(ThreadNameSpaceType::empty())?;
+        Watch::start(ports)
+    }
+
+    /// Whether the lab is gone by now.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut fds = [rustix::event::PollFd::new(&self.process, rustix::event::PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
+    }
+
+    /// Moves the calling thread into the lab's namespaces.
+    fn move_in(&self, more: ThreadNameSpaceType) -> Result<(), LabError> {
+        let mut kinds = more
+            | ThreadNameSpaceType::MOUNT
             | ThreadNameSpaceType::NETWORK
             | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
-            | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
-            | ThreadNameSpaceType::PROCESS_ID;
+            | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION;
         let user = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
         // From inside the lab itself, the user namespace is ours already, and the kernel refuses to enter it again.
         if user("self") != user(&self.init.as_raw_nonzero().to_string()) {
             kinds |= ThreadNameSpaceType::USER;
         }
         let directory = std::env::current_dir();
-        rustix::thread::move_into_thread_name_spaces(std::os::fd::AsFd::as_fd(&process), kinds)
+        rustix::thread::move_into_thread_name_spaces(self.process.as_fd(), kinds)
             .map_err(|e| LabError::io("enter the running lab", e))?;
         if let Ok(directory) = directory {
             // Entering mounts moves a process to their root; what lies hidden there is no reason to fail.
             let _ = std::env::set_current_dir(directory);
         }
-        // From here on the kernel refuses this process new threads: its children live in another pid namespace.
-        place::spawn_here(host, command)
+        Ok(())
     }
 }
 

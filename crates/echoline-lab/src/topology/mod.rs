@@ -271,6 +271,14 @@ impl fmt::Display for Network {
     }
 }
 
+impl Link {
+    /// Which of the ends is at an interface; the first, if both are.
+    #[must_use]
+    pub fn interface_end(&self) -> usize {
+        usize::from(!matches!(self.ends[0], End::Interface { .. }))
+    }
+}
+
 impl End {
     /// The switch or node that it belongs to.
     #[must_use]
