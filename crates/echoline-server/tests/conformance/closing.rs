@@ -1,8 +1,10 @@
 //! Slow clients are waited for within bounds, and a close destroys nothing.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
 
 use echoline_server::{Config, Ending, LineService, Lines, Out, Server, ServiceKind};
@@ -16,6 +18,8 @@ on_each_engine! {
     a_reset_is_counted_and_hurts_nobody,
     a_reset_ends_a_conversation_whose_output_is_blocked,
     a_service_that_says_much_is_paused,
+    many_clients_that_never_read_leave_the_others_served,
+    clients_that_never_stop_sending_leave_the_others_served,
 }
 
 fn a_client_that_never_reads_is_read_up_to_the_cap(case: &Case) {
@@ -103,12 +107,75 @@ fn a_reset_is_counted_and_hurts_nobody(case: &Case) {
 fn a_reset_ends_a_conversation_whose_output_is_blocked(case: &Case) {
     let server = Server::builder(case.config()).listen(ServiceKind::Echo, narrow_listener()).start().unwrap();
     let mut client = narrow_client(&server);
-    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
-    let blocks = (0..1000).any(|_| client.write(&[b'\n'; 10_000]).is_err());
-    assert!(blocks, "everything was read");
+    fill(&mut client, &[b'\n'; 10_000]);
     reset(client);
     let stats = until(&server, |stats| stats.open == 0);
     assert_eq!(stats.ended_by(Ending::Reset), 1);
+}
+
+/// Sends copies of `bytes` until nobody takes them. Returns how many bytes were sent.
+fn fill(client: &mut TcpStream, bytes: &[u8]) -> usize {
+    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut sent = 0;
+    while let Ok(taken) = client.write(&bytes[sent % bytes.len()..]) {
+        sent += taken;
+        assert!(sent < 64 << 20, "everything was read");
+    }
+    sent
+}
+
+fn many_clients_that_never_read_leave_the_others_served(case: &Case) {
+    const MANY: usize = 150;
+    let server = Server::builder(case.config()).listen(ServiceKind::Echo, narrow_listener()).start().unwrap();
+    let mut canary = connect(&server);
+    let bytes = noise(11, 100_003, 40);
+    let fill_one = || {
+        let mut client = narrow_client(&server);
+        let sent = fill(&mut client, &bytes);
+        (client, sent)
+    };
+    let full: Vec<(TcpStream, usize)> = thread::scope(|scope| {
+        let fillers: Vec<_> = (0..MANY).map(|_| scope.spawn(fill_one)).collect();
+        fillers.into_iter().map(|filler| filler.join().unwrap()).collect()
+    });
+    exchange(&mut canary, b"still there?\n");
+    exchange(&mut connect(&server), b"and for who comes now?\n");
+    // Each gets its own bytes back once it reads.
+    for (mut client, sent) in full {
+        client.shutdown(Shutdown::Write).unwrap();
+        let back = read_to_end(&mut client);
+        assert_eq!(back.len(), sent);
+        assert!(back.chunks(bytes.len()).all(|chunk| chunk == &bytes[..chunk.len()]));
+    }
+    exchange(&mut canary, b"still there!\n");
+}
+
+fn clients_that_never_stop_sending_leave_the_others_served(case: &Case) {
+    let server = case.server(ServiceKind::Echo, |_| {});
+    let over = AtomicBool::new(false);
+    let mut canary = connect(&server);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let client = connect(&server);
+            let mut output = client.try_clone().unwrap();
+            scope.spawn({
+                let over = &over;
+                move || {
+                    let bytes = noise(13, 1 << 20, 40);
+                    while !over.load(SeqCst) {
+                        output.write_all(&bytes).unwrap();
+                    }
+                    output.shutdown(Shutdown::Write).unwrap();
+                }
+            });
+            scope.spawn(move || std::io::copy(&mut { client }, &mut std::io::sink()).unwrap());
+        }
+        until(&server, |stats| stats.bytes_out > 10 << 20);
+        for _ in 0..50 {
+            exchange(&mut canary, b"still there?\n");
+        }
+        over.store(true, SeqCst);
+    });
 }
 
 /// Answers each line with ten thousand times as much.

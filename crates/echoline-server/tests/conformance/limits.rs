@@ -1,7 +1,7 @@
 //! Limits hold, say so, and let go again.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -19,6 +19,7 @@ on_each_engine! {
     a_shortage_of_descriptors_pauses_accepting_and_recovers,
     a_thousand_connections_are_served_at_once,
     ten_thousand_idle_connections_cost_at_most_a_kibibyte_each,
+    a_line_without_end_passes_in_bounded_memory,
     connections_are_dealt_to_all_workers,
     several_services_and_both_families_run_on_one_server,
 }
@@ -44,7 +45,7 @@ fn a_silent_connection_is_closed_as_idle(case: &Case) {
         case.server(ServiceKind::Echo, |config| config.idle_timeout = Some(Duration::from_millis(100)));
     let mut silent = connect(&server);
     let mut unfinished = connect(&server);
-    std::io::Write::write_all(&mut unfinished, b"half a line").unwrap();
+    unfinished.write_all(b"half a line").unwrap();
     assert_eq!(read_to_end(&mut silent), b"");
     assert_eq!(read_to_end(&mut unfinished), b"");
     let stats = until(&server, |stats| stats.open == 0);
@@ -116,7 +117,7 @@ fn a_thousand_connections_are_served_at_once(case: &Case) {
     for round in 0..3 {
         let line = |n| format!("line {round} of client {n}\n").into_bytes();
         for (n, client) in clients.iter_mut().enumerate() {
-            std::io::Write::write_all(client, &line(n)).unwrap();
+            client.write_all(&line(n)).unwrap();
         }
         for (n, client) in clients.iter_mut().enumerate() {
             let mut back = line(n);
@@ -131,8 +132,12 @@ fn a_thousand_connections_are_served_at_once(case: &Case) {
 
 /// Memory of this process in bytes.
 fn resident() -> u64 {
+    memory("VmRSS:")
+}
+
+fn memory(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
@@ -160,6 +165,34 @@ fn ten_thousand_idle_connections_cost_at_most_a_kibibyte_each(case: &Case) {
     });
 }
 
+fn a_line_without_end_passes_in_bounded_memory(case: &Case) {
+    const SIZE: usize = 256 << 20;
+    const MOST: u64 = 2 << 20;
+    case.in_child(|| {
+        let server = case.server(ServiceKind::Echo, |_| {});
+        let mut client = connect(&server);
+        let piece = vec![b'x'; 1 << 16];
+        let mut back = piece.clone();
+        let mut output = client.try_clone().unwrap();
+        let mut run = |count: usize| {
+            thread::scope(|scope| {
+                scope.spawn(|| (0..count).for_each(|_| output.write_all(&piece).unwrap()));
+                for _ in 0..count {
+                    client.read_exact(&mut back).unwrap();
+                    assert!(back == piece);
+                }
+            });
+        };
+        // The first mebibytes pay for what is allocated once.
+        run(64);
+        let before = memory("VmHWM:");
+        run(SIZE / piece.len() - 64);
+        let grown = memory("VmHWM:") - before;
+        eprintln!("measured: {grown} bytes more for a line of {SIZE} bytes ({})", case.engine);
+        assert!(grown <= MOST, "grew by {grown} bytes");
+    });
+}
+
 /// Answers with the name of its thread.
 struct Whose;
 impl LineService for Whose {
@@ -177,7 +210,7 @@ fn connections_are_dealt_to_all_workers(case: &Case) {
     let mut clients = Vec::new();
     for _ in 0..6 {
         let mut client = connect(&server);
-        std::io::Write::write_all(&mut client, b"?\n").unwrap();
+        client.write_all(b"?\n").unwrap();
         names.push(one_read(&mut client));
         clients.push(client);
     }
