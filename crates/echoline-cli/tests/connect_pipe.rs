@@ -260,8 +260,8 @@ fn a_dropped_tail_is_missing_from_its_line() {
     assert_named(
         &Server::answering(|text| text[..9].to_owned()),
         "SERVER finished before everything was back: 5 bytes missing from line 3, byte 2   [closed-early]
-  so    3 lines, 14 bytes were sent; the server, or a proxy before it, gave up
-  next  look at the server's log: a limit on lines or connections, or a service that serves once
+  so    some programs take the end of our input for the end of all (ncat -c is one)
+  next  keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...
   next  echoline explain closed-early
 ",
     );

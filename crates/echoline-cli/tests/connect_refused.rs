@@ -1,5 +1,7 @@
 //! What `connect` says when no connection comes to be: each message as a user sees it.
 
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
 mod support;
 
 use socket2::{Domain, Socket, Type};

@@ -49,6 +49,8 @@ pub(super) enum Ending {
     Different(Difference),
     /// The server finished; `None` if all that was sent came back, but the input had not ended.
     ClosedEarly(Option<Difference>),
+    /// The server finished behind the end of our side, before all was back.
+    CutOff(Difference),
     Broken(io::Error, Option<Difference>),
     /// Nothing moved for the whole wait.
     NoReply {
@@ -375,8 +377,8 @@ impl<'a> Receiver<'a> {
                 Ending::InputFailed(error.take().unwrap_or_else(|| ErrorKind::Other.into()))
             }
             // A service that is no echo may well finish first.
-            Sending::Ended(_) if missing.is_none() => Ending::Complete,
             _ if !self.options.verify => Ending::Complete,
+            Sending::Ended(_) => missing.map_or(Ending::Complete, Ending::CutOff),
             _ => Ending::ClosedEarly(missing),
         }
     }

@@ -140,7 +140,7 @@ fn a_changed_line_ending_is_named() {
 #[test]
 fn a_dropped_tail_is_missing_from_its_line() {
     let (exchanged, output) = run(TEXT, options(), answer(|bytes| bytes[..9].to_vec()));
-    let Ending::ClosedEarly(Some(missing)) = exchanged.ending else { panic!("{:?}", exchanged.ending) };
+    let Ending::CutOff(missing) = exchanged.ending else { panic!("{:?}", exchanged.ending) };
     assert_eq!(missing.to_string(), "5 bytes missing from line 3, byte 2");
     assert_eq!(output, b"one\ntwo\nt");
 }

@@ -139,7 +139,7 @@ fn amount(tally: Tally) -> String {
 
 fn difference(ending: Ending) -> Option<Difference> {
     match ending {
-        Ending::Different(difference) => Some(difference),
+        Ending::Different(difference) | Ending::CutOff(difference) => Some(difference),
         Ending::ClosedEarly(difference) | Ending::Broken(_, difference) => difference,
         _ => None,
     }
@@ -156,12 +156,16 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
                 .fact("so", "all that was sent came back; nothing more can be sent")
                 .next("look at the server: a limit, an idle timeout, or a service that serves once")
         }
-        Ending::ClosedEarly(Some(missing)) => failure(
-            "closed-early",
-            format!("{server} finished before everything was back: {missing}"),
-        )
-        .fact("so", format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)))
-        .next("look at the server's log: a limit on lines or connections, or a service that serves once"),
+        Ending::ClosedEarly(Some(missing)) => {
+            failure("closed-early", format!("{server} finished while we were sending: {missing}"))
+                .fact("so", format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)))
+                .next("look at the server's log: a limit on lines or time, or a service that serves once")
+        }
+        Ending::CutOff(missing) => {
+            failure("closed-early", format!("{server} finished before everything was back: {missing}"))
+                .fact("so", "some programs take the end of our input for the end of all (ncat -c is one)")
+                .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...")
+        }
         Ending::Broken(error, missing) => {
             let missing = missing.as_ref().map(|missing| format!(", with {missing}")).unwrap_or_default();
             let (code, what) = match error.kind() {

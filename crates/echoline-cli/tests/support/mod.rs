@@ -4,6 +4,7 @@
 
 pub(crate) mod hostile;
 pub(crate) mod pty;
+pub(crate) mod random;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
