@@ -44,6 +44,13 @@ impl Output {
         self.flush()
     }
 
+    /// One JSON document on one line, written at once: a stream that is read as it comes.
+    pub(crate) fn json_line(&mut self, document: &impl Serialize) -> Result<(), Stop> {
+        serde_json::to_writer(&mut self.out, document).map_err(|error| stop(error.into()))?;
+        self.bytes(b"\n")?;
+        self.flush()
+    }
+
     pub(crate) fn flush(&mut self) -> Result<(), Stop> {
         self.out.flush().map_err(stop)
     }

@@ -91,6 +91,8 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Tick {
     pub(super) second: usize,
+    /// What is left over at the end of the run; may be nothing.
+    pub(super) last: bool,
     pub(super) bytes: u64,
     pub(super) errors: u64,
     /// From the intended moment.

@@ -3,9 +3,11 @@
 use super::generator::Generator;
 use super::load::{Control, Failures, Load, Message, Outcome, Share, Tick};
 use super::meter::Totals;
+use super::run::own_fault;
 use super::samples::Samples;
 use super::verify::Faults;
 use super::watch::ClockWatch;
+use crate::failure::Stop;
 use mio::Waker;
 use std::collections::BTreeMap;
 use std::io;
@@ -44,6 +46,8 @@ pub(super) struct Measured {
 #[derive(Debug)]
 pub(super) struct Second {
     pub(super) number: usize,
+    /// What was left over at the end of the run.
+    pub(super) last: bool,
     pub(super) bytes: u64,
     pub(super) errors: u64,
     pub(super) latency: Samples,
@@ -54,7 +58,7 @@ pub(super) trait Observer {
     /// Every connection is open or has failed.
     fn started(&mut self, load: &Load);
     /// A second is over on every thread.
-    fn second(&mut self, second: &Second);
+    fn second(&mut self, second: &Second) -> Result<(), Stop>;
     /// Called some ten times a second.
     fn turn(&mut self, elapsed: Duration);
 }
@@ -67,8 +71,9 @@ pub(super) fn run(
     first: TcpStream,
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
-) -> io::Result<Measured> {
-    let mut crew = Crew::start(load, first)?;
+) -> Result<Measured, Stop> {
+    let fault = own_fault("cannot generate the load");
+    let mut crew = Crew::start(load, first).map_err(&fault)?;
     let mut sum = Sum::new(load.threads);
     let mut clock = ClockWatch::new();
     let (mut ready, mut done) = (0, 0);
@@ -90,7 +95,7 @@ pub(super) fn run(
                     crew.wake();
                 }
             }
-            Ok(Message::Tick(tick)) => sum.tick(*tick, observer),
+            Ok(Message::Tick(tick)) => sum.tick(*tick, observer)?,
             Ok(Message::Done(outcome)) => {
                 done += 1;
                 sum.outcome(*outcome);
@@ -100,8 +105,8 @@ pub(super) fn run(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    crew.join()?;
-    Ok(sum.finish(clock.step(), observer))
+    crew.join().map_err(fault)?;
+    sum.finish(clock.step(), observer)
 }
 
 /// The threads. Dropping it ends them.
@@ -198,7 +203,7 @@ impl Sum {
         Self { measured, threads, partial: BTreeMap::new() }
     }
 
-    fn tick(&mut self, tick: Tick, observer: &mut dyn Observer) {
+    fn tick(&mut self, tick: Tick, observer: &mut dyn Observer) -> Result<(), Stop> {
         self.measured.latency.add(&tick.latency);
         self.measured.bytes += tick.bytes;
         if let Some(service) = &tick.service {
@@ -206,10 +211,11 @@ impl Sum {
         }
         let (told, second) = match self.partial.remove(&tick.second) {
             None => {
-                let Tick { second: number, bytes, errors, latency, .. } = tick;
-                (1, Second { number, bytes, errors, latency })
+                let Tick { second: number, last, bytes, errors, latency, .. } = tick;
+                (1, Second { number, last, bytes, errors, latency })
             }
             Some((told, mut second)) => {
+                second.last |= tick.last;
                 second.bytes += tick.bytes;
                 second.errors += tick.errors;
                 second.latency.add(&tick.latency);
@@ -217,18 +223,18 @@ impl Sum {
             }
         };
         if told == self.threads {
-            self.whole(second, observer);
-        } else {
-            self.partial.insert(second.number, (told, second));
+            return self.whole(second, observer);
         }
+        self.partial.insert(second.number, (told, second));
+        Ok(())
     }
 
-    fn whole(&mut self, second: Second, observer: &mut dyn Observer) {
-        // Threads close a last second of their own; one in which nothing came back is none.
-        if second.bytes > 0 || second.errors > 0 || self.measured.interrupted {
-            observer.second(&second);
+    fn whole(&mut self, second: Second, observer: &mut dyn Observer) -> Result<(), Stop> {
+        if !second.last || second.bytes > 0 || second.errors > 0 {
+            observer.second(&second)?;
+            self.measured.seconds.push(second);
         }
-        self.measured.seconds.push(second);
+        Ok(())
     }
 
     fn outcome(&mut self, outcome: Outcome) {
@@ -246,11 +252,11 @@ impl Sum {
         sum.latest_send = sum.latest_send.max(Duration::from_nanos(latest_send_ns));
     }
 
-    fn finish(mut self, clock_step: Option<Duration>, observer: &mut dyn Observer) -> Measured {
+    fn finish(mut self, clock_step: Option<Duration>, observer: &mut dyn Observer) -> Result<Measured, Stop> {
         for (_, second) in std::mem::take(&mut self.partial).into_values() {
-            self.whole(second, observer);
+            self.whole(second, observer)?;
         }
         self.measured.clock_step = clock_step;
-        self.measured
+        Ok(self.measured)
     }
 }

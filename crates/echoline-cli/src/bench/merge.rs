@@ -1,18 +1,203 @@
 //! `echoline bench merge`: one report from several, added histogram by histogram.
+//!
+//! A percentile of several machines cannot be had from their percentiles, so none is averaged: what is not in a
+//! histogram (the percentiles of each second) is left out.
 
+use super::report::{
+    Connections, Errors, GeneratorCost, Histograms, Report, Row, SCHEMA, digits, per_second,
+};
+use super::samples::Samples;
+use super::{html, text};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
-use std::path::PathBuf;
+use crate::output::Output;
+use std::path::{Path, PathBuf};
 
-/// Add up reports of several machines, histogram by histogram
+/// Add up reports of several machines that ran at the same time, histogram by histogram
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Reports that --json wrote
-    #[arg(required = true, num_args = 1..)]
+    /// Reports that bench --json wrote
+    #[arg(required = true, value_name = "REPORT")]
     files: Vec<PathBuf>,
+
+    /// The sum as one JSON document
+    #[arg(long)]
+    json: bool,
+
+    /// Write the sum as a page too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitStatus, Stop> {
-    let message = format!("cannot merge {} reports: merge is not in this build", args.files.len());
-    Err(Failure::new("usage", ExitStatus::Usage, message).into())
+    let mut sum: Option<Sum> = None;
+    for file in &args.files {
+        let report = read(file)?;
+        match &mut sum {
+            None => sum = Some(Sum::new(report, file)?),
+            Some(sum) => sum.add(&report, file)?,
+        }
+    }
+    let report = sum.expect("clap asks for one file at least").finish();
+    if let Some(file) = &args.html {
+        html::write(&report, file)?;
+    }
+    let mut out = Output::new()?;
+    if args.json {
+        out.json(&report)?;
+    } else {
+        out.text(text::render(&report))?;
+    }
+    Ok(if report.errors.total > 0 { ExitStatus::Refused } else { ExitStatus::Success })
+}
+
+fn read(file: &Path) -> Result<Report, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error.to_string()))?;
+    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+        unreadable(file, &format!("no report: {error}")).next("write one: echoline bench --json > FILE")
+    })?;
+    if report.schema != SCHEMA {
+        return Err(unreadable(file, &format!("its schema is {}, this build reads {SCHEMA}", report.schema)));
+    }
+    Ok(report)
+}
+
+fn unreadable(file: &Path, why: &str) -> Failure {
+    Failure::new("usage", ExitStatus::Usage, format!("cannot merge {}: {why}", file.display()))
+}
+
+/// The sum so far.
+struct Sum {
+    report: Report,
+    latency: Samples,
+    service: Samples,
+    connect: Samples,
+    cpu_us: f64,
+    several: bool,
+}
+
+/// The three histograms of a report.
+fn histograms(report: &Report, file: &Path) -> Result<[Samples; 3], Failure> {
+    let decode = |text: &str| {
+        Samples::decode(text).map_err(|error| unreadable(file, &format!("a histogram is damaged: {error}")))
+    };
+    let Histograms { latency, service, connect, .. } = &report.histograms;
+    Ok([decode(latency)?, decode(service)?, decode(connect)?])
+}
+
+impl Sum {
+    fn new(report: Report, file: &Path) -> Result<Self, Failure> {
+        let [latency, service, connect] = histograms(&report, file)?;
+        let cpu_us = cpu_us(&report);
+        Ok(Self { report, latency, service, connect, cpu_us, several: false })
+    }
+
+    fn add(&mut self, other: &Report, file: &Path) -> Result<(), Failure> {
+        let sum = &mut self.report;
+        let alike = |report: &Report| (report.options.mode.clone(), report.options.churn);
+        if alike(sum) != alike(other) {
+            let message = "it was measured in another mode (open, closed, churn): the sum would mean nothing";
+            return Err(unreadable(file, message));
+        }
+        let [latency, service, connect] = histograms(other, file)?;
+        self.latency.add(&latency);
+        self.service.add(&service);
+        self.connect.add(&connect);
+        self.cpu_us += cpu_us(other);
+        self.several = true;
+        if !sum.target.split(", ").any(|target| target == other.target) {
+            sum.target = format!("{}, {}", sum.target, other.target);
+        }
+        sum.embedded |= other.embedded;
+        sum.interrupted |= other.interrupted;
+        sum.options.connections += other.options.connections;
+        sum.options.threads += other.options.threads;
+        sum.options.rate_per_s = sum.options.rate_per_s.zip(other.options.rate_per_s).map(|(a, b)| a + b);
+        sum.options.count = sum.options.count.zip(other.options.count).map(|(a, b)| a + b);
+        sum.elapsed_s = sum.elapsed_s.max(other.elapsed_s);
+        sum.bytes += other.bytes;
+        add_errors(&mut sum.errors, &other.errors);
+        add_connections(&mut sum.connections, &other.connections);
+        add_cost(&mut sum.generator, &other.generator);
+        add_rows(&mut sum.per_second, &other.per_second);
+        Ok(())
+    }
+
+    fn finish(self) -> Report {
+        let Self { mut report, latency, service, connect, cpu_us, several } = self;
+        if !several {
+            return report;
+        }
+        report.lines = latency.count();
+        report.lines_per_s = per_second(report.lines, report.elapsed_s);
+        report.bytes_per_s = per_second(report.bytes, report.elapsed_s);
+        report.latency_us = latency.summary();
+        report.service_us = service.summary();
+        report.connect_us = connect.summary();
+        report.histograms = Histograms::new(&latency, &service, &connect);
+        #[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
+        let cost = (report.lines > 0).then(|| digits(cpu_us / report.lines as f64, 3));
+        report.generator.cpu_us_per_line = cost;
+        // What was required of one was not required of all, and their seconds are not the same ones.
+        (report.missed, report.tries, report.capacity_lines_per_s) = (Vec::new(), Vec::new(), None);
+        report.options.require = None;
+        report.warnings = super::warnings::of(&report, None);
+        report
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
+fn cpu_us(report: &Report) -> f64 {
+    report.generator.cpu_us_per_line.unwrap_or(0.0) * report.lines as f64
+}
+
+fn add_errors(sum: &mut Errors, other: &Errors) {
+    sum.total += other.total;
+    sum.lost += other.lost;
+    sum.altered += other.altered;
+    sum.surplus += other.surplus;
+    sum.swapped += other.swapped;
+    sum.connections_failed += other.connections_failed;
+    sum.connections_closed += other.connections_closed;
+    sum.unsent += other.unsent;
+    for (code, number) in &other.by_code {
+        *sum.by_code.entry(code.clone()).or_default() += number;
+    }
+}
+
+fn add_connections(sum: &mut Connections, other: &Connections) {
+    sum.open += other.open;
+    sum.lines_min = sum.lines_min.min(other.lines_min);
+    sum.lines_median = None;
+    sum.lines_max = sum.lines_max.max(other.lines_max);
+}
+
+fn add_cost(sum: &mut GeneratorCost, other: &GeneratorCost) {
+    sum.threads += other.threads;
+    sum.busiest_thread_percent = sum.busiest_thread_percent.max(other.busiest_thread_percent);
+    sum.latest_send_us = sum.latest_send_us.max(other.latest_send_us);
+}
+
+fn add_rows(sum: &mut Vec<Row>, other: &[Row]) {
+    for row in other {
+        match sum.iter_mut().find(|known| known.second == row.second) {
+            None => sum.push(row.clone()),
+            Some(known) => {
+                known.lines += row.lines;
+                known.bytes += row.bytes;
+                known.errors += row.errors;
+            }
+        }
+    }
+    sum.sort_by_key(|row| row.second);
+    for row in sum {
+        (row.p50_us, row.p99_us) = (None, None);
+        row.max_us =
+            other.iter().find(|other| other.second == row.second).map_or(row.max_us, |other| {
+                match (row.max_us, other.max_us) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    (a, b) => a.or(b),
+                }
+            });
+    }
 }

@@ -109,21 +109,22 @@ impl Meter {
             self.totals.wall = Duration::from_nanos(self.until_ns - self.from_ns);
         }
         while now_ns >= self.from_ns + (self.second as u64 + 1) * SECOND_NS {
-            self.tick(master, errors);
+            self.tick(master, errors, false);
         }
     }
 
     pub(super) fn finish(&mut self, master: &Sender<Message>, errors: u64) {
-        self.tick(master, errors);
+        self.tick(master, errors, true);
         if let (true, Some(cpu)) = (self.totals.wall.is_zero(), self.cpu_at_start) {
             self.totals.cpu = thread_cpu().saturating_sub(cpu);
             self.totals.wall = Duration::from_nanos(self.totals.last_answer_ns.saturating_sub(self.from_ns));
         }
     }
 
-    fn tick(&mut self, master: &Sender<Message>, errors: u64) {
+    fn tick(&mut self, master: &Sender<Message>, errors: u64, last: bool) {
         let tick = Tick {
             second: self.second,
+            last,
             bytes: std::mem::take(&mut self.bytes),
             errors: errors - self.errors_told,
             latency: std::mem::replace(&mut self.latency, Samples::new()),

@@ -6,19 +6,23 @@
 
 mod alarm;
 mod args;
+mod capacity;
 mod generator;
+mod html;
 mod lifecycle;
 mod link;
 mod load;
 mod master;
 mod merge;
 mod meter;
+mod observe;
 mod plan;
 mod report;
 mod require;
 mod run;
 mod samples;
 mod schedule;
+mod svg;
 mod tape;
 mod text;
 mod verify;

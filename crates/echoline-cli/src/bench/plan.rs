@@ -12,7 +12,6 @@ use std::time::Duration;
 
 /// A run of `echoline bench`.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the page, the talk and the search come next")]
 pub(super) struct Plan {
     /// `None`: a server in this process.
     pub(super) target: Option<Endpoint>,

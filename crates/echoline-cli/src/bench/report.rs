@@ -37,7 +37,8 @@ pub(super) struct Report {
     pub(super) generator: GeneratorCost,
     pub(super) warnings: Vec<Warning>,
     pub(super) missed: Vec<Missed>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// With `--find-capacity`: the highest rate that was kept.
+    pub(super) capacity_lines_per_s: Option<u64>,
     pub(super) tries: Vec<Try>,
     pub(super) per_second: Vec<Row>,
     pub(super) histograms: Histograms,
@@ -104,7 +105,8 @@ impl Errors {
 pub(super) struct Connections {
     pub(super) open: usize,
     pub(super) lines_min: u64,
-    pub(super) lines_median: u64,
+    /// `None` in a merged report: it is in no histogram.
+    pub(super) lines_median: Option<u64>,
     pub(super) lines_max: u64,
 }
 
@@ -203,10 +205,6 @@ impl Report {
         let service = service.as_ref().unwrap_or(latency);
         let elapsed_s = measured.elapsed.as_secs_f64();
         let lines = latency.count();
-        let mut rows: Vec<_> = measured.seconds.iter().map(Row::new).collect();
-        while rows.last().is_some_and(|row| row.lines == 0 && row.bytes == 0 && row.errors == 0) {
-            rows.pop();
-        }
         let mut report = Self {
             schema: SCHEMA.to_owned(),
             target,
@@ -226,8 +224,9 @@ impl Report {
             generator: generator(measured, lines),
             warnings: Vec::new(),
             missed: Vec::new(),
+            capacity_lines_per_s: None,
             tries: Vec::new(),
-            per_second: rows,
+            per_second: measured.seconds.iter().map(Row::new).collect(),
             histograms: Histograms::new(latency, service, connect),
         };
         report.warnings = super::warnings::of(&report, measured.clock_step);
@@ -256,7 +255,7 @@ fn connections(measured: &Measured) -> Connections {
     Connections {
         open: measured.opened,
         lines_min: lines.first().copied().unwrap_or(0),
-        lines_median: lines.get(lines.len() / 2).copied().unwrap_or(0),
+        lines_median: lines.get(lines.len() / 2).copied(),
         lines_max: lines.last().copied().unwrap_or(0),
     }
 }

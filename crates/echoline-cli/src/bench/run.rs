@@ -1,18 +1,20 @@
 //! A run from its flags to its exit code.
 
 use super::args::{Args, Other};
-use super::load::Load;
-use super::master::{self, Observer, Second};
+use super::load::{Load, Pace};
+use super::master::{self, Observer};
+use super::observe::Show;
 use super::plan::{Format, Plan, Shape};
 use super::report::{Options, Report};
 use super::tape::Tape;
-use super::{merge, text};
+use super::{capacity, html, merge, text};
 use crate::descriptors::{Short, make_room_for};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use echoline::{Endpoint, Family, Socket};
 use echoline_server::{Config, Server, ServiceKind};
+use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -24,28 +26,37 @@ pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
     if let Some(Other::Merge(args)) = args.other.take() {
         return merge::run(&args);
     }
-    if args.html.is_some() || args.json_stream || args.find_capacity || args.interval {
-        let message = "--html, --json-stream, --find-capacity and -i are not in this build";
-        return Err(Failure::new("usage", ExitStatus::Usage, message).into());
-    }
     let plan = Plan::new(args)?;
     let interrupt = on_interrupt().map_err(own_fault("cannot handle signals"))?;
     let target = Target::new(&plan)?;
     make_room(&plan.shape, target.server.is_some())?;
-    let report = measure(&plan, &target, &plan.shape, &interrupt, &mut Silent)?;
+    let mut show = Show::new(&plan)?;
+    let report = if plan.find_capacity {
+        capacity::search(|rate_per_s| {
+            let shape = Shape { pace: Pace::Open { rate_per_s }, ..plan.shape.clone() };
+            measure(&plan, &target, &shape, &interrupt, &mut show)
+        })
+    } else {
+        measure(&plan, &target, &plan.shape, &interrupt, &mut show)
+    };
+    show.end();
+    let report = report?;
+    if let Some(file) = &plan.html {
+        html::write(&report, file)?;
+    }
     let mut out = Output::new()?;
     match plan.format {
         Format::Text => out.text(text::render(&report))?,
-        Format::Json | Format::JsonStream => out.json(&report)?,
+        Format::Json => out.json(&report)?,
+        Format::JsonStream => out.json_line(&Streamed { report: &report })?,
     }
     Ok(status(&report, &plan))
 }
 
-struct Silent;
-impl Observer for Silent {
-    fn started(&mut self, _: &Load) {}
-    fn second(&mut self, _: &Second) {}
-    fn turn(&mut self, _: std::time::Duration) {}
+/// The last document of a stream.
+#[derive(Serialize)]
+struct Streamed<'a> {
+    report: &'a Report,
 }
 
 /// The first signal ends the run early, with its report; the second ends the program.
@@ -81,7 +92,8 @@ impl Target {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers =
             NonZeroUsize::new(processors.saturating_sub(plan.shape.threads)).unwrap_or(NonZeroUsize::MIN);
-        let config = Config { workers, max_connections: plan.shape.connections + 64, ..Config::default() };
+        let config =
+            Config { workers, max_connections: 2 * plan.shape.connections + 64, ..Config::default() };
         let server = Server::builder(config).listen(ServiceKind::Echo, listener).start();
         let server = server.map_err(|error| fault(io::Error::other(error)))?;
         Ok(Self { endpoint, family: Family::Any, server: Some(server) })
@@ -131,8 +143,7 @@ fn measure(
         tape: Arc::new(Tape::new(&shape.sizes, in_flight, shape.seed)),
     };
     let (first, _) = first.into_stream();
-    let measured =
-        master::run(&load, first, interrupt, observer).map_err(own_fault("cannot generate the load"))?;
+    let measured = master::run(&load, first, interrupt, observer)?;
     let require = (!plan.requirement.0.is_empty()).then(|| plan.requirement.to_string());
     let mut report =
         Report::new(address.to_string(), target.server.is_some(), Options::new(shape, require), &measured);
@@ -140,7 +151,7 @@ fn measure(
     Ok(report)
 }
 
-fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Failure {
+pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::new("system", ExitStatus::Usage, format!("{what}: {error}"))
 }
 
@@ -154,7 +165,7 @@ fn status(report: &Report, plan: &Plan) -> ExitStatus {
         ExitStatus::Missed
     } else if report.errors.of_bytes() > 0 || report.errors.total > 0 && !bounded || report.lines == 0 {
         ExitStatus::Refused
-    } else if !report.missed.is_empty() {
+    } else if !report.missed.is_empty() || plan.find_capacity && report.capacity_lines_per_s.is_none() {
         ExitStatus::Missed
     } else {
         ExitStatus::Success

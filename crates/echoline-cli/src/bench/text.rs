@@ -126,6 +126,9 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
     for (code, number) in &errors.by_code {
         writeln!(text, "  {number:>9}  {code}")?;
     }
+    if let Some(capacity) = report.capacity_lines_per_s {
+        writeln!(text, "Capacity: {} lines/s is the highest rate that was kept.", grouped_count(capacity))?;
+    }
     for tried in &report.tries {
         let kept = if tried.kept { "kept" } else { "missed" };
         let p99 = tried.p99_us.map_or("-".to_owned(), short);
@@ -154,7 +157,7 @@ pub(super) fn grouped(number: f64) -> String {
     grouped_count(number.round() as u64)
 }
 
-fn grouped_count(number: u64) -> String {
+pub(super) fn grouped_count(number: u64) -> String {
     let counted = count(number, "");
     counted.split(' ').next().unwrap_or_default().to_owned()
 }

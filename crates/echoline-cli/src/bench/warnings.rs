@@ -75,11 +75,11 @@ fn few(report: &Report) -> Option<Warning> {
 
 fn starved(report: &Report) -> Option<Warning> {
     let connections = &report.connections;
-    if report.options.connections < 2 || connections.lines_median < FAIR_LINES || report.options.churn {
+    let (min, median) = (connections.lines_min, connections.lines_median?);
+    if report.options.connections < 2 || median < FAIR_LINES || report.options.churn {
         return None;
     }
-    (connections.lines_min < connections.lines_median / 10).then(|| {
-        let (min, median) = (connections.lines_min, connections.lines_median);
+    (min < median / 10).then(|| {
         warning("starved", format!("one connection got {min} answers while the median got {median}"))
     })?
 }

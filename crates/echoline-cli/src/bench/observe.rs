@@ -1,0 +1,96 @@
+//! What is shown while a run goes on: a bar, a line a second, or JSON a line.
+
+use super::load::Load;
+use super::master::{Observer, Second};
+use super::plan::{Format, LONGEST, Plan, Voice};
+use super::report::Row;
+use super::text::{grouped_count, short};
+use crate::failure::Stop;
+use crate::output::Output;
+use crate::talk::Talk;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+pub(super) struct Show {
+    each_second: bool,
+    talk: Talk,
+    bar: ProgressBar,
+    stream: Option<Output>,
+    warm_up: Duration,
+    lines: u64,
+    by_lines: bool,
+}
+
+impl Show {
+    pub(super) fn new(plan: &Plan) -> Result<Self, Stop> {
+        let bar = plan.voice == Voice::Progress && std::io::stderr().is_terminal();
+        let target = if bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Ok(Self {
+            each_second: plan.voice == Voice::EachSecond,
+            talk: Talk::default(),
+            bar: ProgressBar::with_draw_target(None, target),
+            stream: (plan.format == Format::JsonStream).then(Output::new).transpose()?,
+            warm_up: plan.shape.warm_up,
+            lines: 0,
+            by_lines: false,
+        })
+    }
+
+    /// Takes the bar away, so that the report stands alone.
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// One second of a stream: a document that says what it is.
+#[derive(Serialize)]
+struct Streamed<'a> {
+    second: &'a Row,
+}
+
+impl Observer for Show {
+    fn started(&mut self, load: &Load) {
+        self.warm_up = load.warm_up;
+        self.lines = 0;
+        self.by_lines = load.duration >= LONGEST;
+        let whole = load.warm_up + load.duration;
+        let length = load.lines.filter(|_| self.by_lines).unwrap_or_else(|| millis(whole));
+        self.bar.set_length(length);
+        self.bar.set_position(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}") {
+            self.bar.set_style(style.progress_chars("##-"));
+        }
+        self.bar.set_message(if load.warm_up.is_zero() { "" } else { "warming up" });
+    }
+
+    fn second(&mut self, second: &Second) -> Result<(), Stop> {
+        let row = Row::new(second);
+        self.lines += row.lines;
+        let times = match (row.p50_us, row.p99_us, row.max_us) {
+            (Some(p50), Some(p99), Some(max)) => {
+                format!("p50 {} us, p99 {} us, max {} us", short(p50), short(p99), short(max))
+            }
+            _ => "nothing came back".to_owned(),
+        };
+        let errors = if row.errors > 0 { format!(", {} errors", row.errors) } else { String::new() };
+        let line = format!("{:>9} lines, {times}{errors}", grouped_count(row.lines));
+        if self.each_second {
+            self.talk.say(format_args!("{:>4} s {line}", row.second));
+        }
+        self.bar.set_message(line);
+        if let Some(out) = &mut self.stream {
+            out.json_line(&Streamed { second: &row })?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, elapsed: Duration) {
+        self.bar.set_position(if self.by_lines { self.lines } else { millis(elapsed) });
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
