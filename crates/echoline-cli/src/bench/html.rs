@@ -27,7 +27,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: var(--grou
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; } p { margin: .3rem 0; }
 .soft { color: var(--soft); } .bad { color: var(--bad); font-weight: 600; }
 .cards { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1rem; }
-.cards div { flex: 1 1 8rem; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: .6rem .8rem; }
+.cards div { flex: 1 1 6.5rem; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: .6rem .8rem; }
 .cards b { display: block; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -50,8 +50,10 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
     writeln!(page, "<title>echoline bench: {target}</title>\n<style>{STYLE}</style>\n</head>\n<body>")?;
-    let place = if report.embedded { ", a server on other threads of the same process" } else { "" };
-    writeln!(page, "<h1>echoline bench: {target}{place}</h1>")?;
+    writeln!(page, "<h1>echoline bench: {target}</h1>")?;
+    if report.embedded {
+        writeln!(page, "<p class=\"soft\">The server ran on other threads of the same process.</p>")?;
+    }
     cards(page, report)?;
     verdict(page, report)?;
     writeln!(page, "<h2>Latency by percentile</h2>\n{}", latency_chart(report))?;

@@ -1,0 +1,296 @@
+//! `echoline bench` as a program: against its own server, ours, and servers that misbehave.
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+use support::{ECHOLINE, Ended, Serving, echoline};
+
+/// Serves every connection with `serve`, on a thread each, until the test ends; returns the port.
+fn server(serve: impl Fn(TcpStream, usize) + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let (serve, stream) = (serve.clone(), stream.unwrap());
+            thread::spawn(move || serve(stream, number));
+        }
+    });
+    port
+}
+
+/// A server that answers each line with what `answer` makes of it and of its number on the connection.
+fn line_server(answer: impl Fn(usize, &[u8]) -> Vec<u8> + Clone + Send + 'static) -> String {
+    server(move |stream, _| {
+        let mut out = stream.try_clone().unwrap();
+        let mut input = BufReader::new(stream);
+        let mut line = Vec::new();
+        for number in 0.. {
+            line.clear();
+            // The client may leave at any time.
+            let Ok(1..) = input.read_until(b'\n', &mut line) else { return };
+            if out.write_all(&answer(number, &line)).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn bench(port: &str, flags: &[&str]) -> (Ended, Value) {
+    let ended = echoline(&[&["bench", "127.0.0.1", port, "--json"], flags].concat());
+    let report = serde_json::from_slice(&ended.stdout).unwrap_or_else(|_| panic!("no document: {ended:?}"));
+    (ended, report)
+}
+
+#[test]
+fn without_a_host_a_server_of_its_own_is_measured_and_every_byte_is_compared() {
+    let ended = echoline(&["bench", "-n", "5000", "-c", "10", "--size", "1..300", "--depth", "4", "--json"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((&report["embedded"], &report["lines"]), (&true.into(), &5000.into()));
+    assert_eq!(report["errors"]["total"], 0);
+    assert_eq!(report["connections"]["open"], 10);
+    assert!(report["generator"]["cpu_us_per_line"].as_f64().unwrap() > 0.0);
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn the_keys_of_the_report_stay() {
+    let server = Serving::echo(&[]);
+    let (_, report) = bench(&server.address(0).port().to_string(), &["-n", "100"]);
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    let mut all: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    all.sort_unstable();
+    let expected = "bytes bytes_per_s capacity_lines_per_s connect_us connections elapsed_s embedded errors generator \
+        histograms interrupted latency_us lines lines_per_s missed options per_second schema service_us target tries warnings";
+    assert_eq!(all.join(" "), expected);
+    assert_eq!(report["schema"], "echoline-bench/1");
+    for times in ["latency_us", "service_us", "connect_us"] {
+        let mut found = keys(&report[times]).split(' ').map(str::to_owned).collect::<Vec<_>>();
+        found.sort_unstable();
+        assert_eq!(found.join(" "), "count max mean p50 p90 p99 p99_9 p99_99");
+    }
+}
+
+#[test]
+fn long_lines_come_back_whole_through_partial_sends() {
+    let server = Serving::echo(&[]);
+    let port = server.address(0).port().to_string();
+    let (ended, report) = bench(&port, &["-n", "40", "-c", "4", "--size", "1MiB", "--depth", "2"]);
+    assert_eq!((ended.code, &report["errors"]["total"]), (Some(0), &0.into()), "{ended:?}");
+    assert_eq!(report["bytes"], 40 << 20);
+}
+
+#[test]
+fn a_churn_opens_a_connection_for_every_line() {
+    let port = server(|mut stream, _| {
+        let mut line = [0; 64];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(&line).unwrap();
+        // A second line on the same connection would stay without an answer.
+        let _ = stream.read(&mut line);
+    });
+    let (ended, report) = bench(&port, &["-n", "200", "-c", "4", "--churn"]);
+    assert_eq!((ended.code, &report["lines"]), (Some(0), &200.into()), "{ended:?}");
+    assert!(report["connect_us"]["count"].as_u64().unwrap() >= 200);
+}
+
+#[test]
+fn lines_that_are_altered_fail_the_run() {
+    let port = line_server(|number, line| {
+        let mut line = line.to_vec();
+        if number % 10 == 9 {
+            line[4] ^= 1;
+        }
+        line
+    });
+    let (ended, report) = bench(&port, &["-n", "100", "-c", "1"]);
+    assert_eq!((ended.code, &report["errors"]["altered"]), (Some(1), &10.into()), "{ended:?}");
+    assert_eq!((&report["errors"]["lost"], &report["errors"]["surplus"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn lines_that_are_lost_fail_the_run() {
+    let port = line_server(|number, line| if number % 10 == 4 { Vec::new() } else { line.to_vec() });
+    let (ended, report) = bench(&port, &["-n", "100", "-c", "1", "--depth", "5", "--wait", "300ms"]);
+    assert_eq!((ended.code, &report["errors"]["lost"]), (Some(1), &10.into()), "{ended:?}");
+    assert_eq!((&report["errors"]["altered"], &report["errors"]["surplus"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn lines_that_nobody_sent_fail_the_run_even_after_the_last_answer() {
+    let port = line_server(|number, line| {
+        let more: &[u8] = if number % 10 == 9 { b"and this\n" } else { b"" };
+        [line, more].concat()
+    });
+    let (ended, report) = bench(&port, &["-n", "100", "-c", "1"]);
+    assert_eq!((ended.code, &report["errors"]["surplus"]), (Some(1), &10.into()), "{ended:?}");
+    assert_eq!((&report["errors"]["altered"], &report["errors"]["lost"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn a_stall_shows_in_the_response_times_of_all_the_lines_that_had_to_wait() {
+    // One stall of 200 ms in 100 lines; at 1,000 lines a second, 100 more become due meanwhile.
+    let port = line_server(|number, line| {
+        if number == 50 {
+            thread::sleep(Duration::from_millis(200));
+        }
+        line.to_vec()
+    });
+    let flags = ["-c", "1", "--rate", "1000", "-t", "1s", "--warm-up", "0", "--depth", "1"];
+    let (ended, report) = bench(&port, &flags);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let us = |times: &str, percentile: &str| report[times][percentile].as_f64().unwrap();
+    assert_eq!(report["lines"], 1000);
+    assert!(us("latency_us", "p90") > 50_000.0, "{ended:?}");
+    // From their own send, one line in a thousand was slow.
+    assert!(us("service_us", "max") >= 200_000.0);
+    assert!(us("service_us", "p90") < us("latency_us", "p90"), "{ended:?}");
+}
+
+#[test]
+fn a_bound_that_is_missed_exits_3_and_says_which() {
+    let server = Serving::echo(&[]);
+    let port = server.address(0).port().to_string();
+    let (kept, _) = bench(&port, &["-n", "50", "--require", "max=1h,errors=0"]);
+    assert_eq!(kept.code, Some(0), "{kept:?}");
+    let (missed, report) = bench(&port, &["-n", "50", "--require", "p50=1ns,errors=0"]);
+    assert_eq!(missed.code, Some(3), "{missed:?}");
+    assert_eq!(report["missed"][0]["required"], "p50=1ns");
+    let altering = line_server(|_, line| line.to_ascii_uppercase());
+    let (missed, _) = bench(&altering, &["-n", "50", "-c", "1", "--require", "errors=0"]);
+    assert_eq!(missed.code, Some(3), "{missed:?}");
+}
+
+#[test]
+fn a_server_that_leaves_early_is_counted_by_its_code() {
+    let port = server(|mut stream, number| {
+        if number > 0 {
+            let mut line = [0; 64];
+            while stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() {}
+        }
+    });
+    let (ended, report) = bench(&port, &["-n", "100", "-c", "3"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let errors = &report["errors"];
+    assert_eq!(errors["connections_closed"], 1);
+    let by_code = errors["by_code"].as_object().unwrap();
+    assert!(by_code.contains_key("closed-early") || by_code.contains_key("reset"), "{by_code:?}");
+}
+
+#[test]
+fn nothing_that_listens_is_a_failure_that_explains_itself() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let ended = echoline(&["bench", &format!("127.0.0.1:{port}")]);
+    assert_eq!((ended.code, ended.out()), (Some(1), ""));
+    assert!(ended.stderr.contains("[refused]") && ended.stderr.contains("explain refused"), "{ended:?}");
+}
+
+#[test]
+fn wrong_flags_exit_2_and_say_what_would_be_right() {
+    for (flags, says) in [
+        (vec!["--require", "p98=1ms"], "use p50, p90"),
+        (vec!["--size", "0"], "outside 1 byte"),
+        (vec!["--threads", "9", "-c", "3"], "--threads 3"),
+        (vec!["--depth", "9999999"], "--depth"),
+        (vec!["-c", "4000000"], "open files"),
+        (vec!["--find-capacity"], "--require"),
+        (vec!["-t", "10"], "10s"),
+    ] {
+        let ended = echoline(&[&["bench"], &flags[..]].concat());
+        assert_eq!(ended.code, Some(2), "{flags:?} {ended:?}");
+        assert!(ended.stderr.contains(says), "{flags:?} {ended:?}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_run_with_its_report() {
+    let mut child = Command::new(ECHOLINE)
+        .args(["bench", "-t", "10m", "-c", "2", "--warm-up", "0", "--json-stream"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first["second"]["second"], 1);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let last: Value = serde_json::from_str(&lines.last().unwrap().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(
+        (&last["report"]["interrupted"], &last["report"]["errors"]["lost"]),
+        (&true.into(), &0.into())
+    );
+    assert!(last["report"]["lines"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn reports_merge_by_their_histograms() {
+    let directory = tempfile::tempdir().unwrap();
+    let files: Vec<String> =
+        ["a", "b"].map(|name| directory.path().join(name).display().to_string()).to_vec();
+    let slow = line_server(|_, line| {
+        thread::sleep(Duration::from_millis(5));
+        line.to_vec()
+    });
+    let (fast, fast_report) = bench(&line_server(|_, line| line.to_vec()), &["-n", "900", "-c", "2"]);
+    let (slow, slow_report) = bench(&slow, &["-n", "100", "-c", "4"]);
+    std::fs::write(&files[0], fast.stdout).unwrap();
+    std::fs::write(&files[1], slow.stdout).unwrap();
+    let merged = echoline(&["bench", "merge", "--json", &files[0], &files[1]]);
+    assert_eq!(merged.code, Some(0), "{merged:?}");
+    let merged: Value = serde_json::from_slice(&merged.stdout).unwrap();
+    assert_eq!((&merged["lines"], &merged["options"]["connections"]), (&1000.into(), &6.into()));
+    // 900 of 1,000 were fast: the median is the fast one's, and the slow one's best is above its 90th percentile.
+    let us = |report: &Value, percentile: &str| report["latency_us"][percentile].as_f64().unwrap();
+    assert!(us(&merged, "p50") <= us(&fast_report, "p90"));
+    assert!(us(&merged, "p99") >= 5_000.0);
+    assert!(us(&merged, "max") >= us(&slow_report, "max"));
+    std::fs::write(&files[1], "{}").unwrap();
+    assert_eq!(echoline(&["bench", "merge", &files[0], &files[1]]).code, Some(2));
+}
+
+#[test]
+fn the_page_needs_no_other_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("page.html");
+    let ended = echoline(&["bench", "-n", "500", "--html", &file.display().to_string(), "-q"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let page = std::fs::read_to_string(file).unwrap();
+    assert!(page.contains("<polyline") && page.contains("prefers-color-scheme: dark"));
+    for outside in ["http:", "https:", "src=", "href=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn the_search_finds_a_rate_that_is_kept() {
+    // A server that needs 2 ms a line, on one connection: some 500 lines a second.
+    let port = line_server(|_, line| {
+        thread::sleep(Duration::from_millis(2));
+        line.to_vec()
+    });
+    let flags = [
+        "-c",
+        "1",
+        "--find-capacity",
+        "--require",
+        "p50=40ms",
+        "-t",
+        "400ms",
+        "--warm-up",
+        "0",
+        "--wait",
+        "500ms",
+    ];
+    let (ended, report) = bench(&port, &flags);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let capacity = report["capacity_lines_per_s"].as_u64().unwrap();
+    assert!((1..=500).contains(&capacity), "{capacity}");
+    assert!(report["tries"].as_array().unwrap().len() >= 2);
+}
