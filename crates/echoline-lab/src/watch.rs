@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -68,16 +68,11 @@ impl Watch {
     pub fn next(&mut self, deadline: Instant) -> Vec<Watched> {
         let mut heard = Vec::new();
         let mut until = deadline;
-        loop {
-            match self.frames.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(frame) => {
-                    if heard.is_empty() {
-                        until = deadline.min(Instant::now() + ORDERING);
-                    }
-                    heard.push(frame);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        while let Ok(frame) = self.frames.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            if heard.is_empty() {
+                until = deadline.min(Instant::now() + ORDERING);
             }
+            heard.push(frame);
             if heard.len() >= MOST_WAITING {
                 break;
             }
