@@ -25,6 +25,8 @@ enum Step {
     Clippy,
     /// Documentation of every crate, warnings denied
     Doc,
+    /// The ring engine, whose memory the kernel shares, under AddressSanitizer
+    Sanitize,
     /// Which crate may depend on which
     Arrows,
     /// Licences, banned crates and sources, by cargo-deny
@@ -61,11 +63,31 @@ impl Step {
                     .args(["doc", "--workspace", "--no-deps", "--quiet"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
+            Self::Sanitize => sanitize(),
             Self::Arrows => arrows::check(),
             Self::Deny => deny(),
             Self::FirstRun => first_run::check(),
         }
     }
+}
+
+/// Buffers, rings and in-flight memory with every access checked, and every leak reported at the end.
+///
+/// Sanitizers are a compiler flag that stable hides; the compiler and its runtime are the stable ones.
+fn sanitize() -> Result<()> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    if cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) {
+        bail!("the sanitizer's runtime comes with {TARGET} alone; leave this out with `--skip sanitize`");
+    }
+    run::shown(
+        run::cargo()
+            .args(["test", "--quiet", "--package", "echoline-server", "--lib", "--target", TARGET])
+            .args(["--target-dir", "target/sanitize", "--", "uring"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", "-Zsanitizer=address")
+            // Each step is many times slower, and its memory, not the seeds, is what is looked at here.
+            .env("ECHOLINE_SEEDS", "500"),
+    )
 }
 
 fn deny() -> Result<()> {

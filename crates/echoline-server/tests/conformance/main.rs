@@ -8,5 +8,7 @@ mod support;
 mod bytes;
 mod closing;
 mod computing;
+#[cfg(target_os = "linux")]
+mod denied;
 mod ending;
 mod limits;
