@@ -45,7 +45,8 @@ Examples:
   echoline serve                        echo lines to this machine, on port 5151
   echoline serve :5151                  echo lines to every network of this machine
   echoline connect 192.0.2.7            talk to the server on another machine
-  echoline bench 192.0.2.7               how fast the server there is, every byte compared
+  echoline bench 192.0.2.7              how fast the server there is, every byte compared
+  echoline lab show home                a home network behind a router, on this machine
   echoline explain no-answer            what a failure's code means, and what to do
 
 Exit codes:

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use support::{DEADLINE, ECHOLINE, Serving, end_of, finish, have, skip};
 
@@ -15,6 +15,10 @@ fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("a server that listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
     stream
+}
+
+fn have_ipv6() -> bool {
+    TcpListener::bind("[::1]:0").is_ok()
 }
 
 /// Sends a line and receives its copy.
@@ -27,6 +31,9 @@ fn assert_echoes(stream: &TcpStream) {
 
 #[test]
 fn each_endpoint_is_a_line_on_standard_output_and_serves() {
+    if !have_ipv6() {
+        return skip("each_endpoint_is_a_line_on_standard_output_and_serves", "IPv6 on loopback");
+    }
     let serving = Serving::start(&["0", "echo-bytes=127.0.0.1:0"], 3);
     let names: Vec<_> = serving.lines.iter().map(|line| line.split_once('=').unwrap().0).collect();
     assert_eq!(names, ["echo", "echo", "echo-bytes"]);
@@ -43,6 +50,9 @@ fn each_endpoint_is_a_line_on_standard_output_and_serves() {
 
 #[test]
 fn it_says_who_can_reach_it_and_at_the_end_what_it_served() {
+    if !have_ipv6() {
+        return skip("it_says_who_can_reach_it_and_at_the_end_what_it_served", "IPv6 on loopback");
+    }
     let serving = Serving::start(&["localhost:0"], 2);
     let (v4, v6) = (serving.address(0), serving.address(1));
     assert_echoes(&connect(v4));
@@ -58,6 +68,9 @@ fn it_says_who_can_reach_it_and_at_the_end_what_it_served() {
 
 #[test]
 fn all_interfaces_are_listed_with_their_networks() {
+    if !have_ipv6() {
+        return skip("all_interfaces_are_listed_with_their_networks", "IPv6 on loopback");
+    }
     let serving = Serving::start(&[":0"], 2);
     assert_eq!(serving.address(0).ip().to_string(), "0.0.0.0");
     assert_eq!(serving.address(1).ip().to_string(), "::");
