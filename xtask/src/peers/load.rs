@@ -45,10 +45,10 @@ impl Load for Bench {
         // Without a warm-up, so that every line the server was charged for is counted.
         bench.args(["--warm-up", "0s", "--duration", &format!("{}ms", duration.as_millis())]);
         bench.args(["--connections", &shape.connections.to_string(), "--size", &shape.size.to_string()]);
-        bench.args(["--depth", &shape.depth.to_string()]);
-        if shape.churn {
-            bench.arg("--churn");
-        }
+        match shape.churn {
+            true => bench.arg("--churn"),
+            false => bench.args(["--depth", &shape.depth.to_string()]),
+        };
         let mut command = pinned(&bench, LOAD_CORE);
         let output = command.stdin(Stdio::null()).output().context("cannot start `taskset`")?;
         read(&output.stdout).with_context(|| {
@@ -60,6 +60,13 @@ impl Load for Bench {
             )
         })
     }
+}
+
+/// The first line that says something, safe to print.
+pub(crate) fn first_line(talk: &[u8]) -> String {
+    let talk = String::from_utf8_lossy(talk);
+    let first = talk.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    first.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// The part of `echoline bench --json` that we use.
@@ -91,7 +98,8 @@ struct Warning {
 }
 
 fn read(json: &[u8]) -> Result<Seen> {
-    let document: Document = serde_json::from_slice(json).context("no report")?;
+    let document: Document =
+        serde_json::from_slice(json).context("echoline bench gave a report that is none")?;
     if document.errors.total > 0 {
         let kinds =
             document.errors.kinds.iter().filter(|(_, count)| count.as_u64().is_some_and(|count| count > 0));

@@ -119,6 +119,17 @@ impl Report {
 }
 
 impl Section {
+    /// Who each warning of the generator is about.
+    fn warnings(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut all = BTreeMap::<&str, Vec<&str>>::new();
+        for row in &self.rows {
+            for warning in &row.warnings {
+                all.entry(warning).or_default().push(row.server);
+            }
+        }
+        all
+    }
+
     fn table(&self) -> String {
         let shown: Vec<_> = FIGURES
             .iter()
@@ -145,9 +156,9 @@ impl Section {
             if let Some(reason) = &row.reason {
                 let _ = writeln!(notes, "  {}: {reason}", row.server);
             }
-            if !row.warnings.is_empty() {
-                let _ = writeln!(notes, "  {}: the generator warns: {}", row.server, row.warnings.join(", "));
-            }
+        }
+        for (warning, servers) in self.warnings() {
+            let _ = writeln!(notes, "  {warning}, the generator warns: {}", servers.join(", "));
         }
         aligned(&lines) + &notes
     }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::cost;
+use super::load::first_line;
 use super::servers::{Places, Server};
 
 pub(crate) const SERVER_CORE: &str = "0";
@@ -49,9 +50,8 @@ impl Running {
         let deadline = Instant::now() + READY_DEADLINE;
         while TcpStream::connect(self.address).is_err() {
             if let Some(status) = self.child.try_wait()? {
-                let said = std::fs::read_to_string(log).unwrap_or_default();
-                let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-                bail!("does not start here ({status}): {}", first.escape_debug());
+                let said = std::fs::read(log).unwrap_or_default();
+                bail!("does not start here ({status}): {}", first_line(&said));
             }
             if Instant::now() > deadline {
                 bail!("accepted nobody on {} within {} s", self.address, READY_DEADLINE.as_secs());
