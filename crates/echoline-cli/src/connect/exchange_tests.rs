@@ -1,7 +1,7 @@
 //! The exchange against servers that do right and wrong, over real sockets.
 
 use super::*;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 

@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: end the conversation, keep its summary.
 
 use crate::exit::ExitStatus;
+use crate::talk::Talk;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{Shutdown, TcpStream};
@@ -24,7 +25,7 @@ impl Interrupt {
     }
 
     /// One that SIGINT and SIGTERM set off. Where signals cannot be had, they end the process as they always do.
-    pub(super) fn on_signals(stream: Arc<TcpStream>) -> Self {
+    pub(super) fn on_signals(stream: Arc<TcpStream>, talk: Talk) -> Self {
         let interrupt = Self::new(stream);
         if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
             let on_signal = interrupt.clone();
@@ -32,6 +33,7 @@ impl Interrupt {
                 if signals.forever().next().is_some() {
                     on_signal.interrupt();
                     std::thread::sleep(Self::GRACE);
+                    talk.say("Interrupted while nobody took what came back.");
                     std::process::exit(ExitStatus::Interrupted as i32);
                 }
             });

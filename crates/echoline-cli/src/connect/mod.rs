@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args` | the flags, and what they mean together |
 //! | `dial` | the connection, to a server elsewhere or in this process |
-//! | `exchange` | from a pipe: everything out and everything back, both at once |
+//! | `exchange`, `sender`, `receiver` | from a pipe: everything out and everything back, both at once |
 //! | `terminal`, `inbox`, `screen` | on a terminal: a line, its answer, and how both look |
 //! | `window`, `difference` | what was sent, compared with what comes back; what differs, named |
 //! | `round_trip`, `report` | what was measured, and the whole as text and JSON |
@@ -17,9 +17,11 @@ mod difference;
 mod exchange;
 mod inbox;
 mod interrupt;
+mod receiver;
 mod report;
 mod round_trip;
 mod screen;
+mod sender;
 mod terminal;
 mod trace;
 mod window;
@@ -51,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
         }
         other => other?,
     };
-    let report = converse(args, &config, &dialled, &mut output)?;
+    let report = converse(args, &config, &dialled, talk, &mut output)?;
     if args.json {
         output.json(&report)?;
     }
@@ -62,15 +64,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     report.error.map_or(Ok(ExitStatus::Success), |failure| Err(failure.into()))
 }
 
-fn converse(args: &Args, config: &Config, dialled: &Dialled, output: &mut Output) -> Result<Report, Stop> {
-    let interrupt = Interrupt::on_signals(Arc::clone(&dialled.stream));
+fn converse(
+    args: &Args,
+    config: &Config,
+    dialled: &Dialled,
+    talk: Talk,
+    output: &mut Output,
+) -> Result<Report, Stop> {
+    let interrupt = Interrupt::on_signals(Arc::clone(&dialled.stream), talk);
     let begin = Instant::now();
     let exchange::Options { verify, wait, .. } = config.exchange;
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !args.json;
     let exchanged = if on_terminal {
-        terminal::converse(&dialled.stream, &interrupt, config.exchange, Talk::new(args.voice))
+        terminal::converse(&dialled.stream, &interrupt, config.exchange, talk)
     } else {
-        from_pipe(args, config, dialled, &interrupt, output)?
+        from_pipe(args, config, dialled, &interrupt, talk, output)?
     };
     Ok(Report::new(dialled, exchanged, verify, wait, begin.elapsed()))
 }
@@ -80,6 +88,7 @@ fn from_pipe(
     config: &Config,
     dialled: &Dialled,
     interrupt: &Interrupt,
+    talk: Talk,
     output: &mut Output,
 ) -> Result<Exchanged, Stop> {
     let escaped = std::io::stdout().is_terminal();
@@ -99,6 +108,10 @@ fn from_pipe(
     let exchanged = exchange(std::io::stdin(), &dialled.stream, pass_on, interrupt, config.exchange)?;
     if open_line {
         output.text("")?;
+    }
+    // The terminal has just shown ^C.
+    if interrupt.is_interrupted() && std::io::stderr().is_terminal() {
+        talk.say("");
     }
     Ok(exchanged)
 }

@@ -96,7 +96,7 @@ impl Report {
             "identical" => format!("{}, identical{}.", amount(self.sent), self.speed()),
             result => {
                 let start = if result == "interrupted" { "Interrupted: sent" } else { "Sent" };
-                format!("{start} {}; received {}{}.", amount(self.sent), amount(self.received), self.speed())
+                format!("{start} {}; received {}.", amount(self.sent), amount(self.received))
             }
         };
         if let (Some(round_trip), false) = (&self.round_trip, verbose) {
