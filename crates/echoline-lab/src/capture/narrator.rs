@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use super::half::{Half, Place};
-use super::packet::{Packet, Segment};
+use super::packet::{MULTICAST_LISTENER, Packet, Segment};
 use super::{Frame, dns};
 
 /// Directions of conversations told apart; the oldest is forgotten first.
@@ -51,10 +51,13 @@ impl Narrator {
         Self::default()
     }
 
-    /// The line for a frame that passed `link`; `None` for what is no ARP, IP, TCP, UDP or ICMP. It holds no
-    /// control bytes and no line end, whatever the frame holds.
+    /// The line for a frame that passed `link`; `None` for what is no ARP, IP, TCP, UDP or ICMP, and for the
+    /// housekeeping of multicast listeners (RFC 3810), which hosts send unasked. The line holds no control bytes and no line end, whatever the frame holds.
     pub fn feed(&mut self, link: &str, frame: &Frame) -> Option<String> {
         let packet = Packet::parse(&frame.bytes)?;
+        if matches!(packet, Packet::Icmp { says: MULTICAST_LISTENER, .. }) {
+            return None;
+        }
         let begun = *self.begun.get_or_insert(frame.at);
         // A frame of another link may be read late.
         let milliseconds = match frame.at.duration_since(begun) {

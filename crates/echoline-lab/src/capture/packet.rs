@@ -6,6 +6,9 @@ use etherparse::{
     Icmpv4Type, LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TcpSlice, TransportSlice, icmpv4, icmpv6,
 };
 
+/// What [`Packet::Icmp`] says for MLD (RFC 3810).
+pub(super) const MULTICAST_LISTENER: &str = "multicast listener message";
+
 /// A decoded frame. What cannot be decoded is `None` from [`Packet::parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -249,7 +252,7 @@ fn says6(kind: &etherparse::Icmpv6Type) -> &'static str {
         Type::RouterAdvertisement(_) => "router advertisement",
         Type::NeighborSolicitation => "neighbour solicitation",
         Type::NeighborAdvertisement(_) => "neighbour advertisement",
-        Type::Unknown { type_u8: 130..=132 | 143, .. } => "multicast listener message",
+        Type::Unknown { type_u8: 130..=132 | 143, .. } => MULTICAST_LISTENER,
         _ => "message",
     }
 }
