@@ -20,12 +20,15 @@ pub(crate) struct Package {
 /// What the tests need.
 pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "bsdutils", program: "script", needed_by: "the first command on a terminal" },
+    Package { name: "dnsmasq-base", program: "dnsmasq", needed_by: "dnsmasq as a lab's name server" },
     Package { name: "iproute2", program: "ip", needed_by: "tests in network namespaces" },
+    Package { name: "miniupnpd-nftables", program: "miniupnpd", needed_by: "a home router that maps ports" },
     Package { name: "ncat", program: "ncat", needed_by: "ncat at both ends" },
     Package { name: "netcat-openbsd", program: "nc.openbsd", needed_by: "OpenBSD nc against our server" },
     Package { name: "nftables", program: "nft", needed_by: "firewall and NAT tests" },
     Package { name: "python3", program: "python3", needed_by: "Python clients and servers" },
     Package { name: "socat", program: "socat", needed_by: "socat at both ends" },
+    Package { name: "tcpdump", program: "tcpdump", needed_by: "tcpdump reads our captures" },
 ];
 
 /// Where `program` is, if it is installed. `sbin` counts: an ordinary user's PATH often lacks it.
