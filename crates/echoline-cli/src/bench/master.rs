@@ -35,11 +35,19 @@ pub(super) struct Measured {
     /// How many connections were open when the load began.
     pub(super) opened: usize,
     pub(super) elapsed: Duration,
-    /// Processor time and measured time of each thread.
-    pub(super) cpu: Vec<(Duration, Duration)>,
+    pub(super) threads: Vec<ThreadTime>,
     pub(super) latest_send: Duration,
     pub(super) clock_step: Option<Duration>,
     pub(super) interrupted: bool,
+}
+
+/// How one thread of the generator spent its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ThreadTime {
+    pub(super) cpu: Duration,
+    /// Runnable, without a processor.
+    pub(super) waited: Duration,
+    pub(super) wall: Duration,
 }
 
 /// One second of the measured time; the last one may be shorter.
@@ -195,7 +203,7 @@ impl Sum {
             per_connection: Vec::new(),
             opened: 0,
             elapsed: Duration::ZERO,
-            cpu: Vec::new(),
+            threads: Vec::new(),
             latest_send: Duration::ZERO,
             clock_step: None,
             interrupted: false,
@@ -239,7 +247,7 @@ impl Sum {
 
     fn outcome(&mut self, outcome: Outcome) {
         let Outcome { measured: totals, faults, failures, unsent, per_connection, .. } = outcome;
-        let Totals { connect, from_ns, last_answer_ns, cpu, wall, latest_send_ns } = totals;
+        let Totals { connect, from_ns, last_answer_ns, cpu, waited, wall, latest_send_ns } = totals;
         let sum = &mut self.measured;
         sum.connect.add(&connect);
         sum.faults.add(faults);
@@ -248,7 +256,7 @@ impl Sum {
         sum.per_connection.extend(per_connection);
         let to_last_answer = Duration::from_nanos(last_answer_ns.saturating_sub(from_ns));
         sum.elapsed = sum.elapsed.max(wall).max(to_last_answer);
-        sum.cpu.push((cpu, wall));
+        sum.threads.push(ThreadTime { cpu, waited, wall });
         sum.latest_send = sum.latest_send.max(Duration::from_nanos(latest_send_ns));
     }
 

@@ -39,14 +39,14 @@ pub(super) fn run(args: &Args) -> Result<ExitStatus, Stop> {
         }
     }
     let report = sum.expect("clap asks for one file at least").finish();
-    if let Some(file) = &args.html {
-        html::write(&report, file)?;
-    }
     let mut out = Output::new()?;
     if args.json {
         out.json(&report)?;
     } else {
         out.text(text::render(&report))?;
+    }
+    if let Some(file) = &args.html {
+        html::write(&report, file)?;
     }
     Ok(if report.errors.total > 0 { ExitStatus::Refused } else { ExitStatus::Success })
 }
@@ -175,6 +175,7 @@ fn add_connections(sum: &mut Connections, other: &Connections) {
 fn add_cost(sum: &mut GeneratorCost, other: &GeneratorCost) {
     sum.threads += other.threads;
     sum.busiest_thread_percent = sum.busiest_thread_percent.max(other.busiest_thread_percent);
+    sum.waited_percent = sum.waited_percent.max(other.waited_percent);
     sum.latest_send_us = sum.latest_send_us.max(other.latest_send_us);
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Meter {
     service: Option<Samples>,
     errors_told: u64,
     totals: Totals,
-    cpu_at_start: Option<Duration>,
+    at_start: Option<Used>,
 }
 
 /// Over the whole measured time.
@@ -30,8 +30,9 @@ pub(super) struct Totals {
     /// When the measured time began, and when its last answer came; nanoseconds after the base.
     pub(super) from_ns: u64,
     pub(super) last_answer_ns: u64,
-    /// Processor time of this thread, and the time over which it was taken.
+    /// Processor time of this thread, how long it waited for a processor, and the time over which both were taken.
     pub(super) cpu: Duration,
+    pub(super) waited: Duration,
     pub(super) wall: Duration,
     /// The open loop: by how much the generator itself came too late, at most.
     pub(super) latest_send_ns: u64,
@@ -44,6 +45,7 @@ impl Meter {
             from_ns: 0,
             last_answer_ns: 0,
             cpu: Duration::ZERO,
+            waited: Duration::ZERO,
             wall: Duration::ZERO,
             latest_send_ns: 0,
         };
@@ -56,7 +58,7 @@ impl Meter {
             service: open_loop.then(Samples::new),
             errors_told: 0,
             totals,
-            cpu_at_start: None,
+            at_start: None,
         }
     }
 
@@ -103,10 +105,9 @@ impl Meter {
         if now_ns < self.from_ns {
             return;
         }
-        let cpu_at_start = *self.cpu_at_start.get_or_insert_with(thread_cpu);
+        let at_start = *self.at_start.get_or_insert_with(Used::now);
         if self.totals.wall.is_zero() && now_ns >= self.until_ns {
-            self.totals.cpu = thread_cpu().saturating_sub(cpu_at_start);
-            self.totals.wall = Duration::from_nanos(self.until_ns - self.from_ns);
+            self.totals.used(at_start, Duration::from_nanos(self.until_ns - self.from_ns));
         }
         while now_ns >= self.from_ns + (self.second as u64 + 1) * SECOND_NS {
             self.tick(master, errors, false);
@@ -115,9 +116,9 @@ impl Meter {
 
     pub(super) fn finish(&mut self, master: &Sender<Message>, errors: u64) {
         self.tick(master, errors, true);
-        if let (true, Some(cpu)) = (self.totals.wall.is_zero(), self.cpu_at_start) {
-            self.totals.cpu = thread_cpu().saturating_sub(cpu);
-            self.totals.wall = Duration::from_nanos(self.totals.last_answer_ns.saturating_sub(self.from_ns));
+        if let (true, Some(at_start)) = (self.totals.wall.is_zero(), self.at_start) {
+            let to_last_answer = self.totals.last_answer_ns.saturating_sub(self.from_ns);
+            self.totals.used(at_start, Duration::from_nanos(to_last_answer));
         }
     }
 
@@ -141,13 +142,36 @@ impl Meter {
     }
 }
 
-#[cfg(target_os = "linux")]
-fn thread_cpu() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
-    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+impl Totals {
+    fn used(&mut self, since: Used, wall: Duration) {
+        let now = Used::now();
+        self.cpu = now.cpu.saturating_sub(since.cpu);
+        self.waited = now.waited.saturating_sub(since.waited);
+        self.wall = wall;
+    }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn thread_cpu() -> Duration {
-    Duration::ZERO
+/// What this thread has used of the machine.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    cpu: Duration,
+    waited: Duration,
+}
+
+impl Used {
+    #[cfg(target_os = "linux")]
+    fn now() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        let cpu = clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default();
+        // Time on a processor, time runnable without one, slices: Documentation/scheduler/sched-stats.rst.
+        // A kernel without it says nothing about waiting.
+        let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let waited_ns = schedstat.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+        Self { cpu, waited: Duration::from_nanos(waited_ns) }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn now() -> Self {
+        Self { cpu: Duration::ZERO, waited: Duration::ZERO }
+    }
 }

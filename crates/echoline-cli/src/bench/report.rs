@@ -1,7 +1,7 @@
 //! The report as a plain value: everything the renderings need, and nothing that they compute differently.
 
 use super::load::Pace;
-use super::master::{Measured, Second};
+use super::master::{Measured, Second, ThreadTime};
 use super::plan::{LONGEST, Shape};
 use super::require::Missed;
 use super::samples::{Samples, Times};
@@ -9,6 +9,7 @@ use super::warnings::Warning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 pub(super) const SCHEMA: &str = "echoline-bench/1";
 
@@ -116,6 +117,8 @@ pub(super) struct GeneratorCost {
     pub(super) threads: usize,
     pub(super) cpu_us_per_line: Option<f64>,
     pub(super) busiest_thread_percent: f64,
+    /// How long one of its threads was ready to run and had no processor, at most; of the measured time.
+    pub(super) waited_percent: f64,
     /// The open loop: by how much the generator itself was late, at most.
     pub(super) latest_send_us: f64,
 }
@@ -261,16 +264,19 @@ fn connections(measured: &Measured) -> Connections {
 }
 
 fn generator(measured: &Measured, lines: u64) -> GeneratorCost {
-    let cpu_us: f64 = measured.cpu.iter().map(|(cpu, _)| cpu.as_secs_f64() * 1e6).sum();
-    let busy = |(cpu, wall): &(std::time::Duration, std::time::Duration)| {
-        if wall.is_zero() { 0.0 } else { 100.0 * cpu.as_secs_f64() / wall.as_secs_f64() }
+    let cpu_us: f64 = measured.threads.iter().map(|thread| thread.cpu.as_secs_f64() * 1e6).sum();
+    let highest = |part: fn(&ThreadTime) -> Duration| {
+        let shares = measured.threads.iter().filter(|thread| !thread.wall.is_zero());
+        let shares = shares.map(|thread| 100.0 * part(thread).as_secs_f64() / thread.wall.as_secs_f64());
+        digits(shares.fold(0.0, f64::max), 1)
     };
     #[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
     let cpu_us_per_line = (lines > 0).then(|| digits(cpu_us / lines as f64, 3));
     GeneratorCost {
-        threads: measured.cpu.len(),
+        threads: measured.threads.len(),
         cpu_us_per_line,
-        busiest_thread_percent: digits(measured.cpu.iter().map(busy).fold(0.0, f64::max), 1),
+        busiest_thread_percent: highest(|thread| thread.cpu),
+        waited_percent: highest(|thread| thread.waited),
         latest_send_us: digits(measured.latest_send.as_secs_f64() * 1e6, 1),
     }
 }

@@ -41,14 +41,14 @@ pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
     };
     show.end();
     let report = report?;
-    if let Some(file) = &plan.html {
-        html::write(&report, file)?;
-    }
     let mut out = Output::new()?;
     match plan.format {
         Format::Text => out.text(text::render(&report))?,
         Format::Json => out.json(&report)?,
         Format::JsonStream => out.json_line(&Streamed { report: &report })?,
+    }
+    if let Some(file) = &plan.html {
+        html::write(&report, file)?;
     }
     Ok(status(&report, &plan))
 }

@@ -13,6 +13,8 @@ pub(super) struct Warning {
 
 /// A thread that used more of its core than this had no room left.
 const BUSY_PERCENT: f64 = 90.0;
+/// A thread that waited more than this for a processor measured the machine's other work too.
+const WAITED_PERCENT: f64 = 5.0;
 /// Samples that must lie beyond a percentile for it to mean something.
 const BEYOND: f64 = 10.0;
 /// Below this many lines a connection, the difference between connections is chance.
@@ -22,10 +24,18 @@ const LATE_US: f64 = 1000.0;
 
 /// The warnings that follow from a report's figures.
 pub(super) fn of(report: &Report, clock_step: Option<Duration>) -> Vec<Warning> {
-    [bound(report), late(report), few(report), starved(report), unsent(report), stepped(clock_step)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        bound(report),
+        crowded(report),
+        late(report),
+        few(report),
+        starved(report),
+        unsent(report),
+        stepped(clock_step),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn warning(code: &str, message: String) -> Option<Warning> {
@@ -44,6 +54,16 @@ fn bound(report: &Report) -> Option<Warning> {
             "generator-bound",
             format!("the generator used {percent:.0} % of a core: the server may not be the limit; {advice}"),
         )
+    })?
+}
+
+fn crowded(report: &Report) -> Option<Warning> {
+    let percent = report.generator.waited_percent;
+    (percent >= WAITED_PERCENT).then(|| {
+        let message = format!(
+            "the generator was ready and had no processor for {percent:.0} % of the time: other work on this machine is in the figures"
+        );
+        warning("generator-crowded", message)
     })?
 }
 
