@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,16 @@ pub(crate) fn run(engine: EngineChoice, path: &'static str, body: fn(&Case)) {
     if engine == EngineChoice::Uring && !uring_works() {
         return skip(name);
     }
-    body(&Case { engine, name });
+    let (running, ended) = mpsc::channel::<()>();
+    let body = thread::spawn(move || {
+        let _running = running;
+        body(&Case { engine, name });
+    });
+    // The body drops its end however it ends; a test that hangs says which it is.
+    assert_eq!(ended.recv_timeout(3 * PATIENCE), Err(RecvTimeoutError::Disconnected), "{name} hangs");
+    if let Err(panic) = body.join() {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 fn uring_works() -> bool {
