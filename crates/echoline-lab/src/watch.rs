@@ -1,10 +1,11 @@
 //! Watching links of a lab: each frame as it passes, with a line that says what it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::capture::{Frame, Narrator, Tap};
 use crate::error::LabError;
@@ -77,6 +78,7 @@ impl Watch {
                 break;
             }
         }
+        settle_times(&mut heard);
         heard.sort_by_key(|(_, frame)| frame.at);
         heard
             .into_iter()
@@ -86,6 +88,17 @@ impl Watch {
                 Watched { link, frame, line }
             })
             .collect()
+    }
+}
+
+/// The kernel starts to stamp frames a moment after it was asked to; until then a frame has the time at which it was
+/// read. But each tap hears in order, so none passed later than one that it heard after it.
+fn settle_times(heard: &mut [(usize, Frame)]) {
+    let mut next: BTreeMap<usize, SystemTime> = BTreeMap::new();
+    for (tap, frame) in heard.iter_mut().rev() {
+        let after = next.entry(*tap).or_insert(frame.at);
+        frame.at = frame.at.min(*after);
+        *after = frame.at;
     }
 }
 
@@ -110,5 +123,23 @@ fn hear(mut tap: Tap, number: usize, to: &SyncSender<(usize, Frame)>, ended: &At
         {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_was_stamped_late_stays_before_those_that_followed_it() {
+        let frame = |ms| Frame {
+            at: SystemTime::UNIX_EPOCH + Duration::from_millis(ms),
+            outgoing: false,
+            bytes: vec![],
+        };
+        let mut heard = vec![(0, frame(9)), (1, frame(7)), (0, frame(5)), (0, frame(6))];
+        settle_times(&mut heard);
+        let times: Vec<_> = heard.iter().map(|(_, heard)| heard.at).collect();
+        assert_eq!(times, [frame(5).at, frame(7).at, frame(5).at, frame(6).at]);
     }
 }
