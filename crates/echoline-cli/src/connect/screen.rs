@@ -39,10 +39,12 @@ pub(super) fn escape_lines(bytes: &[u8]) -> String {
 pub(super) fn reply(reply: &Reply, line_ending: &[u8], verify: bool) -> String {
     const WIDTH: usize = 16;
     let shown = lines(&reply.bytes, verify);
-    let shown = shown.strip_suffix(if verify { line_ending } else { b"\n" }).unwrap_or(&shown);
-    let lines: Vec<_> = shown.split(|&byte| byte == b'\n').map(|line| escape(line).to_string()).collect();
-    // Several lines stand as lines; but a line feed that ends an altered reply is shown.
-    let text = if shown.ends_with(b"\n") { escape(shown).to_string() } else { lines.join("\n") };
+    let ended = shown.strip_suffix(if verify { line_ending } else { b"\n" });
+    let text = match ended {
+        // Several lines stand as lines.
+        Some(lines) => escape_lines(lines),
+        None => escape(&shown).to_string(),
+    };
     let bytes = count(reply.bytes.len() as u64 + reply.dropped, "byte");
     let dim = anstyle::Style::new().dimmed();
     let measured = format!("{dim}{bytes}, {}, {}{dim:#}", count(reply.reads, "read"), human_time(reply.took));
@@ -116,6 +118,7 @@ mod tests {
 
     #[test]
     fn a_line_ending_that_was_not_sent_is_shown() {
+        assert_eq!(shown(b"a\n\nb\n\n", b"\n"), "a\n\nb\n                 6 bytes, 1 read, 0.09 ms");
         assert_eq!(shown(b"hello\r\n", b"\n"), "hello\\r          7 bytes, 1 read, 0.09 ms");
         assert_eq!(shown(b"hello\n", b"\r\n"), "hello\\n          6 bytes, 1 read, 0.09 ms");
     }
