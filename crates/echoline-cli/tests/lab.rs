@@ -278,3 +278,66 @@ fn every_shipped_scenario_shows_what_it_says() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
+
+#[test]
+fn what_explain_prints_builds_the_same_network_by_hand() {
+    if !possible("what_explain_prints_builds_the_same_network_by_hand") {
+        return;
+    }
+    let explained = echoline(&["lab", "run", "home", "laptop", "--explain", "--", "true"]).stderr;
+    let script = format!(
+        "set -e\nmount -t tmpfs tmpfs /run\n{{\n{explained}\n}} > /dev/null\nmkfifo /run/ready\n\
+         ip netns exec server {ECHOLINE} serve -q --once :5151 > /run/ready &\nread endpoint < /run/ready\n\
+         echo hello | ip netns exec laptop {ECHOLINE} connect -q 203.0.113.10\n"
+    );
+    // As a person without root would make room to try it: namespaces from util-linux.
+    let mut unshare = Command::new("unshare");
+    let ended = finish(unshare.args(["-Urnm", "--kill-child", "-f", "sh", "-s"]), script.as_bytes());
+    assert_eq!((ended.code, ended.out()), (Some(0), "hello\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_watch_tells_what_nat_rewrote_and_writes_what_wireshark_opens() {
+    if !possible("a_watch_tells_what_nat_rewrote_and_writes_what_wireshark_opens") {
+        return;
+    }
+    let up = Up::new(&format!("watched-{}", std::process::id()));
+    let directory = tempfile::tempdir().unwrap();
+    let pcap = directory.path().join("wan.pcap");
+    let watch = |arguments: &[&str]| {
+        let mut command = Command::new(ECHOLINE);
+        command.args(["lab", "watch", "--lab", &up.name]).args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, lines)
+    };
+    let (mut both, mut lines) = watch(&[]);
+    let (mut one, mut written) = watch(&["wan", "--write", pcap.to_str().unwrap()]);
+    // A watch says nothing before something passes; so knock until both have heard.
+    let talking = || assert_eq!(up.client().code, Some(0));
+    talking();
+    let rewrote = |line: &str| {
+        line.contains("wan") && line.contains("SYN,") && line.contains("NAT: from was 192.168.1.10:")
+    };
+    thread::scope(|scope| {
+        let heard = scope.spawn(|| {
+            let told = lines.any(|line| rewrote(&line.unwrap()));
+            let passed = written.any(|line| line.unwrap().contains("data 1..7 \"hello\\n\""));
+            (told, passed)
+        });
+        let deadline = Instant::now() + DEADLINE;
+        while !heard.is_finished() && Instant::now() < deadline {
+            talking();
+        }
+        for child in [&both, &one] {
+            kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+        }
+        assert_eq!(heard.join().unwrap(), (true, true));
+    });
+    assert_eq!(both.wait().unwrap().code(), Some(0));
+    assert_eq!(one.wait().unwrap().code(), Some(0));
+    let bytes = fs::read(&pcap).unwrap();
+    // Nanosecond pcap in either byte order (draft-ietf-opsawg-pcap, section 4).
+    assert!(matches!(bytes[..4], [0x4d, 0x3c, 0xb2, 0xa1] | [0xa1, 0xb2, 0x3c, 0x4d]), "{:x?}", &bytes[..4]);
+    assert!(bytes.windows(6).any(|window| window == b"hello\n"));
+}
