@@ -169,13 +169,14 @@ impl Generator {
             if self.control.is_stopped() {
                 self.cut(now_ns);
             }
-            if now_ns >= self.until_ns {
+            let timeout = self.pace(now_ns, &mut due)?;
+            let over = now_ns >= self.until_ns && self.nothing_due();
+            if over {
                 self.settle(now_ns);
             }
-            if self.owed == 0 && (now_ns >= self.until_ns || self.budget == 0) || self.alive == 0 {
+            if self.owed == 0 && (over || self.budget == 0) || self.alive == 0 {
                 return Ok(());
             }
-            let timeout = self.pace(now_ns, &mut due)?;
             self.wait(events, Some(timeout))?;
         }
     }
@@ -184,19 +185,21 @@ impl Generator {
     fn pace(&mut self, now_ns: u64, due: &mut Vec<usize>) -> io::Result<Duration> {
         let idle = Duration::from_nanos(SWEEP_NS);
         let Some(schedule) = &mut self.schedule else { return Ok(idle) };
-        if self.budget == 0 || now_ns >= self.until_ns {
-            return Ok(idle);
-        }
-        let last_ns = now_ns.min(self.until_ns - 1);
+        // After the end, what was due before it and not seen in time still has to leave.
+        let last_ns = now_ns.min(self.until_ns.saturating_sub(1));
         while due.len() < 1024 {
             let Some((n, intended_ns)) = schedule.pop_due(last_ns) else { break };
             self.meter.left_late(now_ns - intended_ns);
             due.push(n);
         }
         let next_ns = schedule.next_ns();
+        let more = next_ns < self.until_ns && self.budget > due.len() as u64;
         for n in due.drain(..) {
             self.owe(n, 1);
             self.send(n, now_ns);
+        }
+        if !more {
+            return Ok(idle);
         }
         let left_ns = next_ns.saturating_sub(self.control.now_ns());
         if left_ns == 0 {
@@ -204,6 +207,11 @@ impl Generator {
         }
         self.alarm.set(Duration::from_nanos(left_ns))?;
         Ok(Duration::from_nanos(left_ns).max(Duration::from_millis(1)).min(idle))
+    }
+
+    /// Every line of the schedule that was due before the end has been due.
+    fn nothing_due(&self) -> bool {
+        self.schedule.as_ref().is_none_or(|schedule| schedule.next_ns() >= self.until_ns)
     }
 
     /// One line or more become due on a connection, as far as the run's number of lines allows.
