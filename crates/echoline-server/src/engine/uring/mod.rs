@@ -4,17 +4,22 @@
 //! |---|---|---|
 //! | `driver` | which request follows from which completion | none |
 //! | `kernel` | the seam between the two | none |
+//! | `tag` | what a completion belongs to | none |
 //! | `ring` | requests, completions, and the memory of what is in flight | yes |
+//! | `message` | a send of two parts | yes |
 //! | `buffers` | the receive buffers that the kernel picks from | yes |
 
 #[expect(unsafe_code, reason = "shares memory with the kernel")]
 mod buffers;
 mod driver;
 mod kernel;
+#[expect(unsafe_code, reason = "a C structure begins as zeroes")]
+mod message;
 #[expect(unsafe_code, reason = "shares memory with the kernel")]
 mod ring;
 #[cfg(test)]
 mod simulation;
+mod tag;
 
 use std::io;
 use std::sync::Arc;

@@ -14,6 +14,8 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::engine::uring::buffers::Pool;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
+use crate::engine::uring::message::Message;
+use crate::engine::uring::tag::{Kind, parse, user_data};
 use crate::engine::{Unavailable, Wake};
 use crate::slots::Key;
 
@@ -31,18 +33,6 @@ const BULK_BUFFER: usize = 64 * 1024;
 /// Dropping waits so long for cancelled requests, then leaks their memory rather than free it under the kernel.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a request was, from the top bits of its user data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    ReceiveStream,
-    ReceiveBulk,
-    Send,
-    Accept,
-    Wake,
-    /// Its own completion says nothing: the cancelled request completes by itself.
-    Cancel,
-}
-
 /// A send that the kernel has.
 struct InFlight {
     /// Invariant: the kernel reads `sending.batch.held`, and the source buffer, until the send's completion.
@@ -50,11 +40,6 @@ struct InFlight {
     sending: Sending,
     /// For a send of two parts. Invariant: as above; it points into itself and into `sending`.
     message: Option<Box<Message>>,
-}
-
-struct Message {
-    header: libc::msghdr,
-    parts: [libc::iovec; 2],
 }
 
 /// Invariant: `outstanding` counts the requests, other than cancels, whose last completion has not come. While it
@@ -361,19 +346,6 @@ impl Kernel for Ring {
     }
 }
 
-impl Message {
-    fn new(held: &[u8], input: &[u8]) -> Box<Self> {
-        let part =
-            |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        // SAFETY: a msghdr of zeroes is a valid one: no address, no parts, no control data.
-        let header = unsafe { std::mem::zeroed() };
-        let mut message = Box::new(Self { header, parts: [part(held), part(input)] });
-        message.header.msg_iov = message.parts.as_mut_ptr();
-        message.header.msg_iovlen = message.parts.len();
-        message
-    }
-}
-
 impl Drop for Ring {
     fn drop(&mut self) {
         let give_up = Instant::now() + CANCEL_PATIENCE;
@@ -411,18 +383,6 @@ impl Drop for Ring {
         // SAFETY: as above.
         unsafe { ManuallyDrop::drop(&mut self.wake_count) };
     }
-}
-
-fn user_data(kind: Kind, index: u32, generation: u32) -> u64 {
-    assert!(index < 1 << 28, "descriptors, and so connections, are fewer than 2^28");
-    (kind as u64) << 60 | u64::from(index) << 32 | u64::from(generation)
-}
-
-fn parse(user_data: u64) -> (Kind, Key) {
-    const KINDS: [Kind; 6] =
-        [Kind::ReceiveStream, Kind::ReceiveBulk, Kind::Send, Kind::Accept, Kind::Wake, Kind::Cancel];
-    let index = (user_data >> 32) as u32 & ((1 << 28) - 1);
-    (KINDS[(user_data >> 60) as usize], Key { index, generation: user_data as u32 })
 }
 
 fn outcome(entry: &cqueue::Entry) -> io::Result<usize> {
