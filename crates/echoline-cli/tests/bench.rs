@@ -176,6 +176,22 @@ fn a_bound_that_is_missed_exits_3_and_says_which() {
 }
 
 #[test]
+fn a_rate_beyond_what_the_server_does_misses_its_bound_though_the_lines_that_left_were_fast() {
+    // 5 ms a line: 200 a second; the other lines are still waiting at the end.
+    let port = line_server(|_, line| {
+        thread::sleep(Duration::from_millis(5));
+        line.to_vec()
+    });
+    let flags =
+        ["-c", "1", "--depth", "1", "--rate", "2000", "-t", "500ms", "--warm-up", "0", "--wait", "100ms"];
+    let (ended, report) = bench(&port, &[&flags[..], &["--require", "p50=1h"]].concat());
+    assert_eq!((ended.code, &report["errors"]["total"]), (Some(3), &0.into()), "{ended:?}");
+    let (lines, unsent) = (report["lines"].as_u64().unwrap(), report["errors"]["unsent"].as_u64().unwrap());
+    assert_eq!(lines + unsent, 1000);
+    assert!(unsent > 500, "{unsent}");
+}
+
+#[test]
 fn a_server_that_leaves_early_is_counted_by_its_code() {
     let port = server(|mut stream, number| {
         if number > 0 {

@@ -170,7 +170,8 @@ impl Generator {
                 self.cut(now_ns);
             }
             let timeout = self.pace(now_ns, &mut due)?;
-            let over = now_ns >= self.until_ns && self.nothing_due();
+            let patience_ns = self.until_ns.saturating_add(self.wait_ns);
+            let over = now_ns >= patience_ns || now_ns >= self.until_ns && self.nothing_due();
             if over {
                 self.settle(now_ns);
             }
@@ -185,6 +186,9 @@ impl Generator {
     fn pace(&mut self, now_ns: u64, due: &mut Vec<usize>) -> io::Result<Duration> {
         let idle = Duration::from_nanos(SWEEP_NS);
         let Some(schedule) = &mut self.schedule else { return Ok(idle) };
+        if self.budget == 0 {
+            return Ok(idle);
+        }
         // After the end, what was due before it and not seen in time still has to leave.
         let last_ns = now_ns.min(self.until_ns.saturating_sub(1));
         while due.len() < 1024 {
@@ -193,7 +197,7 @@ impl Generator {
             due.push(n);
         }
         let next_ns = schedule.next_ns();
-        let more = next_ns < self.until_ns && self.budget > due.len() as u64;
+        let more = next_ns < self.until_ns;
         for n in due.drain(..) {
             self.owe(n, 1);
             self.send(n, now_ns);

@@ -170,11 +170,13 @@ impl Generator {
         if !(closed || self.interrupted || now_ns >= self.until_ns.saturating_add(self.wait_ns)) {
             return;
         }
-        let unsent: u64 = self.links.iter_mut().map(|link| std::mem::take(&mut link.pending)).sum();
-        self.owed -= unsent;
-        if !closed && !self.interrupted {
-            self.unsent += unsent;
+        let pending: u64 = self.links.iter_mut().map(|link| std::mem::take(&mut link.pending)).sum();
+        self.owed -= pending;
+        if let (Some(schedule), false) = (&self.schedule, self.interrupted) {
+            // A thread that was too slow for the rate has not even looked at all that was due.
+            self.unsent += pending + schedule.left_before(self.until_ns).min(self.budget);
         }
+        self.budget = 0;
     }
 
     /// Finishes every output and reads to the end of every input: surplus bytes may still come.

@@ -96,6 +96,10 @@ impl Bound {
             Self::Errors(most) => (report.errors.total <= most, report.errors.total.to_string()),
             #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53")]
             Self::Rate(least) => (report.lines_per_s >= least as f64, format!("{:.0}", report.lines_per_s)),
+            // Lines that never left would have waited longest.
+            Self::Percentile(..) if report.errors.unsent > 0 => {
+                (false, format!("{} lines never left", report.errors.unsent))
+            }
             Self::Percentile(percent, limit) => match report.latency_us.at(percent) {
                 Some(us) => (us <= limit.as_secs_f64() * 1e6, format!("{us} us")),
                 None => (false, "no line came back".to_owned()),

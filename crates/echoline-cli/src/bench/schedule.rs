@@ -59,6 +59,17 @@ impl Schedule {
         Some((connection, intended_ns))
     }
 
+    /// How many of this thread's lines are due before `until_ns` and have not been popped.
+    pub(super) fn left_before(&self, until_ns: u64) -> u64 {
+        let time_ns = u128::from(until_ns.saturating_sub(self.start_ns));
+        // Line `n` of the run is due in the nanosecond that `n / rate` falls into.
+        let lines = (time_ns * u128::from(self.rate_per_s)).div_ceil(1_000_000_000);
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX);
+        let (rounds, rest) = (lines / self.connections, lines % self.connections);
+        let due = rounds * self.own + (rest + self.threads - 1 - self.thread) / self.threads;
+        due.saturating_sub(self.passed)
+    }
+
     fn next_connection(&self) -> usize {
         usize::try_from(self.passed % self.own).expect("below a number of connections")
     }
@@ -79,6 +90,7 @@ mod tests {
                 let mut plan = Schedule::new(start, rate, connections, threads, thread);
                 let mut sent = vec![0; own_connections(connections, threads, thread)];
                 let mut last = 0;
+                let whole = plan.left_before(end);
                 while plan.next_ns() < end {
                     let at = plan.next_ns();
                     let (connection, due) = plan.pop_due(at).unwrap();
@@ -90,6 +102,8 @@ mod tests {
                     times.push(at);
                 }
                 prop_assert_eq!(plan.pop_due(end - 1), None);
+                prop_assert_eq!(plan.left_before(end), 0);
+                prop_assert_eq!(whole, sent.iter().sum::<u64>());
             }
             times.sort_unstable();
             prop_assert_eq!(times.len(), 200);
