@@ -341,3 +341,21 @@ fn a_watch_tells_what_nat_rewrote_and_writes_what_wireshark_opens() {
     assert!(matches!(bytes[..4], [0x4d, 0x3c, 0xb2, 0xa1] | [0xa1, 0xb2, 0x3c, 0x4d]), "{:x?}", &bytes[..4]);
     assert!(bytes.windows(6).any(|window| window == b"hello\n"));
 }
+
+#[test]
+fn a_machine_that_forbids_namespaces_is_told_with_the_remedy() {
+    if !possible("a_machine_that_forbids_namespaces_is_told_with_the_remedy") {
+        return;
+    }
+    // Inside a lab the limits are the lab's own, so nobody else notices: one namespace, then none.
+    for (limit, remedy) in
+        [("0", "sysctl -w user.max_user_namespaces"), ("1", "end other labs or containers")]
+    {
+        let inner = "echoline lab run pair alice -- echoline lab run pair bob -- true";
+        let script = format!("echo {limit} > /proc/sys/user/max_user_namespaces; {inner}");
+        let ended = echoline(&["lab", "run", "pair", "alice", "--", "sh", "-c", &script]);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains("this machine forbids namespaces"), "{}", ended.stderr);
+        assert!(ended.stderr.contains(remedy), "{}", ended.stderr);
+    }
+}

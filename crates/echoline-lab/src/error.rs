@@ -20,13 +20,11 @@ pub enum LabError {
         package: &'static str,
     },
     /// The machine does not let this user make namespaces.
-    #[error("this machine forbids namespaces: {step}: {source}")]
+    #[error("this machine forbids namespaces: {reason}")]
     Forbidden {
-        /// What was tried.
-        step: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-        /// What to do, if the reason is known.
+        /// What was tried and what the kernel said, or the setting that forbids it.
+        reason: String,
+        /// What to do, if that is known.
         remedy: String,
     },
     /// The process has threads, or has not entered.

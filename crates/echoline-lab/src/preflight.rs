@@ -21,8 +21,10 @@ pub(crate) fn check() -> Result<(), LabError> {
         }
     }
     if let Some(remedy) = forbidden_by(Path::new("/proc/sys")) {
-        let source = io::ErrorKind::PermissionDenied.into();
-        return Err(LabError::Forbidden { step: "read the kernel's settings", source, remedy });
+        return Err(LabError::Forbidden {
+            reason: "a setting of the kernel switches them off".into(),
+            remedy,
+        });
     }
     Ok(())
 }
@@ -43,9 +45,10 @@ pub(crate) fn find(tool: &str) -> Option<PathBuf> {
 }
 
 /// A refusal of the kernel, with what most likely causes it on this machine.
-pub(crate) fn forbidden(step: &'static str, source: io::Error) -> LabError {
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+pub(crate) fn forbidden(step: &str, source: io::Error) -> LabError {
     let remedy = forbidden_by(Path::new("/proc/sys")).unwrap_or_else(|| by_errno(&source));
-    LabError::Forbidden { step, source, remedy }
+    LabError::Forbidden { reason: format!("{step}: {source}"), remedy }
 }
 
 /// The setting that forbids user namespaces, and how to change it.

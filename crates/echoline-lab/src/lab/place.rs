@@ -99,6 +99,7 @@ fn directory(host: &str) -> PathBuf {
 
 /// Writes the files of every node.
 pub(crate) fn write_files(topology: &Topology) -> Result<(), LabError> {
+    let switch = nsswitch_conf(&fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default());
     for node in &topology.nodes {
         let directory = directory(&node.name);
         fs::create_dir_all(&directory)
@@ -107,14 +108,19 @@ pub(crate) fn write_files(topology: &Topology) -> Result<(), LabError> {
         for (file, text) in [
             ("resolv.conf", resolv_conf(topology, node)),
             ("hosts", format!("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n")),
-            // Nothing but files and the lab's own name server may answer.
-            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),
+            ("nsswitch.conf", switch.clone()),
         ] {
             let path = directory.join(file);
             fs::write(&path, text).map_err(|e| LabError::io(format!("write {}", path.display()), e))?;
         }
     }
     Ok(())
+}
+
+/// As on this machine, but for the names of hosts nothing except files and the lab's own name server may answer.
+fn nsswitch_conf(own: &str) -> String {
+    let others = own.lines().filter(|line| !line.trim_start().starts_with("hosts:"));
+    others.chain(["hosts: files dns"]).map(|line| format!("{line}\n")).collect()
 }
 
 /// The name server's addresses of the families that the host has; the resolver reads three (resolv.conf(5)).
