@@ -1,8 +1,8 @@
 //! The command line: the commands and what they share. Each command's own flags stand in its module.
 
-#[cfg(target_os = "linux")]
-use crate::lab;
 use crate::{bench, completions, connect, explain, man, serve};
+#[cfg(target_os = "linux")]
+use crate::{check, lab};
 use clap::{Parser, Subcommand};
 
 /// Says whether two programs can talk, and if not, why not.
@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Connect(connect::Args),
     Bench(bench::Args),
+    #[cfg(target_os = "linux")]
+    Check(check::Args),
     Explain(explain::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
@@ -45,6 +47,7 @@ Examples:
   echoline serve                        echo lines to this machine, on port 5151
   echoline serve :5151                  echo lines to every network of this machine
   echoline connect 192.0.2.7            talk to the server on another machine
+  echoline check 192.0.2.7              say why two programs cannot talk
   echoline bench 192.0.2.7              how fast the server there is, every byte compared
   echoline lab show home                a home network behind a router, on this machine
   echoline explain no-answer            what a failure's code means, and what to do

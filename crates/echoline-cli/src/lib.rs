@@ -15,6 +15,8 @@ mod units;
 
 // The commands.
 mod bench;
+#[cfg(target_os = "linux")]
+mod check;
 mod completions;
 mod connect;
 mod explain;
@@ -55,6 +57,8 @@ fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
         Command::Serve(args) => serve::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Bench(args) => bench::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(args),

@@ -38,6 +38,8 @@ codes! {
     NameNotFound = "name-not-found",
     /// The name could not be looked up: no answer from a name server, or a broken one.
     NameLookupFailed = "name-lookup-failed",
+    /// No configured name server answers.
+    NameServerSilent = "name-server-silent",
     /// The lookup took longer than allowed.
     NameLookupTimedOut = "name-lookup-timed-out",
     /// The host has addresses, but none of the family (IPv4, IPv6) that was asked for.
@@ -46,8 +48,14 @@ codes! {
     ResolverBusy = "resolver-busy",
     /// The host answered that nothing listens on the port.
     Refused = "refused",
+    /// A firewall, or a router by its rules, answered that the request may not pass.
+    Rejected = "rejected",
     /// Nothing came back to the connection request.
     NoAnswer = "no-answer",
+    /// Nothing came back, and the host is known to be up: a firewall drops.
+    Dropped = "dropped",
+    /// This machine's own rules kept the request in.
+    LocalFirewall = "local-firewall",
     /// This machine, or a router, knows no way to the network.
     NoRoute = "no-route",
     /// The last router, or this machine, could not find the host.
@@ -70,6 +78,10 @@ codes! {
     ClosedEarly = "closed-early",
     /// What came back is not what was sent.
     Altered = "altered",
+    /// What answers there is another program.
+    NotEcho = "not-echo",
+    /// The connection stands, but what is sent on it does not arrive.
+    DataLost = "data-lost",
     /// The connection stands, but nothing came back on it.
     NoReply = "no-reply",
     /// The received line is no UTF-8 text.

@@ -1,6 +1,7 @@
 //! What each code means, in plain words: the longer text behind an [`Error`](crate::Error).
 
 mod connecting;
+mod judging;
 mod local;
 mod names;
 mod talking;
@@ -48,11 +49,15 @@ pub fn explain(code: Code) -> &'static Page {
         Code::BadPort => &names::BAD_PORT,
         Code::NameNotFound => &names::NAME_NOT_FOUND,
         Code::NameLookupFailed => &names::NAME_LOOKUP_FAILED,
+        Code::NameServerSilent => &judging::NAME_SERVER_SILENT,
         Code::NameLookupTimedOut => &names::NAME_LOOKUP_TIMED_OUT,
         Code::NoAddressOfFamily => &names::NO_ADDRESS_OF_FAMILY,
         Code::ResolverBusy => &names::RESOLVER_BUSY,
         Code::Refused => &connecting::REFUSED,
+        Code::Rejected => &judging::REJECTED,
         Code::NoAnswer => &connecting::NO_ANSWER,
+        Code::Dropped => &judging::DROPPED,
+        Code::LocalFirewall => &judging::LOCAL_FIREWALL,
         Code::NoRoute => &connecting::NO_ROUTE,
         Code::HostUnreachable => &connecting::HOST_UNREACHABLE,
         Code::NoLocalPort => &local::NO_LOCAL_PORT,
@@ -64,6 +69,8 @@ pub fn explain(code: Code) -> &'static Page {
         Code::TimedOut => &talking::TIMED_OUT,
         Code::ClosedEarly => &talking::CLOSED_EARLY,
         Code::Altered => &talking::ALTERED,
+        Code::NotEcho => &judging::NOT_ECHO,
+        Code::DataLost => &judging::DATA_LOST,
         Code::NoReply => &talking::NO_REPLY,
         Code::NotUtf8 => &talking::NOT_UTF8,
         Code::LineTooLong => &talking::LINE_TOO_LONG,

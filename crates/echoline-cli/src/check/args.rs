@@ -1,0 +1,113 @@
+//! The flags of `echoline check`, and what they mean together.
+
+use super::findings::Expect;
+use crate::args::Voice;
+use crate::units::Span;
+use echoline::{Endpoint, Error, Family, Port};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Say why two programs cannot talk: the name, the way, a firewall, NAT, or the other program
+///
+/// Looks at one step after the other: the address, the name, the route, a connection to every address, what the other
+/// side does, and how long it takes. The first line is the verdict with its code and how sure it is; what was seen
+/// follows. Exit code 0 means that what was expected happened.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A name or an address, or HOST:PORT, or a URL
+    host: String,
+
+    /// The port [default: 5151]
+    port: Option<String>,
+
+    /// What the other side should do [default: echo on port 5151, else connect]
+    #[arg(long, value_name = "WHAT")]
+    expect: Option<Expect>,
+
+    /// IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6')]
+    ipv6: bool,
+
+    /// How long finding the name and connecting may take together; then again for each answer
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    timeout: Span,
+
+    /// The local address to connect from
+    #[arg(short, long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+
+    /// Connect to no other port of that host, even where it would tell more
+    #[arg(long)]
+    no_controls: bool,
+
+    /// Name the routers on the way, also when all is well
+    #[arg(long)]
+    hops: bool,
+
+    /// Put tokens in the place of names and addresses, the same token for the same thing
+    #[arg(long)]
+    pub(super) redact: bool,
+
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) voice: Voice,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echoline check 192.0.2.7                  is there an echo service on port 5151?
+  echoline check example.org 443            does it accept connections, on every address?
+  echoline check http://example.org         and does it speak HTTP?
+  echoline check -6 example.org 22          IPv6 only
+  echoline check --expect echo host 7007    an echo service on another port
+  echoline check --json --redact host 22    for a program, without names and addresses";
+
+/// What to look at.
+pub(super) struct Config {
+    pub(super) endpoint: Result<Endpoint, Error>,
+    /// As it was written, for findings about what cannot be read.
+    pub(super) asked: String,
+    pub(super) expect: Expect,
+    /// The URL said `http://`: then a HEAD request is what the other side expects.
+    pub(super) http: bool,
+    pub(super) family: Family,
+    pub(super) timeout: Duration,
+    pub(super) source: Option<IpAddr>,
+    pub(super) controls: bool,
+    pub(super) hops: bool,
+}
+
+impl Args {
+    pub(super) fn config(&self) -> Config {
+        let endpoint = match &self.port {
+            None => Endpoint::parse_with_default(&self.host, Port::DEFAULT),
+            Some(port) => Endpoint::from_parts(&self.host, port),
+        };
+        let is_default = endpoint.as_ref().is_ok_and(|endpoint| endpoint.port() == Port::DEFAULT);
+        let usual = if is_default { Expect::Echo } else { Expect::Connect };
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        };
+        Config {
+            endpoint,
+            asked: self.host.clone(),
+            expect: self.expect.unwrap_or(usual),
+            http: self.host.starts_with("http://"),
+            family,
+            timeout: self.timeout.0.max(Duration::from_millis(1)),
+            source: self.source,
+            controls: !self.no_controls,
+            hops: self.hops,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The order of the probes: name, then every address side by side, then one conversation.
+
+use super::args::Config;
+use super::findings::{AddressFinding, Findings, Problem, Target};
+use super::probe::{Job, converse, look_up, probe_address};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Instant;
+
+/// So many addresses of a name are probed.
+const MAX_ADDRESSES: usize = 16;
+
+/// Looks at everything, each wait bounded.
+pub(super) fn gather(config: &Config) -> Findings {
+    let deadline = Instant::now() + config.timeout;
+    let mut findings = empty(config);
+    let endpoint = match &config.endpoint {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            findings.unreadable = Some(Problem::from(error));
+            return findings;
+        }
+    };
+    let (name, addresses) = look_up(endpoint, config.family, deadline);
+    findings.name = name;
+    let addresses = match addresses {
+        Ok(addresses) => addresses,
+        Err(problem) => {
+            if findings.name.is_none() {
+                findings.unreadable = Some(problem);
+            }
+            return findings;
+        }
+    };
+    findings.addresses_left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
+    let probed = side_by_side(config, &addresses[..addresses.len().min(MAX_ADDRESSES)], deadline);
+    let mut stream = None;
+    for (finding, opened) in probed {
+        if stream.is_none()
+            && let Some(opened) = opened
+        {
+            stream = Some((finding.address, opened));
+        }
+        findings.addresses.push(finding);
+    }
+    if let Some((with, stream)) = stream {
+        let http_host = config.http.then_some(findings.target.host.as_str());
+        let (conversation, timing) = converse(&stream, with, config.expect, http_host, config.timeout);
+        findings.conversation = Some(conversation);
+        findings.timing = timing;
+    }
+    findings
+}
+
+fn empty(config: &Config) -> Findings {
+    let (host, port) = match &config.endpoint {
+        Ok(endpoint) => (endpoint.host().to_string(), endpoint.port().get()),
+        Err(_) => (config.asked.clone(), 0),
+    };
+    Findings {
+        target: Target { host, port, expect: config.expect },
+        unreadable: None,
+        name: None,
+        addresses: Vec::new(),
+        addresses_left_out: 0,
+        conversation: None,
+        timing: None,
+    }
+}
+
+fn side_by_side(
+    config: &Config,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Vec<(AddressFinding, Option<TcpStream>)> {
+    let job = |address| Job {
+        address,
+        source: config.source,
+        deadline,
+        controls: config.controls,
+        hops: config.hops,
+    };
+    thread::scope(|scope| {
+        let jobs = addresses.iter().map(|address| job(*address));
+        let probes: Vec<_> = jobs.map(|job| scope.spawn(move || probe_address(&job))).collect();
+        // A probe that panicked is a defect of ours: let it be seen.
+        probes
+            .into_iter()
+            .map(|probe| probe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}

@@ -1,0 +1,179 @@
+//! One address: the way there, the connection, and when that fails what else there is to see.
+
+use super::control::{self, CONTROL_PORTS};
+use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
+use super::hops::{self, MAX_HOPS};
+use super::{micros, netlink, own};
+use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way};
+use echoline::AddressKind;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Instant;
+
+/// What to look at, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::check) struct Job {
+    pub(in crate::check) address: SocketAddr,
+    pub(in crate::check) source: Option<IpAddr>,
+    pub(in crate::check) deadline: Instant,
+    /// Other ports of the host may be asked.
+    pub(in crate::check) controls: bool,
+    /// Routers on the way are asked also when the connection stands.
+    pub(in crate::check) hops: bool,
+}
+
+/// Connects, and looks around when that fails. The stream is there when it stands.
+pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) {
+    let ip = job.address.ip();
+    let own = own::is_own(ip);
+    let (route, index) = route(job.address);
+    let far = !own && route.found.as_ref().is_some_and(|way| way.gateway.is_some());
+    let mut finding = AddressFinding {
+        address: job.address,
+        kind: AddressKind::of(ip).as_str(),
+        own,
+        listens: None,
+        route,
+        connect: unsent(&std::io::ErrorKind::TimedOut.into()),
+        neighbour: None,
+        own_rules: Vec::new(),
+        controls: Vec::new(),
+        hops: Vec::new(),
+        control_hops: Vec::new(),
+    };
+    let stream = match Flight::start(job.address, Manner { source: job.source, hop_limit: None }) {
+        Err(error) => {
+            finding.connect = unsent(&error);
+            None
+        }
+        Ok(flight) => fly(job, flight, far, &mut finding),
+    };
+    if stream.is_none() && own {
+        finding.listens = own::listens(job.address);
+    }
+    if stream.is_none() && !own {
+        finding.neighbour = neighbour(ip, finding.route.found.as_ref(), index);
+    }
+    if is_kept_here(&finding.connect) {
+        finding.own_rules = own::rules();
+    }
+    if far && job.controls && is_sent_back(&finding.connect) {
+        finding.controls = control::ask(job);
+    }
+    if far && job.controls && is_bare_refusal(&finding.connect) {
+        let compared = control::compare(job, &mut finding.controls);
+        (finding.hops, finding.control_hops) = compared;
+    } else if far && job.hops && finding.hops.is_empty() {
+        finding.hops = hops::one_by_one(job, job.address);
+    }
+    (finding, stream)
+}
+
+/// A reset: it says nothing about who sent it.
+fn is_bare_refusal(connect: &Connect) -> bool {
+    connect.ended == Ended::Refused && connect.icmp.is_none()
+}
+
+/// A router says that it cannot be reached: of the host, or of this port alone?
+fn is_sent_back(connect: &Connect) -> bool {
+    connect.icmp.as_ref().is_some_and(|icmp| {
+        !icmp.from_this_machine && (icmp.is_host_unreachable() || icmp.is_net_unreachable())
+    })
+}
+
+/// This machine did not let it out, or said no itself.
+fn is_kept_here(connect: &Connect) -> bool {
+    connect.requests.is_some_and(|requests| requests.left_this_machine == Some(false))
+        || connect.icmp.as_ref().is_some_and(|icmp| icmp.from_this_machine)
+}
+
+/// Waits for the request to end. While nothing comes back, asks around.
+fn fly(job: &Job, flight: Flight, far: bool, finding: &mut AddressFinding) -> Option<TcpStream> {
+    let patience = (Instant::now() + FIRST_REPETITION).min(job.deadline);
+    if wait(&[&flight], patience).is_empty() && !finding.own {
+        look_around(job, &flight, far, finding);
+    } else {
+        wait(&[&flight], job.deadline);
+    }
+    let Landed { connect, stream } = flight.land();
+    finding.connect = connect;
+    stream
+}
+
+/// Asks other ports, and the routers on the way, until `main` has ended.
+fn look_around(job: &Job, main: &Flight, far: bool, finding: &mut AddressFinding) {
+    let to = |port| SocketAddr::new(job.address.ip(), port);
+    let ports: &[u16] = if job.controls { &CONTROL_PORTS } else { &[] };
+    let mut under_way: Vec<(Asked, Flight)> = Vec::new();
+    let mut send = |asked, address, hop_limit| {
+        let manner = Manner { source: job.source, hop_limit };
+        under_way.extend(Flight::start(address, manner).ok().map(|flight| (asked, flight)));
+    };
+    for port in ports.iter().filter(|port| **port != job.address.port()) {
+        send(Asked::Control(*port), to(*port), None);
+    }
+    for ttl in 1..=if far { MAX_HOPS } else { 0 } {
+        send(Asked::Hop(ttl), job.address, Some(ttl));
+    }
+    loop {
+        let flights: Vec<&Flight> =
+            under_way.iter().map(|(_, flight)| flight).chain(std::iter::once(main)).collect();
+        let last = flights.len() - 1;
+        let ready = wait(&flights, job.deadline);
+        if ready.is_empty() || ready.contains(&last) {
+            break;
+        }
+        for at in ready.into_iter().rev() {
+            let (asked, flight) = under_way.swap_remove(at);
+            note(finding, asked, flight.land().connect);
+        }
+    }
+    for (asked, flight) in under_way {
+        note(finding, asked, flight.land().connect);
+    }
+    finding.controls.sort_by_key(|control| CONTROL_PORTS.iter().position(|port| *port == control.port));
+    finding.hops.sort_by_key(|hop| hop.ttl);
+}
+
+/// What a request beside the main one is about.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Control(u16),
+    Hop(u8),
+}
+
+fn note(finding: &mut AddressFinding, asked: Asked, connect: Connect) {
+    match asked {
+        Asked::Control(port) => {
+            let Connect { ended, icmp, took_us, .. } = connect;
+            finding.controls.push(Control { port, ended, icmp, took_us });
+        }
+        Asked::Hop(ttl) => {
+            finding.hops.push(Hop { ttl, answer: hops::answer(&connect), took_us: connect.took_us });
+        }
+    }
+}
+
+fn route(address: SocketAddr) -> (Route, u32) {
+    let begin = Instant::now();
+    let scope = if let SocketAddr::V6(v6) = address { v6.scope_id() } else { 0 };
+    let answer = netlink::route(address.ip(), scope);
+    let took_us = micros(begin.elapsed());
+    match answer {
+        Err(error) => (Route { found: None, missing: Some(error.to_string()), took_us }, 0),
+        Ok(answer) => {
+            let way = Way {
+                interface: answer.interface,
+                gateway: answer.gateway,
+                source: answer.source,
+                source_kind: answer.source.map(|source| AddressKind::of(source).as_str()),
+            };
+            (Route { found: Some(way), missing: None, took_us }, answer.interface_index)
+        }
+    }
+}
+
+fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32) -> Option<Neighbour> {
+    let address = way?.gateway.unwrap_or(ip);
+    let answers = netlink::neighbour(address, interface_index)?;
+    Some(Neighbour { address, answers })
+}

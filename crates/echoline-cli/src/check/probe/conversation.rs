@@ -1,0 +1,226 @@
+//! What the other side does once the connection stands.
+
+use super::{micros, timing};
+use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Timing, What};
+use crate::check::recognise::recognise;
+use echoline::escape::escape;
+use echoline_sys::tcp_info;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Longer than any packet on the way, and short enough for most line limits.
+const LONG_LINE: usize = 8 * 1024;
+/// After the first wrong byte, a silence of this length ends an answer.
+const QUIET: Duration = Duration::from_millis(500);
+/// Between the pieces of a line: would the other side answer a half one?
+const PAUSE: Duration = Duration::from_millis(4);
+/// How long a greeting is waited for: from this machine, and from others.
+const GREETING: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(400)];
+/// The most that is received in one exchange.
+const MAX_ANSWER: usize = 64 * 1024;
+const SHOWN: usize = 200;
+
+/// Talks as far as `expect` says, each wait at most `patience`.
+pub(in crate::check) fn converse(
+    stream: &TcpStream,
+    with: SocketAddr,
+    expect: Expect,
+    http_host: Option<&str>,
+    patience: Duration,
+) -> (Conversation, Option<Timing>) {
+    let begin = Instant::now();
+    let mut conversation = Conversation {
+        with,
+        greeting: None,
+        recognised: None,
+        broke: None,
+        exchanges: Vec::new(),
+        took_us: 0,
+    };
+    let mut timing = None;
+    match expect {
+        Expect::Echo => timing = echo(stream, patience, &mut conversation),
+        Expect::Connect => listen(stream, http_host, patience, &mut conversation),
+    }
+    let timing_us = timing.as_ref().map_or(0, |timing: &Timing| timing.took_us);
+    conversation.took_us = micros(begin.elapsed()).saturating_sub(timing_us);
+    (conversation, timing.or_else(|| timing::of_kernel(stream)))
+}
+
+fn echo(stream: &TcpStream, patience: Duration, conversation: &mut Conversation) -> Option<Timing> {
+    let mut identical = |what, pieces: &[&[u8]]| {
+        let (exchange, got) = exchange(stream, what, pieces, patience);
+        let result = exchange.result;
+        if matches!(result, Answer::Different | Answer::Closed) {
+            conversation.recognised = recognise(&got);
+        }
+        conversation.exchanges.push(exchange);
+        result == Answer::Identical
+    };
+    let line = format!("echoline check {:08x}\n", nonce());
+    let long = [vec![b'x'; LONG_LINE - 1], vec![b'\n']].concat();
+    let binary: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').chain([b'\n']).collect();
+    let all = identical(What::Line, &[line.as_bytes()])
+        && identical(What::LongLine, &[&long])
+        && identical(What::BinaryLine, &[&binary])
+        && identical(What::Pieces, &[b"in two ", b"pieces\n"])
+        && identical(What::Pair, &[b"first\nsecond\n"]);
+    let timing = if all { timing::measure(stream, patience) } else { None };
+    if all {
+        identical(What::HalfClose, &[b"unfinished"]);
+    }
+    timing
+}
+
+/// Tells our line from that of anybody else.
+fn nonce() -> u32 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.subsec_nanos() ^ std::process::id()
+}
+
+/// Sends the pieces and takes what comes back.
+fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration) -> (Exchange, Vec<u8>) {
+    let begin = Instant::now();
+    let sent = pieces.concat();
+    let mut intake = Intake { stream, got: Vec::new(), reads: 0, end: None };
+    let mut broken = stream.set_write_timeout(Some(patience)).is_err();
+    for (number, piece) in pieces.iter().enumerate() {
+        if number > 0 {
+            intake.take(Instant::now() + PAUSE);
+        }
+        let mut output = stream;
+        broken |= output.write_all(piece).is_err();
+    }
+    if what == What::HalfClose {
+        broken |= stream.shutdown(Shutdown::Write).is_err();
+    }
+    let until = begin + patience;
+    let wants_end = what == What::HalfClose;
+    while intake.wants_more(&sent, wants_end) {
+        // As long as all is right the rest may take its time.
+        let good = sent.starts_with(&intake.got);
+        let next = if good { until } else { (Instant::now() + QUIET).min(until) };
+        if !intake.take(next) {
+            break;
+        }
+    }
+    let result = match intake.end {
+        _ if intake.got == sent && (!wants_end || intake.end == Some(Broke::Closed)) => Answer::Identical,
+        _ if !intake.got.is_empty() && !sent.starts_with(&intake.got) => compare(&sent, &intake.got),
+        Some(Broke::Reset) => Answer::Reset,
+        Some(Broke::Closed) => Answer::Closed,
+        None if broken => Answer::Reset,
+        None => Answer::Silent { acknowledged: tcp_info(stream).ok().map(|info| info.unacknowledged == 0) },
+    };
+    let exchange = Exchange {
+        what,
+        sent_bytes: sent.len(),
+        got_bytes: intake.got.len(),
+        reads: intake.reads,
+        result,
+        got: (result != Answer::Identical && !intake.got.is_empty()).then(|| shown(&intake.got)),
+        took_us: micros(begin.elapsed()),
+    };
+    (exchange, intake.got)
+}
+
+/// What came in so far, and how it ended.
+struct Intake<'a> {
+    stream: &'a TcpStream,
+    got: Vec<u8>,
+    reads: u32,
+    end: Option<Broke>,
+}
+
+impl Intake<'_> {
+    fn wants_more(&self, sent: &[u8], wants_end: bool) -> bool {
+        let whole = self.got.len() >= sent.len() && !wants_end && sent == self.got;
+        self.end.is_none() && !whole && self.got.len() < MAX_ANSWER
+    }
+
+    /// One receive; false if nothing came until then, or nothing will.
+    fn take(&mut self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let mut buffer = [0; 16 * 1024];
+        let mut input = self.stream;
+        let received = self.stream.set_read_timeout(Some(left)).and_then(|()| input.read(&mut buffer));
+        match received {
+            Ok(0) => self.end = Some(Broke::Closed),
+            Ok(length) => {
+                self.got.extend_from_slice(&buffer[..length]);
+                self.reads += 1;
+                return true;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Instant::now() < until,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => self.end = Some(Broke::Reset),
+        }
+        false
+    }
+}
+
+/// How an answer that is not identical relates to what was sent.
+fn compare(sent: &[u8], got: &[u8]) -> Answer {
+    let bare =
+        |text: &[u8]| text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect::<Vec<u8>>();
+    if bare(sent) == bare(got) {
+        return Answer::LineEndings;
+    }
+    let at = sent.iter().zip(got).position(|(a, b)| a != b).unwrap_or(sent.len().min(got.len()));
+    let core = sent.strip_suffix(b"\n").unwrap_or(sent);
+    let (lower_core, lower_got) = (core.to_ascii_lowercase(), got.to_ascii_lowercase());
+    let contains = lower_got.windows(lower_core.len().max(1)).any(|window| window == lower_core);
+    // Much of the line came back, or all of it with something around.
+    if contains || at > core.len() / 2 { Answer::Altered { at } } else { Answer::Different }
+}
+
+/// Sends nothing (but a HEAD request where the user wrote `http://`) and notes what comes.
+fn listen(stream: &TcpStream, http_host: Option<&str>, patience: Duration, conversation: &mut Conversation) {
+    let local = conversation.with.ip().is_loopback();
+    let mut intake = Intake { stream, got: Vec::new(), reads: 0, end: None };
+    let time = if let Some(host) = http_host {
+        let mut output = stream;
+        let request = format!("HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        // What this means shows in the answer.
+        let _ = output.write_all(request.as_bytes());
+        patience
+    } else {
+        GREETING[usize::from(!local)].min(patience)
+    };
+    intake.take(Instant::now() + time);
+    if !intake.got.is_empty() {
+        let line = intake.got.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        conversation.greeting = Some(shown(line));
+        conversation.recognised = recognise(&intake.got);
+    }
+    conversation.broke = intake.end;
+}
+
+/// Escaped, and cut.
+fn shown(bytes: &[u8]) -> String {
+    let cut = &bytes[..bytes.len().min(SHOWN)];
+    let dots = if cut.len() < bytes.len() { " ..." } else { "" };
+    format!("{}{dots}", escape(cut).with_plain_backslash())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_is_named_by_how_it_differs() {
+        let sent = b"echoline check 0123abcd\n";
+        for (got, expected) in [
+            (&b"echoline check 0123abcd\r\n"[..], Answer::LineEndings),
+            (b"echoline check 0123abcd\n\n", Answer::LineEndings),
+            (b"ECHOLINE CHECK 0123ABCD\n", Answer::Altered { at: 0 }),
+            (b"You said: echoline check 0123abcd\n", Answer::Altered { at: 0 }),
+            (b"echoline check 0123abc?\n", Answer::Altered { at: 22 }),
+            (b"HTTP/1.1 400 Bad Request\r\n", Answer::Different),
+            (b"e", Answer::Different),
+        ] {
+            assert_eq!(compare(sent, got), expected, "{}", escape(got));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A connection request on its way, and how it ended.
+
+use super::micros;
+use super::own::is_own;
+use crate::check::findings::{Connect, Ended, Icmp, Requests};
+use echoline_sys::tcp_info;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// How a request is sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Manner {
+    pub(super) source: Option<IpAddr>,
+    /// How many hops the packets may travel; `None`: as usual.
+    pub(super) hop_limit: Option<u8>,
+}
+
+/// A request on its way.
+pub(super) struct Flight {
+    socket: Socket,
+    source: Option<SocketAddr>,
+    started: Instant,
+    /// What connect(2) said, if it failed at once.
+    failed: Option<io::Error>,
+    bound: bool,
+}
+
+/// A request that has ended.
+pub(super) struct Landed {
+    pub(super) connect: Connect,
+    pub(super) stream: Option<TcpStream>,
+}
+
+impl Flight {
+    /// Sends the request. What fails at once is found by [`Flight::land`].
+    pub(super) fn start(address: SocketAddr, manner: Manner) -> io::Result<Self> {
+        let started = Instant::now();
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if address.is_ipv4() {
+            setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+        } else {
+            setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+        }
+        match (manner.hop_limit, address.is_ipv4()) {
+            (None, _) => {}
+            (Some(hops), true) => socket.set_ttl_v4(hops.into())?,
+            (Some(hops), false) => socket.set_unicast_hops_v6(hops.into())?,
+        }
+        let mut flight = Self { socket, source: None, started, failed: None, bound: true };
+        if let Some(source) = manner.source
+            && let Err(error) = flight.socket.bind(&SocketAddr::new(source, 0).into())
+        {
+            (flight.failed, flight.bound) = (Some(error), false);
+            return Ok(flight);
+        }
+        match flight.socket.connect(&address.into()) {
+            Ok(()) => {}
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}
+            Err(error) => flight.failed = Some(error),
+        }
+        flight.source = flight.socket.local_addr().ok().and_then(|local| local.as_socket());
+        Ok(flight)
+    }
+
+    /// What it saw, now that it has ended or its time is up.
+    pub(super) fn land(self) -> Landed {
+        let took_us = micros(self.started.elapsed());
+        let bound = self.bound;
+        let error = self.failed.or_else(|| self.socket.take_error().ok().flatten());
+        let icmp = error_queue(&self.socket);
+        let connected =
+            error.is_none() && self.socket.peer_addr().is_ok() && !is_self_connected(&self.socket);
+        let ended = match &error {
+            _ if connected => Ended::Connected,
+            None if is_self_connected(&self.socket) => Ended::Refused,
+            None => Ended::NoAnswer,
+            Some(error) if !bound && error.kind() == ErrorKind::AddrNotAvailable => Ended::NoSuchSource,
+            Some(error) => ended_of(error),
+        };
+        let requests = (ended == Ended::NoAnswer).then(|| requests(&self.socket)).flatten();
+        let os_error = error.and_then(|error| error.raw_os_error());
+        let connect = Connect { source: self.source, ended, os_error, icmp, requests, took_us };
+        let stream = connected.then(|| TcpStream::from(self.socket));
+        let stream = stream.filter(|stream| stream.set_nonblocking(false).is_ok());
+        Landed { connect, stream }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+}
+
+/// Waits until one of them has ended; the positions of those that have, ascending; none if the time is up.
+pub(super) fn wait(flights: &[&Flight], until: Instant) -> Vec<usize> {
+    let at_once: Vec<usize> = (0..flights.len()).filter(|at| flights[*at].has_failed()).collect();
+    if !at_once.is_empty() {
+        return at_once;
+    }
+    let mut fds: Vec<_> = flights.iter().map(|flight| PollFd::new(&flight.socket, PollFlags::OUT)).collect();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).ok();
+        match poll(&mut fds, timeout.as_ref()) {
+            Err(Errno::INTR) => {}
+            _ => break,
+        }
+    }
+    (0..fds.len()).filter(|at| !fds[*at].revents().is_empty()).collect()
+}
+
+/// One that could not even be sent, as a finding.
+pub(super) fn unsent(error: &io::Error) -> Connect {
+    let (ended, os_error) = (ended_of(error), error.raw_os_error());
+    Connect { source: None, ended, os_error, icmp: None, requests: None, took_us: 0 }
+}
+
+fn ended_of(error: &io::Error) -> Ended {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Ended::Refused,
+        ErrorKind::ConnectionReset => Ended::Reset,
+        ErrorKind::TimedOut => Ended::NoAnswer,
+        // EINVAL is what a blackhole route returns, and no IPv6 in the kernel is no route either.
+        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::InvalidInput => {
+            Ended::NetUnreachable
+        }
+        ErrorKind::HostUnreachable => Ended::HostUnreachable,
+        ErrorKind::PermissionDenied => Ended::Denied,
+        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Ended::NoLocalPort,
+        _ if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) => Ended::NetUnreachable,
+        _ => Ended::Other,
+    }
+}
+
+/// A closed port of this machine may be met by its own request (simultaneous open, RFC 9293 section 3.5).
+fn is_self_connected(socket: &Socket) -> bool {
+    matches!((socket.local_addr(), socket.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
+}
+
+fn requests(socket: &Socket) -> Option<Requests> {
+    let info = tcp_info(socket).ok()?;
+    let left_this_machine = (info.timeouts > 0).then_some(info.sent_again > 0);
+    Some(Requests { repeated: info.timeouts, left_this_machine })
+}
+
+/// The first ICMP message about this socket.
+fn error_queue(socket: &Socket) -> Option<Icmp> {
+    let mut packet = [0; 256];
+    let mut parts = [IoSliceMut::new(&mut packet)];
+    let mut space = nix::cmsg_space!([u8; 128]);
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
+    message.cmsgs().ok()?.find_map(|control| match control {
+        ControlMessageOwned::Ipv4RecvErr(error, from) if error.ee_origin == ORIGIN_ICMP => {
+            let from = from.map(|from| IpAddr::from(from.sin_addr.s_addr.to_ne_bytes()));
+            Some(icmp(4, error.ee_type, error.ee_code, from))
+        }
+        ControlMessageOwned::Ipv6RecvErr(error, from) if error.ee_origin == ORIGIN_ICMP6 => {
+            let from = from.map(|from| IpAddr::from(from.sin6_addr.s6_addr));
+            Some(icmp(6, error.ee_type, error.ee_code, from))
+        }
+        _ => None,
+    })
+}
+
+/// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6` of ip(7).
+const ORIGIN_ICMP: u8 = 2;
+const ORIGIN_ICMP6: u8 = 3;
+
+fn icmp(version: u8, kind: u8, code: u8, from: Option<IpAddr>) -> Icmp {
+    Icmp { version, kind, code, from, from_this_machine: from.is_some_and(is_own) }
+}
+
+/// A whole second: the first repetition of a request (RFC 6298 section 2), and a little.
+pub(super) const FIRST_REPETITION: Duration = Duration::from_millis(1_050);

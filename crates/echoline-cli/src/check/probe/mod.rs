@@ -1,0 +1,23 @@
+//! The probes: each looks at one thing and writes down what it saw. All I/O of check is here.
+
+mod address;
+mod control;
+mod conversation;
+mod dns;
+mod flight;
+mod hops;
+mod name;
+mod netlink;
+mod own;
+mod timing;
+
+pub(super) use address::{Job, probe as probe_address};
+pub(super) use conversation::converse;
+pub(super) use name::look_up;
+
+use std::time::Duration;
+
+/// A time as it stands in findings.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

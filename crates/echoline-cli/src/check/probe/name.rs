@@ -1,0 +1,118 @@
+//! The name: which addresses it has, from where, and which name server is to blame if it has none.
+
+use super::{dns, micros};
+use crate::check::findings::{NameFinding, NameServer, NameSource, Problem};
+use echoline::{Code, Endpoint, Family, Host, resolve};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A lookup that takes longer has probably met a silent server: glibc waits 5 s for each.
+const SLOW: Duration = Duration::from_secs(1);
+/// How long check's own question may take.
+const OWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The addresses of an endpoint, and what there is to tell about its name if it has one.
+pub(in crate::check) fn look_up(
+    endpoint: &Endpoint,
+    family: Family,
+    deadline: Instant,
+) -> (Option<NameFinding>, Result<Vec<SocketAddr>, Problem>) {
+    let begin = Instant::now();
+    let timeout = deadline.saturating_duration_since(begin);
+    let Host::Name(name) = endpoint.host() else {
+        return (None, resolve(endpoint, family, timeout).map_err(|error| Problem::from(&error)));
+    };
+    let name = name.as_str();
+    let (looked_up, mut servers) = thread::scope(|scope| {
+        let (answer, answered) = mpsc::channel();
+        scope.spawn(move || answer.send(resolve(endpoint, family, timeout)));
+        match answered.recv_timeout(SLOW) {
+            Ok(result) => (Some(result), Vec::new()),
+            Err(_) => {
+                let servers = ask_servers(name, deadline);
+                (answered.recv().ok(), servers)
+            }
+        }
+    });
+    let looked_up = looked_up.unwrap_or_else(|| resolve(endpoint, family, Duration::ZERO));
+    let result = looked_up.map_err(|error| Problem::from(&error));
+    let failed =
+        |problem: &Problem| matches!(problem.code, Code::NameLookupFailed | Code::NameLookupTimedOut);
+    if servers.is_empty() && result.as_ref().is_err_and(failed) {
+        servers = ask_servers(name, deadline);
+    }
+    let source = if endpoint.host().is_localhost() {
+        NameSource::Loopback
+    } else if in_hosts_file(&fs::read_to_string("/etc/hosts").unwrap_or_default(), name) {
+        NameSource::HostsFile
+    } else {
+        NameSource::Resolver
+    };
+    let addresses = result.iter().flatten().map(SocketAddr::ip).collect();
+    let problem = result.as_ref().err().cloned();
+    let finding = NameFinding { source, addresses, problem, servers, took_us: micros(begin.elapsed()) };
+    (Some(finding), result)
+}
+
+/// Asks every configured server, all at once.
+fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
+    let patience = OWN_PATIENCE.min(deadline.saturating_duration_since(Instant::now()));
+    // A lookup that took all the time leaves a moment for a server that answers at once.
+    let patience = patience.max(Duration::from_millis(100));
+    let configured = servers_of(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+    thread::scope(|scope| {
+        let ask = |address: IpAddr| {
+            scope.spawn(move || {
+                let begin = Instant::now();
+                let answer = dns::ask(address, name, patience);
+                NameServer { address, answer, took_us: micros(begin.elapsed()) }
+            })
+        };
+        let asked: Vec<_> = configured.into_iter().map(ask).collect();
+        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
+
+/// The name servers of a resolv.conf(5): three at most, and this machine's own if there is none.
+fn servers_of(text: &str) -> Vec<IpAddr> {
+    let address = |line: &str| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
+    };
+    let mut servers: Vec<IpAddr> = text.lines().filter_map(address).take(3).collect();
+    if servers.is_empty() {
+        servers.push(Ipv4Addr::LOCALHOST.into());
+    }
+    servers
+}
+
+/// Does a hosts(5) file name it?
+fn in_hosts_file(text: &str, name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.flat_map(|line| line.split_whitespace().skip(1)).any(|word| word.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_without_servers_means_this_machine() {
+        let text = "# nameserver 192.0.2.9\nsearch lab.test\nnameserver 192.0.2.1\nnameserver 2001:db8::1\n";
+        let all: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        assert_eq!(servers_of(text), all);
+        assert_eq!(servers_of(""), [IpAddr::from([127, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn a_name_is_in_the_hosts_file_as_a_whole_word_and_outside_of_remarks() {
+        let text = "127.0.0.1 localhost\n192.0.2.7 Printer.lan printer # scanner\n";
+        assert!(in_hosts_file(text, "printer") && in_hosts_file(text, "PRINTER.LAN."));
+        assert!(!in_hosts_file(text, "scanner") && !in_hosts_file(text, "192.0.2.7"));
+        assert!(!in_hosts_file(text, "print"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Round trips of short lines, and the kernel's own figures.
+
+use super::micros;
+use crate::check::findings::Timing;
+use echoline_sys::tcp_info;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const ROUND_TRIPS: usize = 20;
+/// All of them together; on a slow way there are fewer.
+const BUDGET: Duration = Duration::from_secs(1);
+const LINE: &[u8] = b"round trip\n";
+
+/// Sends a short line again and again, each once the one before is back.
+pub(super) fn measure(stream: &TcpStream, patience: Duration) -> Option<Timing> {
+    let begin = Instant::now();
+    let mut times = Vec::with_capacity(ROUND_TRIPS);
+    stream.set_read_timeout(Some(patience)).ok()?;
+    let (mut input, mut output) = (stream, stream);
+    while times.len() < ROUND_TRIPS && begin.elapsed() < BUDGET {
+        let sent = Instant::now();
+        let mut back = [0; LINE.len()];
+        if output.write_all(LINE).and_then(|()| input.read_exact(&mut back)).is_err() || back != LINE {
+            break;
+        }
+        times.push(micros(sent.elapsed()));
+    }
+    let mut timing = of_kernel(stream)?;
+    timing.jitter_us = jitter(&times);
+    timing.round_trips = times.len();
+    times.sort_unstable();
+    (timing.min_us, timing.p50_us, timing.p99_us) =
+        (times.first().copied(), percentile(&times, 50), percentile(&times, 99));
+    timing.took_us = micros(begin.elapsed());
+    Some(timing)
+}
+
+/// Without sending anything.
+pub(super) fn of_kernel(stream: &TcpStream) -> Option<Timing> {
+    let info = tcp_info(stream).ok()?;
+    Some(Timing {
+        round_trips: 0,
+        min_us: None,
+        p50_us: None,
+        p99_us: None,
+        jitter_us: None,
+        kernel_rtt_us: micros(info.round_trip),
+        segments_sent_again: info.total_sent_again,
+        took_us: 0,
+    })
+}
+
+/// Nearest rank, of sorted times.
+fn percentile(times: &[u64], percent: usize) -> Option<u64> {
+    let rank = (times.len() * percent).div_ceil(100);
+    times.get(rank.checked_sub(1)?).copied()
+}
+
+/// The mean difference of neighbours, in the order in which they were measured.
+fn jitter(times: &[u64]) -> Option<u64> {
+    let sum: u64 = times.windows(2).map(|pair| pair[0].abs_diff(pair[1])).sum();
+    sum.checked_div(u64::try_from(times.len()).ok()?.checked_sub(1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let times: Vec<u64> = (1..=20).collect();
+        assert_eq!((percentile(&times, 50), percentile(&times, 99)), (Some(10), Some(20)));
+        assert_eq!((percentile(&[7], 50), percentile(&[], 50)), (Some(7), None));
+    }
+
+    #[test]
+    fn jitter_is_the_mean_step_from_one_to_the_next() {
+        assert_eq!(jitter(&[10, 30, 20]), Some(15));
+        assert_eq!((jitter(&[10]), jitter(&[])), (None, None));
+    }
+}

@@ -1,0 +1,69 @@
+//! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into tickets.
+
+use super::report::{Report, Step};
+use crate::units::human_time;
+use echoline::escape::escape;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Where the second line of a text begins.
+const INDENT: &str = "                ";
+/// As wide as a line of a ticket is read with ease.
+const WIDTH: usize = 100;
+
+pub(super) fn text(report: &Report, verbose: bool) -> String {
+    let verdict = &report.verdict;
+    let mut text = format!(
+        "{}   [{}, {}]\n",
+        shown(&verdict.sentence),
+        verdict.code.as_str(),
+        verdict.certainty.as_str()
+    );
+    for next in &verdict.next {
+        wrapped(&mut text, "  next  ", "        ", &shown(next));
+    }
+    text.push('\n');
+    for step in &report.steps {
+        self::step(&mut text, step);
+    }
+    if verbose {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\nAll of it took {}.", human_time(Duration::from_micros(report.took_us)));
+    }
+    text
+}
+
+fn step(text: &mut String, step: &Step) {
+    let mut head = format!("{:<4}  {:<8}  ", step.state.word(), step.step);
+    for line in &step.says {
+        wrapped(text, &head, INDENT, &shown(line));
+        INDENT.clone_into(&mut head);
+    }
+}
+
+/// Some of it comes from the other side or from a name server.
+fn shown(line: &str) -> String {
+    escape(line.as_bytes()).with_plain_backslash().to_string()
+}
+
+/// One paragraph, broken between words.
+fn wrapped(text: &mut String, first: &str, rest: &str, line: &str) {
+    text.push_str(first);
+    let mut column = first.len();
+    for (number, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        // A number keeps its unit.
+        let is_unit = matches!(word.trim_end_matches([',', ';', '.']), "ms" | "s" | "min");
+        if number > 0 && column + 1 + length > WIDTH && !is_unit {
+            text.push('\n');
+            text.push_str(rest);
+            column = rest.len();
+        } else if number > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+}

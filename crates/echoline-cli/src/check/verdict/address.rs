@@ -1,0 +1,295 @@
+//! One address that was not reached.
+
+use super::Certainty::{CannotTell, Certain, Likely};
+use super::Verdict;
+use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, Icmp};
+use crate::units::human_time;
+use echoline::Code;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
+/// (RFC 4861 section 10; Linux asks for IPv4 just so).
+const NEIGHBOUR_TIME_US: u64 = 900_000;
+
+pub(super) fn judge(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    match (finding.connect.ended, &finding.connect.icmp) {
+        (Ended::Connected, _) => Verdict::ok(format!("{to} accepts connections.")),
+        (_, Some(icmp)) => told(finding, icmp),
+        (Ended::Refused, None) => refused(finding),
+        (Ended::NoAnswer, None) => silent(finding),
+        (Ended::Reset, None) => Verdict::new(
+            Code::Reset,
+            Likely,
+            format!("{to} broke the connection off before it stood. A reset does not prove who sent it."),
+        ),
+        (Ended::NetUnreachable | Ended::HostUnreachable | Ended::Denied, None) => no_way(finding),
+        (Ended::NoLocalPort, None) => Verdict::new(
+            Code::NoLocalPort,
+            Certain,
+            format!("This machine has no free local port for a connection to {to}."),
+        )
+        .next("see what holds them: ss -tan | wc -l"),
+        (Ended::NoSuchSource, None) => Verdict::new(
+            Code::AddressNotAvailable,
+            Certain,
+            "The source address belongs to no interface of this machine.",
+        )
+        .next("see which addresses there are: ip address"),
+        (Ended::Other, None) => {
+            let number = finding.connect.os_error.map_or_else(String::new, |number| {
+                format!(": {}", std::io::Error::from_raw_os_error(number))
+            });
+            Verdict::new(
+                Code::System,
+                Certain,
+                format!("This machine could not send a request to {to}{number}."),
+            )
+        }
+    }
+}
+
+/// An ICMP message says why.
+fn told(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    let to = finding.address;
+    let (name, who) = (icmp.name(), icmp.from.map_or_else(|| "somebody".to_owned(), |from| from.to_string()));
+    if icmp.from_this_machine {
+        return told_by_this_machine(finding, icmp);
+    }
+    let took = human_time(Duration::from_micros(finding.connect.took_us));
+    if icmp.from == Some(to.ip()) {
+        let sentence =
+            format!("A firewall on {to} itself rejects the request: {name} came from that address.");
+        return Verdict::new(Code::Rejected, Certain, sentence)
+            .next("on that machine, allow the port in its firewall");
+    }
+    if icmp.is_prohibited() || icmp.is_port_unreachable() {
+        let sentence = format!("A firewall at {who}, on the way to {to}, rejects the request: {name}.");
+        return Verdict::new(Code::Rejected, Certain, sentence)
+            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+    }
+    let other = finding.controls.iter().find(|control| control.shows_host(to.ip()));
+    if let Some(control) = other {
+        let sentence = format!(
+            "A firewall at {who} rejects the request to {to}: it says {name}, yet the host answers on port {}.",
+            control.port
+        );
+        return Verdict::new(Code::Rejected, Likely, sentence)
+            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+    }
+    if icmp.is_time_exceeded() {
+        let sentence =
+            format!("The request to {to} used up its hops at {who}: the routers send it round in a circle.");
+        return Verdict::new(Code::NoRoute, Likely, sentence).next(format!("look at the routes of {who}"));
+    }
+    let (code, what) = if icmp.is_net_unreachable() {
+        (Code::NoRoute, "it knows no way to that network")
+    } else {
+        (Code::HostUnreachable, "it could not find the host in its network")
+    };
+    let doubt = if finding.connect.took_us < NEIGHBOUR_TIME_US && code == Code::HostUnreachable {
+        " It said so at once: a rule, or it had looked before."
+    } else {
+        ""
+    };
+    let sentence =
+        format!("The router {who} says after {took} that {to} cannot be reached: {what}; {name}.{doubt}");
+    Verdict::new(code, Likely, sentence)
+        .next("check that the host is on and that its address is right")
+        .next(format!("look at the routes and rules of {who}"))
+}
+
+fn told_by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    let (to, name) = (finding.address, icmp.name());
+    let absent = finding.neighbour.as_ref().filter(|neighbour| !neighbour.answers);
+    if icmp.is_host_unreachable() && (absent.is_some() || finding.connect.took_us >= NEIGHBOUR_TIME_US) {
+        return absent_neighbour(finding, Certain);
+    }
+    // This machine says "host unreachable" of itself also where it gave a neighbour up a moment ago.
+    let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
+    let sentence = format!(
+        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself."
+    );
+    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+}
+
+const OWN_RULES: &str = "look at the own rules for what goes out: sudo nft list ruleset, or sudo ufw status";
+
+/// The next machine on the way does not say where it is.
+fn absent_neighbour(finding: &AddressFinding, certainty: super::Certainty) -> Verdict {
+    let to = finding.address;
+    let gateway = finding.route.found.as_ref().and_then(|way| way.gateway);
+    let sentence = match gateway {
+        Some(gateway) => {
+            format!("The router {gateway}, through which {to} is reached, does not answer in its network.")
+        }
+        None => format!(
+            "No machine answers to {} in the own network: it is off, or has another address.",
+            to.ip()
+        ),
+    };
+    let look = gateway.unwrap_or(to.ip());
+    Verdict::new(Code::HostUnreachable, certainty, sentence)
+        .next(format!("check that {look} is on, and in this network"))
+        .next("see what this machine knows of its neighbours: ip neigh")
+}
+
+/// A reset came back: usually from the host, and never provably.
+fn refused(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    let port = to.port();
+    if finding.own {
+        return match finding.listens {
+            Some(true) => Verdict::new(
+                Code::LocalFirewall,
+                Likely,
+                format!("A program of this machine listens on {to}, and yet it is refused: a rule of this machine rejects."),
+            )
+            .next("look at the own rules: sudo nft list ruleset, or sudo ufw status"),
+            Some(false) => {
+                let sentence = format!("Nothing listens on {to}: this machine's own table shows no such port.");
+                Verdict::new(Code::Refused, Certain, sentence)
+                    .next("start the server, or check its port: ss -ltn lists who listens")
+            }
+            None => Verdict::new(Code::Refused, Likely, format!("Nothing listens on {to}."))
+                .next("start the server, or check its port"),
+        };
+    }
+    match (end_of(&finding.hops), end_of(&finding.control_hops)) {
+        (Some(1), Some(control)) if control > 1 => {
+            let sentence = format!(
+                "The request to {to} is refused before the first router, while another port of that host is {control} \
+                 hops away: this machine's own firewall rejects it, or the router's answers in the host's place."
+            );
+            Verdict::new(Code::LocalFirewall, Likely, sentence).next(OWN_RULES)
+        }
+        (Some(here), Some(control)) if here < control => {
+            let sentence = format!(
+                "Something between refuses {to} in the host's place: the answer comes from {here} hops away, the host \
+                 is {control} away."
+            );
+            Verdict::new(Code::Rejected, Likely, sentence)
+                .next(format!("look for a firewall that rejects port {port}, {here} hops from here"))
+        }
+        _ => {
+            let sentence = format!(
+                "Nothing listens on {to}, as it looks: the request was refused. A reset does not prove who sent it: a \
+                 firewall right before the host would look the same."
+            );
+            Verdict::new(Code::Refused, Likely, sentence)
+                .next(format!("on {}, see who listens: ss -ltn", to.ip()))
+                .next("a server that listens on 127.0.0.1 only is refused from everywhere else")
+        }
+    }
+}
+
+/// How far away the end of the way is.
+fn end_of(hops: &[Hop]) -> Option<u8> {
+    hops.iter().find(|hop| hop.answer.is_final()).map(|hop| hop.ttl)
+}
+
+/// Nothing came back at all.
+fn silent(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    // First: a request that waits for its neighbour has not left this machine either.
+    if finding.neighbour.as_ref().is_some_and(|neighbour| !neighbour.answers) {
+        return absent_neighbour(finding, Likely);
+    }
+    if finding.connect.requests.is_some_and(|requests| requests.left_this_machine == Some(false)) {
+        return kept_here(finding);
+    }
+    if finding.own {
+        let (certainty, sentence) = match finding.listens {
+            Some(true) => (
+                CannotTell,
+                format!(
+                    "{to} is this machine, and a program listens there, and yet nothing answers: a rule drops it, or the program no longer takes connections."
+                ),
+            ),
+            _ => (
+                Likely,
+                format!("{to} is this machine, and yet nothing answers: a rule of this machine drops it."),
+            ),
+        };
+        return Verdict::new(Code::LocalFirewall, certainty, sentence)
+            .next("look at the own rules: sudo nft list ruleset, or sudo ufw status")
+            .next("see whether the program's queue is full: ss -ltn (Recv-Q above Send-Q)");
+    }
+    if let Some(control) = finding.controls.iter().find(|control| control.shows_host(to.ip())) {
+        let how = if control.ended == Ended::Connected { "accepts" } else { "refuses" };
+        let sentence = format!(
+            "A firewall drops the requests to {to}: the host is up, since it {how} port {}, but port {} stays silent.",
+            control.port,
+            to.port()
+        );
+        return Verdict::new(Code::Dropped, Likely, sentence).next(format!(
+            "allow port {} in the firewall of the host, or of its network or cloud",
+            to.port()
+        ));
+    }
+    let on_link = finding.route.found.as_ref().is_some_and(|way| way.gateway.is_none());
+    if on_link && finding.neighbour.is_some() {
+        let sentence = format!(
+            "A firewall on {} drops the requests: the host is up, since it told its hardware address, but it does not \
+             answer.",
+            to.ip()
+        );
+        return Verdict::new(Code::Dropped, Likely, sentence)
+            .next("on that machine, allow the port in its firewall");
+    }
+    let last = last_router(&finding.hops).map_or_else(String::new, |(router, ttl)| {
+        let hops = if ttl == 1 { "1 hop".to_owned() } else { format!("{ttl} hops") };
+        format!(" The last router that answered is {router}, {hops} away.")
+    });
+    let sentence =
+        format!("Nothing came back from {to}: the host is down, or a firewall drops everything to it.{last}");
+    Verdict::new(Code::NoAnswer, CannotTell, sentence)
+        .next("check that the host is on and that this is its address")
+        .next("then look for a firewall that drops, on the host, in its network or in its cloud")
+}
+
+/// The kernel did not get the request past its own rules.
+fn kept_here(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    let shown = finding.own_rules.first();
+    let rule = shown.map_or_else(String::new, |rule| format!(" One of its rules: {rule}."));
+    let certainty = if shown.is_some() { Certain } else { Likely };
+    let sentence = format!(
+        "This machine's own firewall drops the request to {to}: it was sent and repeated here, and never left.{rule}"
+    );
+    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+}
+
+/// The furthest router that answered.
+pub(in crate::check) fn last_router(hops: &[Hop]) -> Option<(IpAddr, u8)> {
+    hops.iter().rev().find_map(|hop| match hop.answer {
+        HopAnswer::Router(router) => Some((router, hop.ttl)),
+        _ => None,
+    })
+}
+
+/// This machine turned the request away before it was sent.
+fn no_way(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    let see = format!("see which route is used: ip route get {}", to.ip());
+    if let Some(missing) = &finding.route.missing {
+        let family =
+            if to.is_ipv4() { "" } else { " Without an IPv6 connection that is so for every IPv6 address." };
+        let sentence = format!("This machine has no route to {}: {missing}.{family}", to.ip());
+        return Verdict::new(Code::NoRoute, Certain, sentence).next(see);
+    }
+    match finding.connect.ended {
+        Ended::Denied => Verdict::new(
+            Code::LocalFirewall,
+            Likely,
+            format!(
+                "This machine does not allow the request to {to} (connect was denied): a rule of its own."
+            ),
+        )
+        .next(OWN_RULES),
+        Ended::HostUnreachable => absent_neighbour(finding, Likely),
+        _ => Verdict::new(Code::NoRoute, Likely, format!("This machine found no way to {}.", to.ip()))
+            .next(see),
+    }
+}

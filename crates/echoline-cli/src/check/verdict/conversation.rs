@@ -1,0 +1,121 @@
+//! The connection stood: what the other side did with it.
+
+use super::Certainty::{Certain, Likely};
+use super::{Verdict, VerdictCode};
+use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Findings, What};
+use crate::units::human_time;
+use echoline::Code;
+use std::time::Duration;
+
+pub(super) fn judge(findings: &Findings, conversation: &Conversation) -> Verdict {
+    match findings.target.expect {
+        Expect::Connect => connected(conversation),
+        Expect::Echo => echo(findings, conversation),
+    }
+}
+
+fn connected(conversation: &Conversation) -> Verdict {
+    let with = conversation.with;
+    let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
+    match (conversation.broke, &conversation.greeting) {
+        (Some(Broke::Reset), None) => Verdict::new(
+            Code::Reset,
+            Certain,
+            format!("{with} accepted the connection and reset it at once, before anything was sent. {WHOSE_RESET}"),
+        )
+        .next("look at the log of the program there: it turns this client away, or broke down"),
+        (Some(Broke::Closed), None) => Verdict::new(
+            Code::ClosedEarly,
+            Certain,
+            format!("{with} accepted the connection and closed it at once, before anything was sent."),
+        )
+        .next("look at the log of the program there: it turns this client away, or is a proxy without a server behind"),
+        _ => Verdict::ok(format!("{with} accepts connections.{speaks}")),
+    }
+}
+
+const WHOSE_RESET: &str = "A reset does not prove who sent it.";
+
+fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
+    let with = conversation.with;
+    let failed = conversation.exchanges.iter().find(|exchange| exchange.result != Answer::Identical);
+    let Some(exchange) = failed else {
+        let p50 = findings.timing.as_ref().and_then(|timing| timing.p50_us);
+        let time = p50.map_or_else(String::new, |p50| {
+            format!("; the round trip takes {}", human_time(Duration::from_micros(p50)))
+        });
+        return Verdict::ok(format!("{with} echoes every byte{time}."));
+    };
+    if exchange.what == What::HalfClose {
+        return Verdict::ok(format!(
+            "{with} echoes lines. But what was unfinished when this side ended its output did not come back: a client \
+             that finishes first loses its tail."
+        ));
+    }
+    let verdict = broken(conversation, exchange);
+    debug_assert_ne!(verdict.code, VerdictCode::Ok);
+    verdict
+}
+
+fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
+    let with = conversation.with;
+    let what = exchange.what.words();
+    let (before, first) = match exchange.what {
+        What::Line => (String::new(), true),
+        _ => (
+            format!(" A short line came back before that; {what} ({} bytes) did not.", exchange.sent_bytes),
+            false,
+        ),
+    };
+    let got = exchange.got.as_ref().map_or_else(String::new, |got| format!(" It sent: \"{got}\"."));
+    match exchange.result {
+        Answer::Silent { acknowledged: Some(false) } => {
+            let cause = if first {
+                "The connection stands, but what is sent on it does not arrive: a firewall that lets only the \
+                 handshake through, or a way on which larger packets are lost (MTU)."
+            } else {
+                "Small packets pass and large ones are lost: the way takes only smaller packets (MTU), and the \
+                 messages that would say so are lost too."
+            };
+            Verdict::new(Code::DataLost, Likely, format!("{with} does not acknowledge data.{before} {cause}"))
+                .next("lower the MTU of the own interface to try: ip link set dev DEVICE mtu 1200")
+                .next("let ICMP \"packet too big\" and \"fragmentation needed\" through the firewalls on the way")
+        }
+        Answer::Silent { .. } => Verdict::new(
+            Code::NoReply,
+            Certain,
+            format!("{with} took {what} and did not reply.{before} It waits for something else, or is stuck."),
+        )
+        .next("check that an echo service listens there, and not another program")
+        .next("if another program is meant: --expect connect"),
+        Answer::Closed => Verdict::new(
+            Code::ClosedEarly,
+            Certain,
+            format!("{with} closed the connection instead of sending {what} back.{before}{got}"),
+        )
+        .next("look at the log of the program there"),
+        Answer::Reset => Verdict::new(
+            Code::Reset,
+            Certain,
+            format!("{with} broke the connection off when it got {what}.{before} {WHOSE_RESET}"),
+        )
+        .next("look at the log of the program there, at this very moment"),
+        Answer::LineEndings => Verdict::new(
+            Code::Altered,
+            Certain,
+            format!("{with} changes line endings: {what} came back with other ends of line, all else identical.{got}"),
+        )
+        .next("let the server send what it got, CR and LF included"),
+        Answer::Altered { at } => Verdict::new(
+            Code::Altered,
+            Certain,
+            format!("{with} changes what it sends back: {what} differs from byte {} on.{before}{got}", at + 1),
+        )
+        .next("look for a server or proxy that reads text, and let it handle bytes"),
+        Answer::Different | Answer::Identical => {
+            let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
+            Verdict::new(Code::NotEcho, Certain, format!("{with} is no echo service.{speaks}{got}"))
+                .next("check the port; if this program is the right one: --expect connect")
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The verdict: what all findings together say. A pure function; it asks nobody anything.
+
+mod address;
+mod conversation;
+mod name;
+
+use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
+use echoline::{AddressKind, Code};
+use serde::{Serialize, Serializer};
+
+/// What the findings come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Verdict {
+    pub(super) code: VerdictCode,
+    pub(super) certainty: Certainty,
+    pub(super) sentence: String,
+    /// What to do, best first. Empty when nothing is wrong.
+    pub(super) next: Vec<String>,
+}
+
+/// `ok`, or the code of the failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VerdictCode {
+    Ok,
+    Failure(Code),
+}
+
+impl VerdictCode {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failure(code) => code.as_str(),
+        }
+    }
+}
+
+impl Serialize for VerdictCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Certainty {
+    /// What was seen has no other explanation.
+    Certain,
+    /// Other explanations are left, and rarer.
+    Likely,
+    /// Two or more explanations are as good as each other.
+    CannotTell,
+}
+
+impl Certainty {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+}
+
+impl Verdict {
+    fn new(code: Code, certainty: Certainty, sentence: impl Into<String>) -> Self {
+        Self { code: VerdictCode::Failure(code), certainty, sentence: sentence.into(), next: Vec::new() }
+    }
+
+    fn ok(sentence: impl Into<String>) -> Self {
+        Self {
+            code: VerdictCode::Ok,
+            certainty: Certainty::Certain,
+            sentence: sentence.into(),
+            next: Vec::new(),
+        }
+    }
+
+    fn next(mut self, step: impl Into<String>) -> Self {
+        self.next.push(step.into());
+        self
+    }
+}
+
+/// Judges.
+pub(super) fn verdict(findings: &Findings) -> Verdict {
+    let mut verdict = judge(findings);
+    if let VerdictCode::Failure(code) = verdict.code {
+        verdict.next.push(format!("echoline explain {code}"));
+    }
+    verdict
+}
+
+fn judge(findings: &Findings) -> Verdict {
+    if let Some(problem) = &findings.unreadable {
+        return Verdict::new(problem.code, Certainty::Certain, sentence(&problem.message))
+            .next(&problem.remedy);
+    }
+    if let Some(name) = &findings.name
+        && let Some(problem) = &name.problem
+    {
+        return name::judge(&findings.target.host, name, problem);
+    }
+    match &findings.conversation {
+        Some(conversation) => {
+            let judged = conversation::judge(findings, conversation);
+            if judged.code == VerdictCode::Ok { with_remarks(judged, findings) } else { judged }
+        }
+        None => unreached(findings),
+    }
+}
+
+/// No address was reached: the one that came furthest decides.
+fn unreached(findings: &Findings) -> Verdict {
+    let judged: Vec<_> =
+        findings.addresses.iter().map(|address| (address, address::judge(address))).collect();
+    let Some((first, best)) = judged.iter().max_by_key(|(_, verdict)| rank(verdict.code)) else {
+        return Verdict::new(Code::System, Certainty::CannotTell, "No address was tried.");
+    };
+    let mut best = best.clone();
+    for (other, verdict) in judged.iter().filter(|(other, _)| other.address != first.address) {
+        let same = verdict.code == best.code;
+        let how = if same { "the same".to_owned() } else { verdict.code.as_str().to_owned() };
+        best.sentence.push_str(&format!(" {}: {how}.", other.address));
+    }
+    best
+}
+
+/// How far a request came that ended so. The first of several that came equally far wins, as `max_by_key` takes the
+/// last: hence the order is by code alone, and equals say the same.
+fn rank(code: VerdictCode) -> u8 {
+    let VerdictCode::Failure(code) = code else { return u8::MAX };
+    match code {
+        Code::Refused | Code::Reset => 5,
+        Code::Rejected => 4,
+        Code::Dropped => 3,
+        Code::LocalFirewall | Code::NoAnswer => 2,
+        Code::HostUnreachable => 1,
+        _ => 0,
+    }
+}
+
+/// It works; what else is worth knowing.
+fn with_remarks(mut verdict: Verdict, findings: &Findings) -> Verdict {
+    let reached = findings.conversation.as_ref().map(|conversation| conversation.with);
+    let used = findings.addresses.iter().find(|address| Some(address.address) == reached);
+    if let Some(nat) = used.and_then(translation) {
+        verdict.sentence.push_str(&format!(" {nat}"));
+    }
+    let failed = |address: &&AddressFinding| address.connect.ended != Ended::Connected;
+    for address in findings.addresses.iter().filter(failed) {
+        let judged = address::judge(address);
+        verdict.sentence.push_str(&format!(
+            " But {} does not work ({}): programs that try it first lose time.",
+            address.address,
+            judged.code.as_str()
+        ));
+    }
+    verdict
+}
+
+/// Was the source address translated on the way? Only what the addresses and the hops prove.
+pub(super) fn translation(finding: &AddressFinding) -> Option<String> {
+    let source = finding.connect.source?.ip();
+    let outside = |kind| matches!(kind, AddressKind::Global | AddressKind::Documentation);
+    if finding.connect.ended != Ended::Connected || !outside(AddressKind::of(finding.address.ip())) {
+        return None;
+    }
+    let inside = AddressKind::of(source);
+    let carrier = "is of a provider's carrier-grade NAT (100.64/10)";
+    if inside == AddressKind::CarrierGradeNat {
+        return Some(format!("The own address {source} {carrier}."));
+    }
+    if inside != AddressKind::Private {
+        return None;
+    }
+    let routers = finding.hops.iter().filter_map(|hop| match hop.answer {
+        HopAnswer::Router(ip) => Some(ip),
+        _ => None,
+    });
+    let behind_first: Vec<_> = routers.skip(1).filter(|ip| !outside(AddressKind::of(*ip))).collect();
+    let kind = match behind_first.first() {
+        Some(ip) if AddressKind::of(*ip) == AddressKind::CarrierGradeNat => {
+            format!("a second translation is likely: the router {ip} {carrier}")
+        }
+        Some(ip) if AddressKind::of(*ip) == AddressKind::Private => {
+            format!("a second translation is likely: the router {ip} behind the first is private too")
+        }
+        _ if finding.hops.is_empty() => "how many times is not known without --hops".to_owned(),
+        _ => "the routers that answered show no second one".to_owned(),
+    };
+    Some(format!("The private address {source} was translated (NAT) on the way; {kind}."))
+}
+
+/// A message of the library as a sentence.
+fn sentence(message: &str) -> String {
+    let end = if message.ends_with('.') { "" } else { "." };
+    // What was typed stays as it is: only a plain word begins with a capital.
+    let word = message.split(' ').next().unwrap_or_default();
+    if !word.chars().all(|letter| letter.is_ascii_lowercase()) {
+        return format!("{message}{end}");
+    }
+    let (first, rest) = message.split_at(word.len().min(1));
+    format!("{}{rest}{end}", first.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+#[path = "../verdict_tests.rs"]
+mod tests;

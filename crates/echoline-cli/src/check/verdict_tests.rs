@@ -1,0 +1,426 @@
+//! Every verdict from findings written down by hand: no network is needed to judge.
+
+use super::Certainty::{CannotTell, Certain, Likely};
+use super::*;
+use crate::check::findings::*;
+use echoline::Code::*;
+use std::net::{IpAddr, SocketAddr};
+
+const HOST: &str = "203.0.113.10:5151";
+const OWN: &str = "192.168.1.10";
+const ROUTER: &str = "192.168.1.1";
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn findings() -> Findings {
+    Findings {
+        target: Target { host: "echo.lab.test".to_owned(), port: 5151, expect: Expect::Echo },
+        unreadable: None,
+        name: None,
+        addresses: Vec::new(),
+        addresses_left_out: 0,
+        conversation: None,
+        timing: None,
+    }
+}
+
+/// An address behind a router, and how the connection to it ended.
+fn far(ended: Ended) -> AddressFinding {
+    let address: SocketAddr = HOST.parse().unwrap();
+    let way = Way {
+        interface: "eth0".to_owned(),
+        gateway: Some(ip(ROUTER)),
+        source: Some(ip(OWN)),
+        source_kind: Some("private"),
+    };
+    AddressFinding {
+        address,
+        kind: AddressKind::of(address.ip()).as_str(),
+        own: false,
+        listens: None,
+        route: Route { found: Some(way), missing: None, took_us: 10 },
+        connect: Connect {
+            source: Some(SocketAddr::new(ip(OWN), 40000)),
+            ended,
+            os_error: None,
+            icmp: None,
+            requests: None,
+            took_us: 500,
+        },
+        neighbour: Some(Neighbour { address: ip(ROUTER), answers: true }),
+        own_rules: Vec::new(),
+        controls: Vec::new(),
+        hops: Vec::new(),
+        control_hops: Vec::new(),
+    }
+}
+
+fn near(ended: Ended) -> AddressFinding {
+    let mut finding = far(ended);
+    finding.route.found.as_mut().unwrap().gateway = None;
+    finding.neighbour = Some(Neighbour { address: finding.address.ip(), answers: true });
+    finding
+}
+
+fn own(ended: Ended, listens: Option<bool>) -> AddressFinding {
+    AddressFinding { own: true, listens, neighbour: None, ..near(ended) }
+}
+
+fn silent(left: Option<bool>) -> AddressFinding {
+    let mut finding = far(Ended::NoAnswer);
+    finding.connect.requests = Some(Requests { repeated: 2, left_this_machine: left });
+    finding.connect.took_us = 5_000_000;
+    finding
+}
+
+fn icmp(kind: u8, code: u8, from: &str) -> Option<Icmp> {
+    let version = if ip(from).is_ipv4() { 4 } else { 6 };
+    Some(Icmp { version, kind, code, from: Some(ip(from)), from_this_machine: from == OWN })
+}
+
+fn told(mut finding: AddressFinding, message: Option<Icmp>, took_us: u64) -> AddressFinding {
+    (finding.connect.icmp, finding.connect.took_us) = (message, took_us);
+    finding
+}
+
+fn control(port: u16, ended: Ended) -> Control {
+    Control { port, ended, icmp: None, took_us: 100 }
+}
+
+fn hop(ttl: u8, answer: HopAnswer) -> Hop {
+    Hop { ttl, answer, took_us: 100 }
+}
+
+fn of(address: AddressFinding) -> Verdict {
+    verdict(&Findings { addresses: vec![address], ..findings() })
+}
+
+/// The code, how sure, and words of the sentence.
+fn expect(verdict: &Verdict, code: Code, certainty: Certainty, words: &[&str]) {
+    assert_eq!((verdict.code, verdict.certainty), (VerdictCode::Failure(code), certainty), "{verdict:?}");
+    for word in words {
+        assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+    }
+    assert_eq!(verdict.next.last().unwrap(), &format!("echoline explain {code}"));
+    assert!(verdict.next.len() >= 2 || matches!(code, Reset | System), "{verdict:?}");
+}
+
+#[test]
+fn an_icmp_message_names_who_rejects_and_is_judged_by_its_sender_and_kind() {
+    let refused = || far(Ended::Refused);
+    let unreachable = || far(Ended::HostUnreachable);
+    for (finding, code, certainty, words) in [
+        (told(refused(), icmp(3, 3, OWN), 40), LocalFirewall, Certain, "this machine itself"),
+        (told(unreachable(), icmp(3, 13, OWN), 40), LocalFirewall, Certain, "admin-prohibited"),
+        (told(unreachable(), icmp(3, 1, OWN), 40), LocalFirewall, Likely, "own firewall"),
+        (told(unreachable(), icmp(3, 1, OWN), 3_070_000), HostUnreachable, Certain, "192.168.1.1"),
+        (told(refused(), icmp(3, 3, "203.0.113.10"), 400), Rejected, Certain, "itself rejects"),
+        (told(unreachable(), icmp(3, 13, "203.0.113.1"), 400), Rejected, Certain, "203.0.113.1"),
+        (told(unreachable(), icmp(3, 10, "203.0.113.1"), 400), Rejected, Certain, "host-prohibited"),
+        (told(refused(), icmp(3, 3, "203.0.113.1"), 400), Rejected, Certain, "port-unreachable"),
+        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 400), HostUnreachable, Likely, "at once"),
+        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 3_000_000), HostUnreachable, Likely, "3.0 s"),
+        (
+            told(far(Ended::NetUnreachable), icmp(3, 0, "203.0.113.1"), 400),
+            NoRoute,
+            Likely,
+            "no way to that network",
+        ),
+        (told(unreachable(), icmp(11, 0, "203.0.113.1"), 400), NoRoute, Likely, "circle"),
+        (told(unreachable(), icmp(1, 1, "2001:db8::1"), 400), Rejected, Certain, "ICMPv6 admin-prohibited"),
+        (told(refused(), icmp(1, 4, "2001:db8::1"), 400), Rejected, Certain, "ICMPv6 port-unreachable"),
+        (told(unreachable(), icmp(1, 3, "2001:db8::1"), 3_000_000), HostUnreachable, Likely, "ICMPv6"),
+        (
+            told(far(Ended::NetUnreachable), icmp(1, 0, "2001:db8::1"), 400),
+            NoRoute,
+            Likely,
+            "ICMPv6 no-route",
+        ),
+        (told(far(Ended::Denied), icmp(1, 6, "2001:db8::1"), 400), Rejected, Certain, "reject-route"),
+    ] {
+        expect(&of(finding), code, certainty, &[words]);
+    }
+}
+
+#[test]
+fn unreachable_for_one_port_of_a_host_that_answers_on_another_is_a_rule() {
+    for code in [0, 1] {
+        let mut finding = told(far(Ended::HostUnreachable), icmp(3, code, "203.0.113.1"), 400);
+        finding.controls = vec![control(22, Ended::NoAnswer), control(80, Ended::Refused)];
+        expect(&of(finding), Rejected, Likely, &["203.0.113.1", "answers on port 80"]);
+    }
+}
+
+#[test]
+fn a_refusal_is_certain_only_where_this_machine_can_look_itself() {
+    expect(&of(own(Ended::Refused, Some(false))), Refused, Certain, &["Nothing listens"]);
+    expect(&of(own(Ended::Refused, Some(true))), LocalFirewall, Likely, &["listens on", "rejects"]);
+    expect(&of(own(Ended::Refused, None)), Refused, Likely, &["Nothing listens"]);
+    expect(&of(near(Ended::Refused)), Refused, Likely, &["does not prove who sent it"]);
+    expect(&of(far(Ended::Refused)), Refused, Likely, &["does not prove who sent it"]);
+}
+
+#[test]
+fn a_refusal_from_nearer_than_the_host_comes_from_something_between() {
+    let compared = |here: u8, there: u8| {
+        let series = |end: u8| {
+            let routers = (1..end).map(|ttl| hop(ttl, HopAnswer::Router(ip(ROUTER))));
+            routers.chain([hop(end, HopAnswer::Refused)]).collect::<Vec<_>>()
+        };
+        let mut finding = far(Ended::Refused);
+        (finding.hops, finding.control_hops) = (series(here), series(there));
+        of(finding)
+    };
+    expect(&compared(2, 4), Rejected, Likely, &["2 hops away", "4 away"]);
+    expect(&compared(1, 3), LocalFirewall, Likely, &["before the first router"]);
+    expect(&compared(3, 3), Refused, Likely, &["does not prove"]);
+    // The target is the router itself.
+    expect(&compared(1, 1), Refused, Likely, &["does not prove"]);
+    // A forwarded port leads further than the others.
+    expect(&compared(3, 2), Refused, Likely, &["does not prove"]);
+}
+
+#[test]
+fn silence_is_judged_by_what_else_answers() {
+    let nobody = silent(Some(true));
+    expect(&of(nobody.clone()), NoAnswer, CannotTell, &["is down, or a firewall drops"]);
+
+    let mut with_hops = nobody.clone();
+    with_hops.hops = vec![
+        hop(1, HopAnswer::Router(ip(ROUTER))),
+        hop(2, HopAnswer::Router(ip("203.0.113.1"))),
+        hop(3, HopAnswer::Silent),
+    ];
+    expect(&of(with_hops), NoAnswer, CannotTell, &["203.0.113.1, 2 hops away"]);
+
+    for ended in [Ended::Refused, Ended::Connected] {
+        let mut up = nobody.clone();
+        up.controls = vec![control(22, Ended::NoAnswer), control(443, ended)];
+        expect(&of(up), Dropped, Likely, &["port 443"]);
+    }
+
+    // What a router says about another port shows nothing of the host.
+    let mut other = nobody.clone();
+    other.controls = vec![Control { icmp: icmp(3, 3, "203.0.113.1"), ..control(22, Ended::Refused) }];
+    expect(&of(other), NoAnswer, CannotTell, &[]);
+
+    let mut gateway_gone = nobody;
+    gateway_gone.neighbour.as_mut().unwrap().answers = false;
+    expect(&of(gateway_gone), HostUnreachable, Likely, &["The router 192.168.1.1"]);
+}
+
+#[test]
+fn silence_in_the_own_network_is_judged_by_the_neighbour_table() {
+    let quiet = |answers: Option<bool>| {
+        let mut finding = near(Ended::NoAnswer);
+        let address = finding.address.ip();
+        finding.neighbour = answers.map(|answers| Neighbour { address, answers });
+        // A request that waits for its neighbour has not left either.
+        finding.connect.requests =
+            Some(Requests { repeated: 1, left_this_machine: Some(answers != Some(false)) });
+        of(finding)
+    };
+    expect(&quiet(Some(true)), Dropped, Likely, &["hardware address"]);
+    expect(&quiet(Some(false)), HostUnreachable, Likely, &["No machine answers to 203.0.113.10"]);
+    expect(&quiet(None), NoAnswer, CannotTell, &[]);
+}
+
+#[test]
+fn a_request_that_never_left_is_the_own_firewalls() {
+    expect(&of(silent(Some(false))), LocalFirewall, Likely, &["never left"]);
+    let mut readable = silent(Some(false));
+    readable.own_rules = vec!["tcp dport 5151 drop".to_owned()];
+    expect(&of(readable), LocalFirewall, Certain, &["tcp dport 5151 drop"]);
+    // Too short a time to see a repetition.
+    expect(&of(silent(None)), NoAnswer, CannotTell, &[]);
+    expect(
+        &of(own(Ended::NoAnswer, Some(true))),
+        LocalFirewall,
+        CannotTell,
+        &["no longer takes connections"],
+    );
+    expect(&of(own(Ended::NoAnswer, Some(false))), LocalFirewall, Likely, &["drops"]);
+    expect(&of(far(Ended::Denied)), LocalFirewall, Likely, &["denied"]);
+}
+
+#[test]
+fn without_a_route_the_kernels_word_is_passed_on() {
+    for ended in [Ended::NetUnreachable, Ended::HostUnreachable, Ended::Denied] {
+        let mut finding = far(ended);
+        finding.route = Route { found: None, missing: Some("Network is unreachable".to_owned()), took_us: 5 };
+        expect(&of(finding), NoRoute, Certain, &["Network is unreachable"]);
+    }
+    expect(&of(far(Ended::NetUnreachable)), NoRoute, Likely, &["no way"]);
+    expect(&of(near(Ended::HostUnreachable)), HostUnreachable, Likely, &["own network"]);
+}
+
+#[test]
+fn what_this_machine_lacks_is_certain() {
+    expect(&of(far(Ended::NoLocalPort)), NoLocalPort, Certain, &["local port"]);
+    expect(&of(far(Ended::NoSuchSource)), AddressNotAvailable, Certain, &["source address"]);
+    expect(&of(far(Ended::Other)), System, Certain, &["could not send"]);
+    expect(&of(far(Ended::Reset)), Reset, Likely, &["does not prove"]);
+}
+
+#[test]
+fn of_several_addresses_the_one_that_came_furthest_decides() {
+    let mut six = far(Ended::NetUnreachable);
+    six.address = "[2001:db8::10]:5151".parse().unwrap();
+    six.route = Route { found: None, missing: Some("Network is unreachable".to_owned()), took_us: 5 };
+    let both =
+        |first: AddressFinding, second| verdict(&Findings { addresses: vec![first, second], ..findings() });
+    let judged = both(six.clone(), far(Ended::Refused));
+    expect(&judged, Refused, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
+    let judged = both(far(Ended::Refused), six);
+    expect(&judged, Refused, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_its_remedy() {
+    let problem =
+        Problem { code: BadPort, message: "70000 is above 65535".to_owned(), remedy: "use less".to_owned() };
+    let judged = verdict(&Findings { unreadable: Some(problem), ..findings() });
+    expect(&judged, BadPort, Certain, &["70000 is above 65535."]);
+    assert_eq!(judged.next[0], "use less");
+}
+
+fn named(code: Code, answers: &[NameAnswer]) -> Verdict {
+    let server =
+        |answer: &NameAnswer| NameServer { address: ip("203.0.113.53"), answer: answer.clone(), took_us: 9 };
+    let problem = Problem { code, message: "the lookup failed".to_owned(), remedy: "try again".to_owned() };
+    let name = NameFinding {
+        source: NameSource::Resolver,
+        addresses: Vec::new(),
+        problem: Some(problem),
+        servers: answers.iter().map(server).collect(),
+        took_us: 9,
+    };
+    verdict(&Findings { name: Some(name), ..findings() })
+}
+
+#[test]
+fn a_failed_lookup_is_told_apart_by_what_the_servers_answer() {
+    use NameAnswer::{Code as Answered, Silent, Undelivered};
+    let undelivered = Undelivered("Connection refused".to_owned());
+    expect(&named(NameNotFound, &[]), NameNotFound, Certain, &["The lookup failed."]);
+    expect(&named(NoAddressOfFamily, &[]), NoAddressOfFamily, Certain, &[]);
+    expect(&named(ResolverBusy, &[]), ResolverBusy, Certain, &[]);
+    expect(&named(NameLookupFailed, &[]), NameLookupFailed, Certain, &[]);
+    expect(
+        &named(NameLookupTimedOut, &[Silent]),
+        NameServerSilent,
+        Certain,
+        &["203.0.113.53", "does not answer"],
+    );
+    expect(&named(NameLookupFailed, &[Silent, undelivered]), NameServerSilent, Certain, &["do not answer"]);
+    expect(&named(NameLookupFailed, &[Silent, Answered(2)]), NameLookupFailed, Certain, &["SERVFAIL"]);
+    expect(&named(NameLookupFailed, &[Answered(5)]), NameLookupFailed, Certain, &["REFUSED"]);
+    expect(&named(NameLookupTimedOut, &[Answered(0)]), NameLookupTimedOut, CannotTell, &["answers now"]);
+}
+
+fn conversation(exchanges: Vec<Exchange>) -> Conversation {
+    let with = HOST.parse().unwrap();
+    Conversation { with, greeting: None, recognised: None, broke: None, exchanges, took_us: 9 }
+}
+
+fn exchange(what: What, result: Answer) -> Exchange {
+    Exchange { what, sent_bytes: 24, got_bytes: 0, reads: 1, result, got: None, took_us: 9 }
+}
+
+fn talked(conversation: Conversation) -> Findings {
+    Findings { addresses: vec![near(Ended::Connected)], conversation: Some(conversation), ..findings() }
+}
+
+fn after(result: Answer) -> Verdict {
+    verdict(&talked(conversation(vec![exchange(What::Line, result)])))
+}
+
+#[test]
+fn each_way_in_which_an_echo_fails_has_its_code() {
+    expect(&after(Answer::Silent { acknowledged: Some(false) }), DataLost, Likely, &["does not acknowledge"]);
+    expect(&after(Answer::Silent { acknowledged: Some(true) }), NoReply, Certain, &["did not reply"]);
+    expect(&after(Answer::Silent { acknowledged: None }), NoReply, Certain, &[]);
+    expect(&after(Answer::Closed), ClosedEarly, Certain, &["closed the connection"]);
+    expect(&after(Answer::Reset), Reset, Certain, &["does not prove who sent it"]);
+    expect(&after(Answer::LineEndings), Altered, Certain, &["line endings"]);
+    expect(&after(Answer::Altered { at: 2 }), Altered, Certain, &["from byte 3 on"]);
+    expect(&after(Answer::Different), NotEcho, Certain, &["no echo service"]);
+}
+
+#[test]
+fn after_an_identical_line_a_later_failure_says_so() {
+    let later = |what, result| {
+        let exchanges = vec![exchange(What::Line, Answer::Identical), exchange(what, result)];
+        verdict(&talked(conversation(exchanges)))
+    };
+    let lost = later(What::LongLine, Answer::Silent { acknowledged: Some(false) });
+    expect(&lost, DataLost, Likely, &["Small packets pass", "MTU"]);
+    let altered = later(What::BinaryLine, Answer::Altered { at: 128 });
+    expect(&altered, Altered, Certain, &["A short line came back", "byte 129"]);
+    let tail = later(What::HalfClose, Answer::Closed);
+    assert_eq!(tail.code, VerdictCode::Ok);
+    assert!(tail.sentence.contains("loses its tail"), "{tail:?}");
+}
+
+#[test]
+fn a_connection_that_is_all_that_was_expected_is_fine_unless_it_ends_at_once() {
+    let connected = |broke, greeting: Option<&str>| {
+        let mut findings = talked(Conversation {
+            broke,
+            greeting: greeting.map(str::to_owned),
+            recognised: greeting.map(|_| "SSH"),
+            ..conversation(Vec::new())
+        });
+        findings.target.expect = Expect::Connect;
+        verdict(&findings)
+    };
+    assert_eq!(connected(None, None).code, VerdictCode::Ok);
+    assert!(connected(None, Some("SSH-2.0-x")).sentence.contains("It speaks SSH"));
+    // Some services say one thing and end: daytime, qotd.
+    assert_eq!(connected(Some(Broke::Closed), Some("x")).code, VerdictCode::Ok);
+    expect(&connected(Some(Broke::Closed), None), ClosedEarly, Certain, &["closed it at once"]);
+    expect(&connected(Some(Broke::Reset), None), Reset, Certain, &["does not prove"]);
+}
+
+#[test]
+fn nat_is_named_only_as_far_as_addresses_and_hops_prove_it() {
+    let reached = |hops: Vec<Hop>| {
+        let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
+        findings.addresses = vec![AddressFinding { hops, ..far(Ended::Connected) }];
+        verdict(&findings)
+    };
+    let router = |ttl, address| hop(ttl, HopAnswer::Router(ip(address)));
+    for (hops, words) in [
+        (vec![], "not known without --hops"),
+        (vec![router(1, ROUTER), hop(2, HopAnswer::Connected)], "show no second one"),
+        (vec![router(1, ROUTER), router(2, "10.0.0.1")], "10.0.0.1 behind the first is private too"),
+        (vec![router(1, ROUTER), router(2, "100.64.0.1")], "carrier-grade NAT"),
+        (vec![router(1, ROUTER), router(2, "203.0.113.1")], "show no second one"),
+    ] {
+        let judged = reached(hops);
+        assert_eq!(judged.code, VerdictCode::Ok);
+        assert!(
+            judged.sentence.contains("192.168.1.10 was translated") && judged.sentence.contains(words),
+            "{judged:?}"
+        );
+    }
+    // From private to private nothing needs to be translated.
+    let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
+    findings.addresses[0].address = "192.168.1.11:5151".parse().unwrap();
+    findings.conversation.as_mut().unwrap().with = findings.addresses[0].address;
+    assert!(!verdict(&findings).sentence.contains("NAT"));
+}
+
+#[test]
+fn an_address_that_works_beside_one_that_does_not_is_fine_with_a_remark() {
+    let mut six = silent(Some(true));
+    six.address = "[2001:db8::10]:5151".parse().unwrap();
+    let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
+    findings.addresses.push(six);
+    let judged = verdict(&findings);
+    assert_eq!(judged.code, VerdictCode::Ok);
+    assert!(judged.sentence.contains("[2001:db8::10]:5151 does not work (no-answer)"), "{judged:?}");
+    assert!(judged.next.is_empty());
+}
