@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::link::LinkSettings;
 use crate::names::Manner;
-use crate::topology::{Chain, Forward, Network, Rule};
+use crate::topology::{Chain, Forward, Network, Rule, is_host_name};
 
 /// A change of a running lab.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,7 +158,10 @@ impl FromStr for NamesChange {
             "servfail" => Ok(Self::Manner(Manner::ServerFailure)),
             "refused" => Ok(Self::Manner(Manner::Refused)),
             "set" => {
-                let name = words.next().ok_or_else(wrong)?.to_ascii_lowercase();
+                let name = words.next().ok_or_else(wrong)?.trim_end_matches('.').to_ascii_lowercase();
+                if !is_host_name(&name) {
+                    return Err(format!("`{}` is no host name", name.escape_debug()));
+                }
                 let addresses: Vec<IpAddr> =
                     words.map(|word| word.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
                 if addresses.is_empty() { Err(wrong()) } else { Ok(Self::Set(name, addresses)) }
@@ -265,6 +268,7 @@ mod tests {
             ("address router.wan 203.0.113.77", "prefix"),
             ("names loud", "silent"),
             ("names set echo.lab.test", "ADDRESS"),
+            ("names set echo..test 192.0.2.1", "`echo..test`"),
         ] {
             let error = text.parse::<Change>().expect_err(text);
             assert!(error.contains(word), "{text}: {error}");

@@ -95,6 +95,13 @@ impl LabError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::MissingTool { package, .. } => Some(format!("install it: apt-get install {package}")),
+            // Modules are not loaded for those who stand in a user namespace.
+            Self::Command { message, .. }
+                if message.contains("not supported") || message.contains("No such file") =>
+            {
+                let modules = "veth bridge nf_tables nft_chain_nat nft_masq nft_ct nft_reject_inet";
+                Some(format!("the kernel may lack a module; as root: modprobe -a {modules}"))
+            }
             Self::Forbidden { remedy, .. } if !remedy.is_empty() => Some(remedy.clone()),
             _ => None,
         }

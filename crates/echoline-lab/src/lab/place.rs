@@ -143,6 +143,10 @@ pub(crate) fn forget(topology: &Topology) {
         let file = format!("/run/netns/{name}");
         let _ = rustix::mount::unmount(&file, UnmountFlags::DETACH);
         let _ = fs::remove_file(&file);
-        let _ = fs::remove_dir_all(directory(name));
+    }
+    // Its files, and whatever commands left beside them: this memory is the machine's.
+    for entry in fs::read_dir(RUN).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }

@@ -227,14 +227,16 @@ fn check_records(topology: &Topology) -> Outcome {
         return wrong("name server", format!("no host is called {server}"));
     }
     for name in topology.names.records.keys() {
-        let label = |label: &str| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        if name.len() > 253 || !name.split('.').all(label) {
+        if !is_host_name(name) {
             return wrong(format!("record {name}"), format!("`{name}` is no host name"));
         }
     }
     Ok(())
+}
+
+/// As much as a name server can answer for: labels of letters, digits, `-` and `_` (RFC 1035, section 2.3.4: sizes).
+pub(crate) fn is_host_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(letter);
+    name.len() <= 253 && name.split('.').all(label)
 }

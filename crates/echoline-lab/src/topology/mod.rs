@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-pub(crate) use self::check::WIRES;
+pub(crate) use self::check::{WIRES, is_host_name};
 pub use self::rule::{Action, Chain, Forward, Protocol, Reject, Rule};
 pub use self::shipped::{SHIPPED, Shipped};
 use crate::link::LinkSettings;

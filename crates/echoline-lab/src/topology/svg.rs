@@ -3,11 +3,13 @@
 use std::fmt::Write;
 
 use super::draw::{Branch, Thing, words};
-use super::{End, Topology};
+use super::{Kind, Topology};
 
-const COLUMN: usize = 230;
-const ROW: usize = 84;
-const BOX: (usize, usize) = (190, 64);
+const COLUMN: usize = 290;
+const ROW: usize = 96;
+const BOX: (usize, usize) = (200, 80);
+/// Between the box on the left and the corner of a line: what is right of it belongs to the link's name.
+const BEND: usize = 16;
 const MARGIN: usize = 20;
 
 /// Boxes and lines as they are laid out, leaf by leaf.
@@ -59,7 +61,7 @@ fn place(canvas: &mut Canvas, branch: &Branch<'_>, column: usize) -> usize {
     let left = MARGIN + column * COLUMN;
     for (there, next) in &below {
         let (from, to) = (left + BOX.0, left + COLUMN);
-        let bend = usize::midpoint(from, to);
+        let bend = from + BEND;
         // Writing to a string cannot fail.
         let _ = writeln!(canvas.lines, "<path d=\"M{from} {middle} H{bend} V{there} H{to}\"/>");
         if let Some((link, _)) = next.by {
@@ -80,13 +82,15 @@ fn draw_box(canvas: &mut Canvas, branch: &Branch<'_>, left: usize, middle: usize
     let (class, name, lines) = match branch.thing {
         Thing::Switch(name) => ("switch", name, vec!["switch".to_owned()]),
         Thing::Node(node) => {
-            let arrives = branch.by.and_then(|(_, end)| match end {
-                End::Interface { interface, .. } => node.interface(interface),
-                End::Switch(_) => None,
-            });
-            let shown = arrives.or(node.interfaces.first());
-            let addresses = shown.into_iter().flat_map(|interface| &interface.addresses);
-            let mut lines: Vec<_> = addresses.map(ToString::to_string).collect();
+            let mut lines = Vec::new();
+            for interface in &node.interfaces {
+                // A router's interfaces have names that mean something, and it has no room for every address.
+                let (name, most) = match node.kind {
+                    Kind::Host => (String::new(), 2),
+                    Kind::Router => (format!("{} ", interface.name), 1),
+                };
+                lines.extend(interface.addresses.iter().take(most).map(|address| format!("{name}{address}")));
+            }
             lines.push(words(node).join(", "));
             ("node", node.name.as_str(), lines)
         }
@@ -101,7 +105,7 @@ fn draw_box(canvas: &mut Canvas, branch: &Branch<'_>, left: usize, middle: usize
         top + 16,
         escape(name)
     );
-    for (number, line) in lines.iter().filter(|line| !line.is_empty()).take(3).enumerate() {
+    for (number, line) in lines.iter().filter(|line| !line.is_empty()).take(4).enumerate() {
         let y = top + 31 + 14 * number;
         let _ = writeln!(canvas.boxes, "<text class=\"small\" x=\"{x}\" y=\"{y}\">{}</text>", escape(line));
     }
