@@ -32,6 +32,10 @@ const TESTS: &[(&str, Test)] = &[
     ("home_is_up_and_gone_at_once", home_is_up_and_gone_at_once),
     ("an_unimpaired_link_is_fast", an_unimpaired_link_is_fast),
     (
+        "a_conversation_goes_on_while_its_link_is_impaired_and_cleared",
+        a_conversation_goes_on_while_its_link_is_impaired_and_cleared,
+    ),
+    (
         "a_connection_through_nat_shows_the_router_to_the_server",
         a_connection_through_nat_shows_the_router_to_the_server,
     ),
@@ -231,6 +235,9 @@ fn names_are_answered_as_told(inside: &Inside) -> Outcome {
     lab.change(&format!("names set many.lab.test {}", many.join(" ")).parse()?)?;
     let (_, text) = ask("many.lab.test")?;
     assert_eq!(text.lines().filter(|line| line.contains("STREAM")).count(), 1000, "all come, over TCP");
+    lab.change(&"names delay=300ms".parse()?)?;
+    let begun = Instant::now();
+    assert!(ask("echo.lab.test")?.0 && begun.elapsed() >= Duration::from_millis(300));
     lab.change(&"names servfail".parse()?)?;
     assert!(!ask("echo.lab.test")?.0);
     Ok(())
@@ -286,5 +293,32 @@ fn an_unimpaired_link_is_fast(inside: &Inside) -> Outcome {
     assert_eq!(total, BLOCKS * 65_536);
     let rate = total as f64 * 8.0 / begun.elapsed().as_secs_f64() / 1e6;
     println!("  unimpaired, from the laptop through NAT to the server: {rate:.0} Mbit/s");
+    Ok(())
+}
+
+fn a_conversation_goes_on_while_its_link_is_impaired_and_cleared(inside: &Inside) -> Outcome {
+    for (topology, client, server, link) in
+        [("home", "laptop", "203.0.113.10", "wan"), ("pair", "alice", "192.0.2.2", "wire")]
+    {
+        let lab = Lab::build(inside, &Topology::shipped(topology)?, Options::default())?;
+        let host = if topology == "home" { "server" } else { "bob" };
+        let listener = lab.on(host, || TcpListener::bind((server, 5151)))??;
+        let mut client = lab.on(client, || TcpStream::connect((server, 5151)))??;
+        client.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let (mut server, _) = listener.accept()?;
+        let changes = ["delay=1ms", "none", "loss=20%", "cut", "none", "mend", "rate=10mbit", "none"];
+        let (mut due, mut cut) = (0, false);
+        for change in changes {
+            lab.change(&format!("link {link} {change}").parse()?)?;
+            server.write_all(&[b'x'; 1000])?;
+            due += 1000;
+            cut = change == "cut" || cut && change != "mend";
+            // A cut link stays cut while its settings change; what was held up then comes once it is mended.
+            if !cut {
+                client.read_exact(&mut vec![0; due])?;
+                due = 0;
+            }
+        }
+    }
     Ok(())
 }

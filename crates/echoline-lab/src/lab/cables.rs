@@ -20,7 +20,7 @@ struct Cable {
     link: Link,
     number: usize,
     settings: [LinkSettings; 2],
-    /// Joins the two ends in place of the bridge, from the first time that settings ask for it.
+    /// Joins the two ends in place of the bridge, as long as settings ask for it.
     forwarder: Option<Forwarder>,
     cut: bool,
 }
@@ -63,15 +63,30 @@ impl Cables {
 impl Cable {
     /// Makes the link behave as its settings say.
     fn settle(&mut self, tools: &Tools) -> Result<(), LabError> {
-        if let Some(forwarder) = &self.forwarder {
-            forwarder.set(Direction::AToB, self.settings[0].clone());
-            forwarder.set(Direction::BToA, self.settings[1].clone());
-            return Ok(());
+        let clean = self.settings.iter().all(LinkSettings::is_clean);
+        match &self.forwarder {
+            None if clean => Ok(()),
+            None => self.splice(tools),
+            // A cut is the forwarder's by now, and stays with it.
+            Some(_) if clean && !self.cut => self.unsplice(tools),
+            Some(forwarder) => {
+                forwarder.set(Direction::AToB, self.settings[0].clone());
+                forwarder.set(Direction::BToA, self.settings[1].clone());
+                Ok(())
+            }
         }
-        if self.settings.iter().all(LinkSettings::is_clean) {
-            return Ok(());
-        }
-        self.splice(tools)
+    }
+
+    /// Gives the ends back to their bridge.
+    fn unsplice(&mut self, tools: &Tools) -> Result<(), LabError> {
+        self.forwarder = None;
+        let link = &self.link;
+        let line = |(position, end): (usize, &End)| match end {
+            End::Interface { .. } => format!("link set {} master {}", port(link, position), bridge(link)),
+            End::Switch(_) => format!("link del {}", port(link, position)),
+        };
+        let lines: Vec<_> = link.ends.iter().enumerate().map(line).collect();
+        tools.ip(WIRES, &lines)
     }
 
     /// Takes the ends off their bridge and joins them by a program of ours.
@@ -117,7 +132,7 @@ impl Cable {
         self.cut = cut;
         if let Some(forwarder) = &self.forwarder {
             forwarder.cut(cut);
-            return Ok(());
+            return self.settle(tools);
         }
         let port = port(&self.link, self.link.interface_end());
         let line = match cut {

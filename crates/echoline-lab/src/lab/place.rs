@@ -71,7 +71,14 @@ fn take_files(host: &str) -> Result<(), LabError> {
     rustix::system::sethostname(host.as_bytes()).map_err(|e| LabError::io("set the host name", e))?;
     let from = directory(host);
     for name in ["resolv.conf", "hosts", "nsswitch.conf"] {
-        let Some(target) = target_of(&Path::new("/etc").join(name))? else { continue };
+        let Some(target) = target_of(&Path::new("/etc").join(name))? else {
+            if name == "resolv.conf" {
+                return Err(LabError::Misuse(
+                    "this machine has no /etc/resolv.conf over which to put the lab's: make an empty one",
+                ));
+            }
+            continue;
+        };
         rustix::mount::mount_bind(from.join(name), &target)
             .map_err(|e| LabError::io(format!("put the lab's {name} over {}", target.display()), e))?;
     }
