@@ -13,21 +13,18 @@ const WIDTH: usize = 100;
 
 pub(super) fn text(report: &Report, verbose: bool) -> String {
     let verdict = &report.verdict;
-    let mut text = format!(
-        "{}   [{}, {}]\n",
-        shown(&verdict.sentence),
-        verdict.code.as_str(),
-        verdict.certainty.as_str()
-    );
+    // On one line, however long: it is what is searched for, and what `head -1` shows.
+    let (code, certainty) = (verdict.code.as_str(), verdict.certainty.as_str());
+    let mut text = format!("{}   [{code}, {certainty}]\n", shown(&verdict.sentence));
     for next in &verdict.next {
-        wrapped(&mut text, "  next  ", "        ", &shown(next));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  next  {}", shown(next));
     }
     text.push('\n');
     for step in &report.steps {
         self::step(&mut text, step);
     }
     if verbose {
-        // Writing to a string cannot fail.
         let _ = writeln!(text, "\nAll of it took {}.", human_time(Duration::from_micros(report.took_us)));
     }
     text

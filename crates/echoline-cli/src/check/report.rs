@@ -390,7 +390,10 @@ fn conversation(findings: &Findings) -> Step {
             (None, None) => "it says nothing first, as many services do".to_owned(),
         });
     }
-    says.extend(conversation.exchanges.iter().map(exchange_line));
+    for exchange in &conversation.exchanges {
+        says.push(exchange_line(exchange));
+        says.extend(exchange.got.as_ref().map(|got| format!("it sent \"{got}\"")));
+    }
     says.extend(conversation.recognised.map(|protocol| format!("recognised: {protocol}")));
     let bad = |exchange: &super::findings::Exchange| exchange.result != Answer::Identical;
     let state = match conversation.exchanges.iter().find(|exchange| bad(exchange)) {

@@ -107,7 +107,7 @@ fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration
     }
     let result = match intake.end {
         _ if intake.got == sent && (!wants_end || intake.end == Some(Broke::Closed)) => Answer::Identical,
-        _ if !intake.got.is_empty() && !sent.starts_with(&intake.got) => compare(&sent, &intake.got),
+        _ if !intake.got.is_empty() && !sent.starts_with(&intake.got) => compare(what, &sent, &intake.got),
         Some(Broke::Reset) => Answer::Reset,
         Some(Broke::Closed) => Answer::Closed,
         None if broken => Answer::Reset,
@@ -161,7 +161,7 @@ impl Intake<'_> {
 }
 
 /// How an answer that is not identical relates to what was sent.
-fn compare(sent: &[u8], got: &[u8]) -> Answer {
+fn compare(what: What, sent: &[u8], got: &[u8]) -> Answer {
     let bare =
         |text: &[u8]| text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect::<Vec<u8>>();
     if bare(sent) == bare(got) {
@@ -171,8 +171,12 @@ fn compare(sent: &[u8], got: &[u8]) -> Answer {
     let core = sent.strip_suffix(b"\n").unwrap_or(sent);
     let (lower_core, lower_got) = (core.to_ascii_lowercase(), got.to_ascii_lowercase());
     let contains = lower_got.windows(lower_core.len().max(1)).any(|window| window == lower_core);
-    // Much of the line came back, or all of it with something around.
-    if contains || at > core.len() / 2 { Answer::Altered { at } } else { Answer::Different }
+    // Much of the line came back, or all of it with something around; and what has echoed once is an echo service.
+    if what != What::Line || contains || at > core.len() / 2 {
+        Answer::Altered { at }
+    } else {
+        Answer::Different
+    }
 }
 
 /// Sends nothing (but a HEAD request where the user wrote `http://`) and notes what comes.
@@ -220,7 +224,8 @@ mod tests {
             (b"HTTP/1.1 400 Bad Request\r\n", Answer::Different),
             (b"e", Answer::Different),
         ] {
-            assert_eq!(compare(sent, got), expected, "{}", escape(got));
+            assert_eq!(compare(What::Line, sent, got), expected, "{}", escape(got));
         }
+        assert_eq!(compare(What::BinaryLine, b"\x80\n", b"?"), Answer::Altered { at: 0 });
     }
 }

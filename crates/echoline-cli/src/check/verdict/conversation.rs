@@ -57,6 +57,9 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
     verdict
 }
 
+/// So much of an answer fits into a sentence.
+const MAX_SHOWN: usize = 60;
+
 fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     let with = conversation.with;
     let what = exchange.what.words();
@@ -67,7 +70,9 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
             false,
         ),
     };
-    let got = exchange.got.as_ref().map_or_else(String::new, |got| format!(" It sent: \"{got}\"."));
+    // A longer answer stands with the step.
+    let got = exchange.got.as_ref().filter(|got| got.len() <= MAX_SHOWN);
+    let got = got.map_or_else(String::new, |got| format!(" It sent: \"{got}\"."));
     match exchange.result {
         Answer::Silent { acknowledged: Some(false) } => {
             let cause = if first {

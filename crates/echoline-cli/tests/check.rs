@@ -1,0 +1,140 @@
+//! `echoline check` as a user runs it, against programs of this machine. What networks do is played by the lab's scenarios.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+mod support;
+
+use serde_json::Value;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use support::{Ended, Serving, echoline};
+
+fn check(arguments: &[&str]) -> Ended {
+    echoline(&[&["check"], arguments].concat())
+}
+
+fn document(ended: &Ended) -> Value {
+    serde_json::from_slice(&ended.stdout).unwrap()
+}
+
+/// Says this to every client, and closes.
+fn saying(text: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that left already is none of the test's concern.
+            let _ = stream.and_then(|mut stream| stream.write_all(text));
+        }
+    });
+    address
+}
+
+#[test]
+fn an_echo_server_passes_every_step_and_exits_0() {
+    let serving = Serving::echo(&["-q"]);
+    let address = serving.address(0).to_string();
+    let ended = check(&["--expect", "echo", &address]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.out());
+    let first = ended.out().lines().next().unwrap();
+    assert!(first.starts_with(&format!("{address} echoes every byte")), "{first}");
+    assert!(first.ends_with("[ok, certain]"), "{first}");
+    for what in ["a long line: 8192 bytes, identical", "all byte values", "two pieces", "unfinished line"] {
+        assert!(ended.out().contains(what), "{what}: {}", ended.out());
+    }
+    assert!(!ended.out().contains("FAIL") && !ended.out().contains("WARN"), "{}", ended.out());
+}
+
+#[test]
+fn a_closed_port_of_this_machine_is_refused_for_certain_and_exits_1() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ended = check(&[&address]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out().starts_with(&format!("Nothing listens on {address}")), "{}", ended.out());
+    assert!(ended.out().contains("[refused, certain]\n  next  "), "{}", ended.out());
+    assert!(ended.out().contains("SKIP  greeting"), "{}", ended.out());
+}
+
+#[test]
+fn json_is_one_document_with_the_verdict_first_and_every_step() {
+    let serving = Serving::echo(&["-q"]);
+    let ended = check(&["--json", "--expect", "echo", &serving.address(0).to_string()]);
+    let document = document(&ended);
+    let fields: Vec<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, ["schema", "verdict", "target", "steps", "took_us"]);
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["verdict"]["code"], "ok");
+    let steps = document["steps"].as_array().unwrap();
+    let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(names, ["address", "name", "route", "connect", "echo", "timing"]);
+    let states: Vec<_> = steps.iter().map(|step| step["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["pass", "n/a", "pass", "pass", "pass", "pass"]);
+    assert_eq!(steps[3]["evidence"][0]["connect"]["ended"], "connected");
+    assert_eq!(steps[4]["evidence"]["exchanges"].as_array().unwrap().len(), 6);
+    assert_eq!(steps[5]["evidence"]["round_trips"], 20);
+}
+
+#[test]
+fn what_cannot_be_read_exits_2_in_text_and_in_json() {
+    let ended = check(&["256.1.1.1"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.out().contains("[bad-address, certain]"), "{}", ended.out());
+    let ended = check(&["--json", "localhost", "70000"]);
+    assert_eq!((ended.code, document(&ended)["verdict"]["code"].as_str()), (Some(2), Some("bad-port")));
+}
+
+#[test]
+fn redacted_output_holds_no_name() {
+    for form in [&["--redact"][..], &["--redact", "--json"]] {
+        let ended = check(&[form, &["secret-host.invalid"]].concat());
+        assert_eq!(ended.code, Some(1));
+        assert!(!ended.out().contains("secret") && ended.out().contains("name-1"), "{}", ended.out());
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_only_a_connection_is_expected_and_a_greeting_is_named() {
+    let address = saying(b"SSH-2.0-Test\x1b[2J\r\n").to_string();
+    let ended = check(&[&address]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    assert!(ended.out().contains("It speaks SSH."), "{}", ended.out());
+    assert!(ended.out().contains(r"SSH-2.0-Test\x1b[2J"), "{}", ended.out());
+    assert!(!ended.stdout.contains(&0x1b));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let ended = check(&[&address]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    let (mut stream, _) = listener.accept().unwrap();
+    assert_eq!(std::io::read_to_string(&mut stream).unwrap(), "");
+}
+
+#[test]
+fn another_program_on_the_port_is_no_echo_service() {
+    let address = saying(b"220 mail.example ESMTP\r\n").to_string();
+    let ended = check(&["--expect", "echo", &address]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out().contains("is no echo service. It speaks SMTP."), "{}", ended.out());
+    assert!(ended.out().contains("[not-echo, certain]"), "{}", ended.out());
+}
+
+#[test]
+fn every_verdict_of_the_labs_scenarios_stands_in_the_documentation() {
+    let text = include_str!("../../../docs/CHECK.md");
+    let mut count = 0;
+    for scenario in echoline_lab::SHIPPED_SCENARIOS {
+        let Some(name) = scenario.name.strip_prefix("check-") else { continue };
+        let about =
+            scenario.text.lines().find_map(|line| line.strip_prefix("about = ")).unwrap().trim_matches('"');
+        let asserted =
+            scenario.text.lines().rev().find_map(|line| line.strip_prefix("shows = [\"[")).unwrap();
+        let (code, rest) = asserted.split_once(", ").unwrap();
+        let certainty = rest.split(']').next().unwrap();
+        let row = format!("| {name} | {about} | `{code}` | {certainty} |");
+        assert!(text.lines().any(|line| line == row), "docs/CHECK.md lacks: {row}");
+        count += 1;
+    }
+    assert!(count >= 30, "{count} scenarios");
+    assert!(text.contains(&format!("{count} scenarios of the lab")), "{count}");
+}
