@@ -359,3 +359,22 @@ fn a_machine_that_forbids_namespaces_is_told_with_the_remedy() {
         assert!(ended.stderr.contains(remedy), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn a_scenario_that_shows_something_else_fails_with_the_difference() {
+    if !possible("a_scenario_that_shows_something_else_fails_with_the_difference") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mine.toml");
+    let text = "name = \"mine\"\nabout = \"Mine.\"\ntopology = \"pair\"\n\n[[step]]\non = \"alice\"\n\
+                run = \"hostname\"\nprints = \"bob\\n\"\n";
+    fs::write(&file, text).unwrap();
+    let ended = echoline(&["lab", "test", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(1));
+    let told = "line 5: on alice: hostname\n        wanted standard output \"bob\\n\"\n        came   \"alice\\n\"\n";
+    assert!(ended.out().contains(told), "{}", ended.out());
+    let ended = echoline(&["lab", "test", "--json", file.to_str().unwrap()]);
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &report["scenarios"][0]["pass"]), (Some(1), &serde_json::Value::Bool(false)));
+}

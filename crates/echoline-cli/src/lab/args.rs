@@ -193,9 +193,12 @@ pub(super) struct Test {
     /// Shipped scenarios, or files of your own; all shipped ones if none is named
     #[arg(value_name = "SCENARIO|FILE.toml")]
     pub(super) scenarios: Vec<String>,
-    /// Name the shipped scenarios, and what each shows
+    /// Name the scenarios, and what each shows, without playing them
     #[arg(long)]
     pub(super) list: bool,
+    /// One JSON document instead, at the end
+    #[arg(long, conflicts_with = "list")]
+    pub(super) json: bool,
 }
 
 const EXAMPLES: &str = "\

@@ -5,7 +5,8 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::units::{count, human_time};
-use echoline_lab::{SHIPPED_SCENARIOS, Scenario, enter};
+use echoline_lab::{Played, SHIPPED_SCENARIOS, Scenario, enter};
+use serde::Serialize;
 use std::path::Path;
 
 pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
@@ -23,24 +24,42 @@ pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
     let program = std::env::current_exe().map_err(|error| {
         Failure::new("lab-system", ExitStatus::Usage, format!("cannot find this program's own file: {error}"))
     })?;
-    let mut failed = 0;
+    let mut report = Report { version: 1, scenarios: Vec::new() };
     for scenario in &scenarios {
-        let played = scenario.play(&inside, &program)?;
-        let (verdict, difference) = match &played.difference {
-            None => ("pass", String::new()),
-            Some(difference) => ("FAIL", format!("      {}\n", difference.replace('\n', "\n      "))),
-        };
-        failed += u64::from(played.difference.is_some());
-        let took = human_time(played.took);
-        output.text(format!("{verdict}  {:<longest$}  {took:>8}\n{difference}", scenario.name))?;
+        let Played { took, difference } = scenario.play(&inside, &program)?;
+        if !args.json {
+            let verdict = if difference.is_none() { "pass" } else { "FAIL" };
+            let told = difference.as_ref().map(|text| format!("      {}\n", text.replace('\n', "\n      ")));
+            let (told, took) = (told.unwrap_or_default(), human_time(took));
+            output.text(format!("{verdict}  {:<longest$}  {took:>8}\n{told}", scenario.name))?;
+        }
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        report.scenarios.push(Line { name: &scenario.name, pass: difference.is_none(), took_us, difference });
     }
+    let failed = report.scenarios.iter().filter(|line| !line.pass).count();
     let all = count(scenarios.len() as u64, "scenario");
-    output.text(if failed == 0 {
-        format!("{all}, all as expected.")
-    } else {
-        format!("{all}, {failed} not as expected.")
-    })?;
+    match (args.json, failed) {
+        (true, _) => output.json(&report)?,
+        (false, 0) => output.text(format!("{all}, all as expected."))?,
+        (false, _) => output.text(format!("{all}, {failed} not as expected."))?,
+    }
     Ok(if failed == 0 { ExitStatus::Success } else { ExitStatus::Refused })
+}
+
+/// The JSON document of `lab test --json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    scenarios: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    pass: bool,
+    took_us: u64,
+    /// Which step, what was wanted and what came.
+    difference: Option<String>,
 }
 
 fn scenarios(names: &[String]) -> Result<Vec<Scenario>, Stop> {
