@@ -96,8 +96,28 @@ impl From<&Error> for Failure {
         if error.operation() != Operation::Parse {
             failure = failure.fact("so", explain(code).so);
         }
-        failure.next(error.remedy()).next(format!("echoline explain {code}"))
+        let mut failure = failure.next(error.remedy());
+        failure.next.extend(check_of(error));
+        failure.next(format!("echoline explain {code}"))
     }
+}
+
+/// The command that finds out more, where more can be found out.
+fn check_of(error: &Error) -> Option<String> {
+    let sought = matches!(error.operation(), Operation::Resolve | Operation::Connect);
+    let helps = matches!(
+        error.code(),
+        Code::Refused
+            | Code::NoAnswer
+            | Code::NoRoute
+            | Code::HostUnreachable
+            | Code::PermissionDenied
+            | Code::Reset
+            | Code::NameLookupFailed
+            | Code::NameLookupTimedOut
+    );
+    let endpoint = error.endpoint().filter(|_| sought && helps && cfg!(target_os = "linux"))?;
+    Some(format!("echoline check {endpoint} says why"))
 }
 
 /// The local addresses that the system chose for the way there, and their interfaces.

@@ -49,6 +49,7 @@ fn a_closed_port_refuses() {
              from  127.0.0.1 via lo\n  \
              so    the host is up, but no program listens on that port there\n  \
              next  start the server, or check the port: ss -ltn on its machine lists who listens\n  \
+             next  echoline check {address} says why\n  \
              next  echoline explain refused\n"
         ),
     );
@@ -72,6 +73,7 @@ fn every_address_that_was_tried_is_listed() {
              tried 127.0.0.1:{port}: refused after TIME\n  \
              so    the host is up, but no program listens on that port there\n  \
              next  start the server, or check the port: ss -ltn on its machine lists who listens\n  \
+             next  echoline check localhost:{port} says why\n  \
              next  echoline explain refused\n"
         ),
     );
@@ -100,6 +102,7 @@ fn a_host_that_is_silent_gives_no_answer() {
              from  127.0.0.1 via lo\n  \
              so    the host is down, or a firewall drops: a closed port usually refuses\n  \
              next  check that the host is up and has this address, then the firewalls on the way\n  \
+             next  echoline check {address} says why\n  \
              next  echoline explain no-answer\n"
         ),
     );
@@ -235,6 +238,7 @@ fn a_name_that_no_server_looks_up_failed() {
             "the name nowhere.invalid could not be looked up: Temporary failure in name resolution   [name-lookup-failed]\n  \
              so    no name server answers, or it is broken; the name itself may be fine\n  \
              next  see whether any other name can be looked up: getent hosts example.com\n  \
+             next  echoline check nowhere.invalid:5151 says why\n  \
              next  echoline explain name-lookup-failed\n",
         ),
         Err(needs) => skip("a_name_that_no_server_looks_up_failed", needs),
@@ -250,6 +254,7 @@ fn a_network_without_a_way_there_is_no_route() {
             "there is no route to 203.0.113.9:5151   [no-route]\n  \
              so    this machine, or a router, knows no way to that network\n  \
              next  see which route is used: ip route get 203.0.113.9\n  \
+             next  echoline check 203.0.113.9:5151 says why\n  \
              next  echoline explain no-route\n",
         ),
         Err(needs) => skip("a_network_without_a_way_there_is_no_route", needs),
