@@ -1,7 +1,10 @@
 //! The stable codes of failures.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
+
+use rustix::io::Errno;
 
 /// Declares the codes once: the variant, its text, its meaning.
 macro_rules! codes {
@@ -92,6 +95,32 @@ codes! {
     System = "system",
 }
 
+impl Code {
+    /// The code for what connect(2), or `SO_ERROR` after it, returned: for programs that connect on their own.
+    pub fn of_connect(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                Self::Reset
+            }
+            io::ErrorKind::TimedOut => Self::NoAnswer,
+            // EINVAL is what a blackhole route returns.
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown | io::ErrorKind::InvalidInput => {
+                Self::NoRoute
+            }
+            io::ErrorKind::HostUnreachable => Self::HostUnreachable,
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Self::NoLocalPort,
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied,
+            _ => match Errno::from_io_error(error) {
+                Some(Errno::MFILE | Errno::NFILE) => Self::TooManyOpenFiles,
+                // No IPv6 in this kernel.
+                Some(Errno::AFNOSUPPORT) => Self::NoRoute,
+                _ => Self::System,
+            },
+        }
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -129,5 +158,28 @@ mod tests {
             assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
         }
         assert_eq!("Refused".parse::<Code>(), Err(UnknownCode));
+    }
+
+    #[test]
+    fn what_connect_returns_decides_the_code() {
+        for (errno, code) in [
+            (Errno::CONNREFUSED, Code::Refused),
+            (Errno::TIMEDOUT, Code::NoAnswer),
+            (Errno::NETUNREACH, Code::NoRoute),
+            (Errno::NETDOWN, Code::NoRoute),
+            (Errno::INVAL, Code::NoRoute),
+            (Errno::AFNOSUPPORT, Code::NoRoute),
+            (Errno::HOSTUNREACH, Code::HostUnreachable),
+            (Errno::ADDRNOTAVAIL, Code::NoLocalPort),
+            (Errno::ADDRINUSE, Code::NoLocalPort),
+            (Errno::ACCESS, Code::PermissionDenied),
+            (Errno::PERM, Code::PermissionDenied),
+            (Errno::CONNRESET, Code::Reset),
+            (Errno::PIPE, Code::Reset),
+            (Errno::MFILE, Code::TooManyOpenFiles),
+            (Errno::NOBUFS, Code::System),
+        ] {
+            assert_eq!(Code::of_connect(&errno.into()), code, "{errno:?}");
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Generator {
         self.opening += 1;
         match opened {
             Ok(stream) => link.stream = Some(stream),
-            Err(error) => self.not_opened(n, now_ns, code_of(&error)),
+            Err(error) => self.not_opened(n, now_ns, Code::of_connect(&error)),
         }
     }
 
@@ -63,7 +63,7 @@ impl Generator {
         let link = &mut self.links[n];
         if event.is_error() || event.is_write_closed() {
             let error = link.stream.as_ref().and_then(|stream| stream.take_error().ok().flatten());
-            return self.not_opened(n, now_ns, error.map_or(Code::Reset, |error| code_of(&error)));
+            return self.not_opened(n, now_ns, error.map_or(Code::Reset, |error| Code::of_connect(&error)));
         }
         if event.is_writable() {
             self.opening -= 1;
@@ -89,7 +89,7 @@ impl Generator {
             return self.close(n);
         }
         self.failures.ended += 1;
-        self.fail(n, now_ns, code_of(error));
+        self.fail(n, now_ns, Code::of_connect(error));
     }
 
     pub(super) fn peer_finished(&mut self, n: usize) {
@@ -220,21 +220,5 @@ impl Generator {
         // A master that left wants no report.
         let _ = self.to_master.send(Message::Done(Box::new(outcome)));
         Ok(())
-    }
-}
-
-/// The code of a failed system call on a connection.
-fn code_of(error: &io::Error) -> Code {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused => Code::Refused,
-        Kind::ConnectionReset | Kind::BrokenPipe | Kind::ConnectionAborted => Code::Reset,
-        Kind::TimedOut => Code::NoAnswer,
-        Kind::HostUnreachable => Code::HostUnreachable,
-        Kind::NetworkUnreachable | Kind::NetworkDown => Code::NoRoute,
-        Kind::AddrNotAvailable | Kind::AddrInUse => Code::NoLocalPort,
-        Kind::PermissionDenied => Code::PermissionDenied,
-        _ if matches!(error.raw_os_error(), Some(23 | 24)) => Code::TooManyOpenFiles,
-        _ => Code::System,
     }
 }

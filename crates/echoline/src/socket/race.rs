@@ -11,28 +11,6 @@ use super::{ConnectEvent, Socket};
 use crate::attempt::{Attempt, Outcome, Schedule, Step};
 use crate::code::Code;
 
-/// The code for what connect(2) or `SO_ERROR` returned.
-fn code_of(error: &io::Error) -> Code {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Code::Refused,
-        io::ErrorKind::ConnectionReset => Code::Reset,
-        io::ErrorKind::TimedOut => Code::NoAnswer,
-        // EINVAL is what a blackhole route returns.
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown | io::ErrorKind::InvalidInput => {
-            Code::NoRoute
-        }
-        io::ErrorKind::HostUnreachable => Code::HostUnreachable,
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Code::NoLocalPort,
-        io::ErrorKind::PermissionDenied => Code::PermissionDenied,
-        _ => match Errno::from_io_error(error) {
-            Some(Errno::MFILE | Errno::NFILE) => Code::TooManyOpenFiles,
-            // No IPv6 in this kernel.
-            Some(Errno::AFNOSUPPORT) => Code::NoRoute,
-            _ => Code::System,
-        },
-    }
-}
-
 /// Where an attempt failed before it was on its way.
 enum Refusal {
     Open(io::Error),
@@ -48,7 +26,9 @@ impl Refusal {
             Self::Bind(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 failed(Code::AddressNotAvailable, &error)
             }
-            Self::Open(error) | Self::Bind(error) | Self::Connect(error) => failed(code_of(&error), &error),
+            Self::Open(error) | Self::Bind(error) | Self::Connect(error) => {
+                failed(Code::of_connect(&error), &error)
+            }
         }
     }
 }
@@ -152,7 +132,7 @@ impl<'a> Race<'a> {
         let Pending { index, socket, address, source, started } = pending;
         let result = socket.take_error().and_then(|error| error.map_or(Ok(()), Err));
         let outcome = match result {
-            Err(error) => failed(code_of(&error), &error),
+            Err(error) => failed(Code::of_connect(&error), &error),
             Ok(()) if is_self_connected(&socket) => Outcome::Failed { code: Code::Refused, os_error: None },
             Ok(()) => match socket.set_nonblocking(false) {
                 Ok(()) => Outcome::Connected,
@@ -213,25 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_connect_returns_decides_the_code() {
-        for (errno, code) in [
-            (Errno::CONNREFUSED, Code::Refused),
-            (Errno::TIMEDOUT, Code::NoAnswer),
-            (Errno::NETUNREACH, Code::NoRoute),
-            (Errno::NETDOWN, Code::NoRoute),
-            (Errno::INVAL, Code::NoRoute),
-            (Errno::AFNOSUPPORT, Code::NoRoute),
-            (Errno::HOSTUNREACH, Code::HostUnreachable),
-            (Errno::ADDRNOTAVAIL, Code::NoLocalPort),
-            (Errno::ADDRINUSE, Code::NoLocalPort),
-            (Errno::ACCESS, Code::PermissionDenied),
-            (Errno::PERM, Code::PermissionDenied),
-            (Errno::CONNRESET, Code::Reset),
-            (Errno::MFILE, Code::TooManyOpenFiles),
-            (Errno::NOBUFS, Code::System),
-        ] {
-            assert_eq!(code_of(&errno.into()), code, "{errno:?}");
-        }
+    fn an_option_that_the_system_refuses_is_not_taken_for_a_missing_route() {
         let bad_option = Refusal::Open(Errno::INVAL.into()).outcome();
         assert!(matches!(bad_option, Outcome::Failed { code: Code::System, .. }));
     }
