@@ -5,7 +5,7 @@ use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
 use echoline::escape::{Escaped, escape};
 use echoline::explain::explain;
-use echoline::{Code, Error, Operation};
+use echoline::{Code, Endpoint, Error, Operation, Port};
 use if_addrs::get_if_addrs;
 use serde::Serialize;
 use std::fmt::Write;
@@ -93,8 +93,13 @@ impl From<&Error> for Failure {
             failure.facts.extend(error.attempts().iter().map(tried));
         }
         // A text that could not be read says by itself what is wrong with it.
-        if error.operation() != Operation::Parse {
+        if !matches!(code, Code::BadAddress | Code::BadPort) {
             failure = failure.fact("so", explain(code).so);
+        }
+        // Where no port was written, an address may have swallowed it.
+        let unwritten = error.endpoint().filter(|endpoint| endpoint.port() == Port::DEFAULT);
+        if let Some(meant) = unwritten.and_then(Endpoint::with_port_in_brackets) {
+            failure = failure.next(format!("if {} is the port, write {meant}", meant.port()));
         }
         let mut failure = failure.next(error.remedy());
         failure.next.extend(check_of(error));
@@ -143,9 +148,15 @@ impl From<Error> for Stop {
 fn exit_of(error: &Error) -> ExitStatus {
     match (error.operation(), error.code()) {
         (Operation::Parse | Operation::Listen | Operation::Accept | Operation::Configure, _)
-        | (_, Code::TooManyOpenFiles | Code::NoLocalPort | Code::ResolverBusy | Code::AddressNotAvailable) => {
-            ExitStatus::Usage
-        }
+        | (
+            _,
+            Code::BadAddress
+            | Code::BadPort
+            | Code::TooManyOpenFiles
+            | Code::NoLocalPort
+            | Code::ResolverBusy
+            | Code::AddressNotAvailable,
+        ) => ExitStatus::Usage,
         _ => ExitStatus::Refused,
     }
 }

@@ -139,7 +139,7 @@ fn an_address_of_the_other_family_is_named() {
 #[test]
 fn arguments_that_are_no_endpoint_say_what_would_be() {
     let write = "next  write host:port, such as localhost:5151, 192.0.2.1:5151 or [2001:db8::1]:5151";
-    let cases: [(&[&str], &str, String); 6] = [
+    let cases: [(&[&str], &str, String); 8] = [
         (
             &["128.195.1.256"],
             "256 in 128.195.1.256 is above 255   [bad-address]",
@@ -171,6 +171,18 @@ fn arguments_that_are_no_endpoint_say_what_would_be() {
             "port echo is no number   [bad-port]",
             "next  write a number from 1 to 65535 after the host, such as localhost:5151\n  \
              next  echoline explain bad-port"
+                .into(),
+        ),
+        (
+            &["localhost:5151", "5151"],
+            "localhost:5151 is a host and a port, where only a host belongs   [bad-address]",
+            "next  write localhost alone; the port goes apart\n  next  echoline explain bad-address".into(),
+        ),
+        (
+            &["[fe80::1%nope]:7"],
+            "nope in [fe80::1%nope]:7 is no interface of this machine   [bad-address]",
+            "next  list the interfaces with `ip link` (Linux) or `ifconfig`, and write one of their names after the %\n  \
+             next  echoline explain bad-address"
                 .into(),
         ),
         (

@@ -123,6 +123,14 @@ fn an_address_of_another_machine_says_which_ones_this_machine_has() {
 }
 
 #[test]
+fn an_ipv6_address_that_swallowed_its_port_says_where_the_brackets_go() {
+    // RFC 4291 section 2.2 lets no such address be told from one with a port, so it is one.
+    let ended = echoline(&["serve", "::1:80"]);
+    assert!(ended.stderr.contains("\n  next  if 80 is the port, write [::1]:80\n"), "{}", ended.stderr);
+    assert_eq!((ended.out(), ended.code), ("", Some(2)));
+}
+
+#[test]
 fn a_bad_port_a_bad_address_and_a_bare_number_say_what_is_wrong_and_what_to_write() {
     let port = "next  write a number from 1 to 65535 after the host, such as localhost:5151\n  \
                 next  echoline explain bad-port\n";

@@ -95,6 +95,15 @@ impl Endpoint {
     pub fn port(&self) -> Port {
         self.port
     }
+
+    /// What may have been meant by an IPv6 address whose port was left out: `::1:80` without brackets is an address
+    /// that ends in `80`, and whoever wrote it may have meant `[::1]:80`. `None` if the address cannot be read so.
+    pub fn with_port_in_brackets(&self) -> Option<Self> {
+        let Host::Ip(IpAddr::V6(ip)) = self.host else { return None };
+        let text = ip.to_string();
+        let (before, last) = text.rsplit_once(':')?;
+        Some(Self { host: Host::Ip(before.parse::<Ipv6Addr>().ok()?.into()), port: last.parse().ok()? })
+    }
 }
 
 impl Host {

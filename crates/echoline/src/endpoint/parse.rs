@@ -38,8 +38,11 @@ pub(super) fn endpoint(text: &str, default_port: Option<Port>) -> Result<Endpoin
         (Some(port_text), _) => port(port_text)?,
         (None, Some(default)) => default,
         (None, None) => {
+            let endpoint = Endpoint::new(host, Port::DEFAULT);
+            let meant = endpoint.with_port_in_brackets();
+            let meant = meant.map(|meant| format!("if {} is the port, write {meant}; else ", meant.port));
             return Err(bad_port(format!("{text} has no port"))
-                .with_remedy(format!("add one, such as {}", Endpoint::new(host, Port::DEFAULT))));
+                .with_remedy(format!("{}add one, such as {endpoint}", meant.unwrap_or_default())));
         }
     };
     Ok(Endpoint { host, port })
@@ -114,6 +117,12 @@ pub(super) fn host(text: &str) -> Result<Host, Error> {
     if text.is_empty() {
         return Err(bad_address("the host is missing")
             .with_remedy("write a name or an IP address before the port; localhost is this machine"));
+    }
+    if let Some((alone, port)) = text.split_once(':').filter(|(alone, _)| !alone.is_empty())
+        && !port.contains(':')
+    {
+        return Err(bad_address(format!("{text} is a host and a port, where only a host belongs"))
+            .with_remedy(format!("write {alone} alone; the port goes apart")));
     }
     if text.contains(':') {
         return v6(text);

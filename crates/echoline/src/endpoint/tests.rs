@@ -52,6 +52,15 @@ fn a_left_out_port_is_the_default() {
 }
 
 #[test]
+fn an_ipv6_address_that_may_end_in_a_port_says_where_the_brackets_go() {
+    let remedy = |text: &str| text.parse::<Endpoint>().unwrap_err().remedy().to_owned();
+    assert_eq!(remedy("::1:80"), "if 80 is the port, write [::1]:80; else add one, such as [::1:80]:5151");
+    assert_eq!(remedy("fd00::10"), "add one, such as [fd00::10]:5151");
+    assert_eq!(remedy("fd00::1:ab"), "add one, such as [fd00::1:ab]:5151");
+    assert_eq!(remedy("::1"), "add one, such as [::1]:5151");
+}
+
+#[test]
 fn an_error_points_at_the_offending_part() {
     for (text, expected) in [
         ("128.195.1.256:1", "256 in 128.195.1.256 is above 255 [bad-address]"),
@@ -111,7 +120,12 @@ fn host_and_port_apart_are_read_as_strictly() {
     assert_eq!(Endpoint::from_parts("::1", "5151").unwrap().to_string(), "[::1]:5151");
     assert_eq!(Endpoint::from_parts("[::1]", "0").unwrap().to_string(), "[::1]:0");
     assert_eq!(Endpoint::from_parts("localhost", "99999").unwrap_err().code().as_str(), "bad-port");
-    assert_eq!(Endpoint::from_parts("a:1", "1").unwrap_err().code().as_str(), "bad-address");
+    let twice = Endpoint::from_parts("a:1", "1").unwrap_err();
+    assert_eq!(twice.to_string(), "a:1 is a host and a port, where only a host belongs");
+    assert_eq!(
+        (twice.code().as_str(), twice.remedy()),
+        ("bad-address", "write a alone; the port goes apart")
+    );
 }
 
 #[test]
