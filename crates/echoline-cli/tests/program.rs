@@ -47,6 +47,7 @@ fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
         (vec!["serve", "--idle-timeout", "10"], "a time needs its unit: 10s or 10ms"),
         (vec!["serve", "--engine", "steam"], "\"steam\" is not one of: auto, portable or uring"),
         (vec!["serve", "--threads", "0"], "number would be zero"),
+        (vec!["serve", "--threads", "5151"], "5151 threads are too many: at most 1024 are possible"),
         (vec!["explain", "refuesd"], "did you mean refused? echoline explain refused"),
         (vec!["man", "woman"], "there is no command \"woman\""),
         (vec!["completions", "clam"], "invalid value 'clam'"),

@@ -7,6 +7,7 @@ use crate::args::Voice;
 use crate::descriptors;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
+use crate::units::count;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl Config {
             long_lines: args.long_lines,
             max_connections,
             idle_timeout: Some(args.idle_timeout.0).filter(|time| !time.is_zero()),
-            workers: args.threads.unwrap_or(default.workers),
+            workers: threads(args.threads, default.workers)?,
             engine: args.engine,
             once: args.once,
             ..default
@@ -42,6 +43,19 @@ impl Config {
         let warnings = warning.into_iter().collect();
         Ok(Self { targets, server, drain: args.drain.0, log: args.log, voice: args.voice, warnings })
     }
+}
+
+/// More than any machine has processors for: a slip of the keyboard, which would take the machine's memory.
+const MAX_THREADS: usize = 1024;
+
+fn threads(asked: Option<NonZeroUsize>, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
+    let threads = asked.unwrap_or(default);
+    if threads.get() <= MAX_THREADS {
+        return Ok(threads);
+    }
+    let message = format!("{threads} threads are too many: at most {MAX_THREADS} are possible");
+    Err(Failure::new("usage", ExitStatus::Usage, message)
+        .next(format!("--threads {default} is one a processor of this machine")))
 }
 
 fn max_line(args: &Args) -> Result<NonZeroUsize, Failure> {
@@ -60,9 +74,11 @@ fn max_connections(asked: Option<NonZeroUsize>) -> (usize, Option<String>) {
         return (usize::try_from(short.connections).unwrap_or(wanted).max(1), None);
     }
     let warning = format!(
-        "Warning: of {wanted} connections about {} fit: this process may open {} files.\n  \
+        "Warning: of {} about {} fit: this process may open {} files.\n  \
          Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
-        short.connections, short.limit
+        count(wanted as u64, "connection"),
+        short.connections,
+        short.limit
     );
     (wanted, Some(warning))
 }

@@ -86,6 +86,7 @@ impl Reach {
             AddressKind::Documentation => {
                 format!("machines of {network} (documentation: not on the internet)")
             }
+            AddressKind::Multicast => "nobody: TCP cannot reach a group of hosts (multicast)".to_owned(),
             AddressKind::Global => "anybody on the internet whom no firewall stops (global)".to_owned(),
             other => format!("machines of {network} ({other})"),
         }

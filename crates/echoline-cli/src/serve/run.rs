@@ -12,7 +12,9 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::units::{Span, count};
-use echoline_server::{Ending, Server, ServerError};
+use echoline::Code;
+use echoline_server::{Ending, Server, ServerError, Unavailable};
+use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -180,11 +182,22 @@ fn spawn(
 fn failed(error: &ServerError) -> Failure {
     let failure = |code| Failure::new(code, ExitStatus::Usage, error.to_string());
     match error {
+        ServerError::EngineUnavailable { reason, .. } if is_out_of_files(reason) => {
+            failure(Code::TooManyOpenFiles.as_str())
+                .fact("so", "each thread takes a few open files, and each connection one")
+                .next("fewer --threads, or a higher limit: ulimit -n shows it")
+        }
         ServerError::EngineUnavailable { .. } => {
             failure("engine-unavailable").next("--engine auto takes what works here and says why")
         }
         _ => failure("server"),
     }
+}
+
+/// Then no engine works, and another one is no way out.
+fn is_out_of_files(reason: &Unavailable) -> bool {
+    let said = reason.source().and_then(|source| source.downcast_ref::<io::Error>());
+    said.is_some_and(|error| Code::of_connect(error) == Code::TooManyOpenFiles)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
