@@ -4,7 +4,7 @@ use super::link::Sent;
 use super::load::{Message, Tick};
 use super::samples::Samples;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -107,7 +107,7 @@ impl Meter {
         }
         let at_start = *self.at_start.get_or_insert_with(Used::now);
         if self.totals.wall.is_zero() && now_ns >= self.until_ns {
-            self.totals.used(at_start, Duration::from_nanos(self.until_ns - self.from_ns));
+            self.totals.used(at_start);
         }
         while now_ns >= self.from_ns + (self.second as u64 + 1) * SECOND_NS {
             self.tick(master, errors, false);
@@ -117,8 +117,7 @@ impl Meter {
     pub(super) fn finish(&mut self, master: &Sender<Message>, errors: u64) {
         self.tick(master, errors, true);
         if let (true, Some(at_start)) = (self.totals.wall.is_zero(), self.at_start) {
-            let to_last_answer = self.totals.last_answer_ns.saturating_sub(self.from_ns);
-            self.totals.used(at_start, Duration::from_nanos(to_last_answer));
+            self.totals.used(at_start);
         }
     }
 
@@ -143,17 +142,19 @@ impl Meter {
 }
 
 impl Totals {
-    fn used(&mut self, since: Used, wall: Duration) {
+    /// All three over one span, or a share of it could be above 100 %.
+    fn used(&mut self, since: Used) {
         let now = Used::now();
         self.cpu = now.cpu.saturating_sub(since.cpu);
         self.waited = now.waited.saturating_sub(since.waited);
-        self.wall = wall;
+        self.wall = now.at - since.at;
     }
 }
 
 /// What this thread has used of the machine.
 #[derive(Debug, Clone, Copy)]
 struct Used {
+    at: Instant,
     cpu: Duration,
     waited: Duration,
 }
@@ -167,11 +168,11 @@ impl Used {
         // A kernel without it says nothing about waiting.
         let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
         let waited_ns = schedstat.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
-        Self { cpu, waited: Duration::from_nanos(waited_ns) }
+        Self { at: Instant::now(), cpu, waited: Duration::from_nanos(waited_ns) }
     }
 
     #[cfg(not(target_os = "linux"))]
     fn now() -> Self {
-        Self { cpu: Duration::ZERO, waited: Duration::ZERO }
+        Self { at: Instant::now(), cpu: Duration::ZERO, waited: Duration::ZERO }
     }
 }
