@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use support::{DEADLINE, ECHOLINE, Serving, end_of, finish, have, skip};
 
 /// A client that gives up at the deadline.
@@ -133,6 +134,29 @@ fn a_conversation_that_outlasts_the_drain_is_finished_and_reported() {
         ended.stderr
     );
     assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn a_drain_that_destroys_what_a_client_has_not_taken_ends_with_1() {
+    /// Above what the buffers of both ends take (tcp_rmem, tcp_wmem), so that output stays pending in the server.
+    const MUCH: usize = 16 << 20;
+    let serving = Serving::echo(&["--drain", "1ms"]);
+    let mut never_reads = connect(serving.address(0));
+    never_reads.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut sent = 0;
+    // The server stops reading at its cap, and then the kernel takes no more either.
+    while let Ok(more) = never_reads.write(&[b'\n'; 64 * 1024]) {
+        sent += more;
+        assert!(sent < MUCH, "the server goes on reading");
+    }
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    assert!(
+        ended.stderr.contains("\n  1 cut off: the client did not take its last bytes in time\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.code, Some(1));
 }
 
 #[test]
