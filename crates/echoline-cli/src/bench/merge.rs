@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 
 /// Add up reports of several machines that ran at the same time, histogram by histogram
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  echoline bench merge a.json b.json                  the load of two machines as one report
+  echoline bench merge --html sum.html *.json         and as a page")]
 pub(crate) struct Args {
     /// Reports that bench --json wrote
     #[arg(required = true, value_name = "REPORT")]
