@@ -111,6 +111,37 @@ fn nothing_is_sent_where_only_a_connection_is_expected_and_a_greeting_is_named()
 }
 
 #[test]
+fn the_other_end_tells_whom_it_sees_and_that_our_line_arrived() {
+    let serving = Serving::start(&["echo=127.0.0.1:0", "whoami=127.0.0.1:0", "-q"], 2);
+    let (echo, whoami) = (serving.address(0).to_string(), serving.address(1).port().to_string());
+    let ended = check(&["--expect", "echo", "--whoami", &whoami, &echo]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    for line in [
+        "seen by the server as     127.0.0.1:",
+        "nothing in between rewrote",
+        "our line reached its echo service",
+    ] {
+        assert!(ended.out().contains(line), "{line}: {}", ended.out());
+    }
+    // What answers on the other port is no whoami service: the verdict stands without it.
+    let ended = check(&[
+        "--json",
+        "--expect",
+        "echo",
+        "--whoami",
+        echo.rsplit(':').next().unwrap(),
+        &echo,
+        "-w",
+        "300ms",
+    ]);
+    let document = document(&ended);
+    assert_eq!(
+        (document["verdict"]["code"].as_str(), document["steps"][6]["state"].as_str()),
+        (Some("ok"), Some("warn"))
+    );
+}
+
+#[test]
 fn another_program_on_the_port_is_no_echo_service() {
     let address = saying(b"220 mail.example ESMTP\r\n").to_string();
     let ended = check(&["--expect", "echo", &address]);

@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use crate::config::{Config, EngineChoice};
 use crate::engine::{Engine, Portable, Unavailable, Uring, Wake};
-use crate::service::{Factory, Peer, Service, ServiceKind};
+use crate::service::{Factory, Instance, Peer, Service, ServiceKind};
 use crate::shared::{NamedService, Shared};
 use crate::stats::{Ending, Stats};
 use crate::worker::{Listening, Worker};
@@ -21,6 +21,7 @@ pub struct Builder {
     config: Config,
     services: Vec<NamedService>,
     listeners: Vec<(TcpListener, usize)>,
+    instance: Arc<Instance>,
 }
 
 /// A running server. Dropping it stops it.
@@ -101,7 +102,7 @@ impl Builder {
     /// Serves one of the server's own services on a listener that is bound already.
     #[must_use]
     pub fn listen(self, kind: ServiceKind, listener: impl Into<TcpListener>) -> Self {
-        let factory = kind.factory(&self.config);
+        let factory = kind.factory(&self.config, &self.instance);
         self.listen_with(kind.as_str(), factory, listener.into())
     }
 
@@ -127,7 +128,7 @@ impl Builder {
         if self.listeners.is_empty() {
             return Err(ServerError::NoListener);
         }
-        let Self { config, services, listeners } = self;
+        let Self { config, services, listeners, instance: _ } = self;
         let listeners: Vec<Listening> =
             listeners.into_iter().map(prepare).collect::<io::Result<_>>().map_err(ServerError::Listener)?;
         let bound = |listening: &Listening| Bound {
@@ -146,7 +147,7 @@ impl Server {
     /// Begins a server with this configuration.
     #[must_use]
     pub fn builder(config: Config) -> Builder {
-        Builder { config, services: Vec::new(), listeners: Vec::new() }
+        Builder { config, services: Vec::new(), listeners: Vec::new(), instance: Arc::new(Instance::new()) }
     }
 
     /// What is served where, in the order in which it was added.

@@ -261,7 +261,7 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
         let permit = shared.permit().unwrap();
-        let peer = Peer { address, local: address };
+        let peer = Peer { address, local: address, tcp: None };
         shared.deal(Accepted { stream, peer, service: 0, permit });
         shared.worker_ended();
         client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

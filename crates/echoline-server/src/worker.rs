@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
-use crate::service::Peer;
+use crate::service::{Peer, ServiceKind, TcpFigures};
 use crate::session::{Batch, Session};
 use crate::shared::{Accepted, News, Orders, Permit, Shared};
 use crate::slots::Key;
@@ -70,7 +70,14 @@ impl Worker {
         // A client that has left already has no address any more; its session finds out.
         let local = stream.local_addr().unwrap_or(address);
         self.counters().accepted.add(1);
-        let accepted = Accepted { stream, peer: Peer { address, local }, service, permit };
+        // One system call, for the one service that shows it.
+        let shown = self
+            .shared
+            .services
+            .get(service)
+            .is_some_and(|service| service.name == ServiceKind::Whoami.as_str());
+        let tcp = if shown { TcpFigures::of(&stream) } else { None };
+        let accepted = Accepted { stream, peer: Peer { address, local, tcp }, service, permit };
         if accepted.permit.worker == self.id {
             return Some(accepted);
         }

@@ -85,6 +85,10 @@ codes! {
     NotEcho = "not-echo",
     /// The connection stands, but what is sent on it does not arrive.
     DataLost = "data-lost",
+    /// The connection stands, but the other end's service never got what was sent.
+    RequestLost = "request-lost",
+    /// The other end's service got what was sent; its reply did not come back.
+    ReplyLost = "reply-lost",
     /// The connection stands, but nothing came back on it.
     NoReply = "no-reply",
     /// The received line is no UTF-8 text.

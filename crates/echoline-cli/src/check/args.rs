@@ -49,6 +49,10 @@ pub(crate) struct Args {
     #[arg(long)]
     hops: bool,
 
+    /// Ask the service `whoami` of the same server, on this port, what it sees of this machine
+    #[arg(long, value_name = "PORT")]
+    whoami: Option<Port>,
+
     /// Put tokens in the place of names and addresses, the same token for the same thing
     #[arg(long)]
     pub(super) redact: bool,
@@ -68,6 +72,7 @@ Examples:
   echoline check http://example.org         and does it speak HTTP?
   echoline check -6 example.org 22          IPv6 only
   echoline check --expect echo host 7007    an echo service on another port
+  echoline check --whoami 5152 192.0.2.7    both ends: NAT seen, a lost request and a lost reply told apart
   echoline check --json --redact host 22    for a program, without names and addresses";
 
 /// What to look at.
@@ -83,6 +88,7 @@ pub(super) struct Config {
     pub(super) source: Option<IpAddr>,
     pub(super) controls: bool,
     pub(super) hops: bool,
+    pub(super) whoami: Option<u16>,
 }
 
 impl Args {
@@ -108,6 +114,7 @@ impl Args {
             source: self.source,
             controls: !self.no_controls,
             hops: self.hops,
+            whoami: self.whoami.map(Port::get),
         }
     }
 }

@@ -17,6 +17,25 @@ pub(super) struct Findings {
     pub(super) addresses_left_out: usize,
     pub(super) conversation: Option<Conversation>,
     pub(super) timing: Option<Timing>,
+    /// Only when told to ask.
+    pub(super) whoami: Option<Whoami>,
+}
+
+/// What the other end says about this one.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Whoami {
+    pub(super) address: SocketAddr,
+    pub(super) sent_from: Option<SocketAddr>,
+    /// This end, as the server sees it.
+    pub(super) seen_as: Option<SocketAddr>,
+    pub(super) instance: Option<String>,
+    pub(super) connection: Option<u64>,
+    /// How many different instances answered.
+    pub(super) instances: usize,
+    /// Did our line reach the echo service? `None`: cannot tell.
+    pub(super) reached_echo: Option<bool>,
+    pub(super) problem: Option<String>,
+    pub(super) took_us: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -2,7 +2,9 @@
 
 use super::args::Config;
 use super::findings::{AddressFinding, Findings, Problem, Target};
-use super::probe::{Job, converse, look_up, probe_address};
+use super::probe::{Job, ask_whoami, converse, look_up, probe_address};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
@@ -45,11 +47,19 @@ pub(super) fn gather(config: &Config) -> Findings {
     }
     if let Some((with, stream)) = stream {
         let http_host = config.http.then_some(findings.target.host.as_str());
-        let (conversation, timing) = converse(&stream, with, config.expect, http_host, config.timeout);
-        findings.conversation = Some(conversation);
-        findings.timing = timing;
+        let nonce = nonce();
+        let talked = converse(&stream, with, config.expect, http_host, nonce, config.timeout);
+        (findings.conversation, findings.timing) = (Some(talked.0), talked.1);
+        // The other conversation is over by now, or has failed for good.
+        let whoami = config.whoami.map(|port| SocketAddr::new(with.ip(), port));
+        findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
     }
     findings
+}
+
+/// Tells our line from that of anybody else, and cannot be guessed: hash keys are random.
+fn nonce() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn empty(config: &Config) -> Findings {
@@ -65,6 +75,7 @@ fn empty(config: &Config) -> Findings {
         addresses_left_out: 0,
         conversation: None,
         timing: None,
+        whoami: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn findings() -> Findings {
         addresses_left_out: 0,
         conversation: None,
         timing: None,
+        whoami: None,
     }
 }
 
@@ -340,13 +341,35 @@ fn after(result: Answer) -> Verdict {
 #[test]
 fn each_way_in_which_an_echo_fails_has_its_code() {
     expect(&after(Answer::Silent { acknowledged: Some(false) }), DataLost, Likely, &["does not acknowledge"]);
-    expect(&after(Answer::Silent { acknowledged: Some(true) }), NoReply, Certain, &["did not reply"]);
-    expect(&after(Answer::Silent { acknowledged: None }), NoReply, Certain, &[]);
+    expect(&after(Answer::Silent { acknowledged: Some(true) }), NoReply, Likely, &["did not reply"]);
+    expect(&after(Answer::Silent { acknowledged: None }), NoReply, Likely, &[]);
     expect(&after(Answer::Closed), ClosedEarly, Certain, &["closed the connection"]);
     expect(&after(Answer::Reset), Reset, Certain, &["does not prove who sent it"]);
     expect(&after(Answer::LineEndings), Altered, Certain, &["line endings"]);
     expect(&after(Answer::Altered { at: 2 }), Altered, Certain, &["from byte 3 on"]);
     expect(&after(Answer::Different), NotEcho, Certain, &["no echo service"]);
+}
+
+#[test]
+fn with_word_from_the_other_end_a_lost_request_and_a_lost_reply_are_told_apart() {
+    let lost = |reached_echo| {
+        let silent = exchange(What::Line, Answer::Silent { acknowledged: Some(true) });
+        let whoami = Whoami {
+            address: HOST.parse().unwrap(),
+            sent_from: None,
+            seen_as: None,
+            instance: None,
+            connection: None,
+            instances: 1,
+            reached_echo,
+            problem: None,
+            took_us: 9,
+        };
+        verdict(&Findings { whoami: Some(whoami), ..talked(conversation(vec![silent])) })
+    };
+    expect(&lost(Some(true)), ReplyLost, Certain, &["got our line"]);
+    expect(&lost(Some(false)), RequestLost, Likely, &["never got our line"]);
+    expect(&lost(None), NoReply, Likely, &["did not reply"]);
 }
 
 #[test]

@@ -15,7 +15,8 @@ use std::num::NonZeroUsize;
 pub(crate) struct Args {
     /// What to serve where [default: 5151]
     ///
-    /// SERVICE is echo (lines, the default) or echo-bytes (RFC 862).
+    /// SERVICE is echo (lines, the default), echo-bytes (RFC 862) or whoami (tells a client what the server sees
+    /// of it; see `echoline check --whoami`).
     /// LISTEN is PORT (this machine only), :PORT (all interfaces), HOST:PORT or [v6]:PORT.
     /// Port 0 picks a free one; a port left out is 5151.
     #[arg(value_name = "[SERVICE=]LISTEN")]
@@ -67,4 +68,5 @@ Examples:
   echoline serve :5151                      every network of this machine, IPv4 and IPv6
   echoline serve 0                          a free port; read it from standard output
   echoline serve 5151 echo-bytes=:7007      two services at once
+  echoline serve :5151 whoami=:5152         and the other end for echoline check --whoami 5152
   echoline serve 192.168.1.10:5151 --idle-timeout 30s --max-connections 100";

@@ -121,6 +121,10 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-mtu"
     "check-handshake-only"
     "check-wrong-source"
+    "check-whoami-nat"
+    "check-request-lost"
+    "check-reply-lost"
+    "check-reply-lost-unasked"
 );
 
 impl Scenario {

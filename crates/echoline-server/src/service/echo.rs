@@ -1,11 +1,12 @@
 //! The echo services: what arrives goes back, byte for byte.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use echoline::line::{Cut, Framer, count_lines};
 
 use crate::config::LongLines;
-use crate::service::{Out, Service};
+use crate::service::{Instance, Out, Service};
 use crate::stats::Ending;
 
 /// Sends every line back once it is whole, and at the end of input what is left of one.
@@ -13,16 +14,26 @@ use crate::stats::Ending;
 pub(crate) struct Echo {
     framer: Framer,
     long_lines: LongLines,
+    /// Until the first input: whoever asks `whoami` about it wants to know that it came.
+    unread: Option<Arc<Instance>>,
 }
 
 impl Echo {
     pub(crate) fn new(max_line: NonZeroUsize, long_lines: LongLines) -> Self {
-        Self { framer: Framer::new(max_line), long_lines }
+        Self { framer: Framer::new(max_line), long_lines, unread: None }
+    }
+
+    /// The first input is noted there.
+    pub(crate) fn noted_by(self, instance: Arc<Instance>) -> Self {
+        Self { unread: Some(instance), ..self }
     }
 }
 
 impl Service for Echo {
     fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+        if let Some(instance) = self.unread.take() {
+            instance.note(input);
+        }
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];

@@ -3,17 +3,21 @@
 mod echo;
 mod lines;
 mod out;
+mod whoami;
 
 pub(crate) use echo::{Echo, EchoBytes};
 pub use lines::{LineService, Lines};
 pub use out::Out;
 pub(crate) use out::Output;
+pub(crate) use whoami::Instance;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::{fmt, sync::Arc};
 
 use crate::config::{Config, UnknownName};
+use whoami::Whoami;
 
 /// One conversation with one client. A new value is made for every connection.
 ///
@@ -44,6 +48,37 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The server's own address on this connection.
     pub local: SocketAddr,
+    /// The kernel's figures as the connection was accepted, for services that show them.
+    pub(crate) tcp: Option<TcpFigures>,
+}
+
+/// What the kernel measured while the connection was made. Small: every connection has room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TcpFigures {
+    pub(crate) rtt_us: u32,
+    pub(crate) rtt_variation_us: u32,
+    pub(crate) segment_bytes: u32,
+    /// Never zero, so that `None` costs no room.
+    pub(crate) path_mtu: NonZeroU32,
+}
+
+impl TcpFigures {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
+        let info = echoline_sys::tcp_info(stream).ok()?;
+        Some(Self {
+            rtt_us: u32::try_from(info.round_trip.as_micros()).unwrap_or(u32::MAX),
+            rtt_variation_us: u32::try_from(info.round_trip_variation.as_micros()).unwrap_or(u32::MAX),
+            segment_bytes: info.segment_bytes,
+            path_mtu: NonZeroU32::new(info.path_mtu)?,
+        })
+    }
+
+    /// Other systems have other figures.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn of(_stream: &TcpStream) -> Option<Self> {
+        None
+    }
 }
 
 /// Makes the service of each new connection.
@@ -57,11 +92,13 @@ pub enum ServiceKind {
     Echo,
     /// Sends every byte back as it comes (RFC 862).
     EchoBytes,
+    /// Tells a client what the server sees of it, as JSON (schema 1, described in docs/CHECK.md).
+    Whoami,
 }
 
 impl ServiceKind {
     /// Every service, in the order in which a list shows them.
-    pub const ALL: [Self; 2] = [Self::Echo, Self::EchoBytes];
+    pub const ALL: [Self; 3] = [Self::Echo, Self::EchoBytes, Self::Whoami];
 
     /// The name in commands and in logs.
     #[must_use]
@@ -69,14 +106,19 @@ impl ServiceKind {
         match self {
             Self::Echo => "echo",
             Self::EchoBytes => "echo-bytes",
+            Self::Whoami => "whoami",
         }
     }
 
-    pub(crate) fn factory(self, config: &Config) -> Factory {
+    pub(crate) fn factory(self, config: &Config, instance: &Arc<Instance>) -> Factory {
+        let instance = Arc::clone(instance);
         let (max_line, long_lines) = (config.max_line, config.long_lines);
         match self {
-            Self::Echo => Arc::new(move |_| Box::new(Echo::new(max_line, long_lines))),
+            Self::Echo => {
+                Arc::new(move |_| Box::new(Echo::new(max_line, long_lines).noted_by(Arc::clone(&instance))))
+            }
             Self::EchoBytes => Arc::new(|_| Box::new(EchoBytes)),
+            Self::Whoami => Arc::new(move |_| Box::new(Lines::new(max_line, Whoami(Arc::clone(&instance))))),
         }
     }
 }
@@ -94,6 +136,6 @@ impl FromStr for ServiceKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| UnknownName::new(text, "echo, echo-bytes"))
+            .ok_or_else(|| UnknownName::new(text, "echo, echo-bytes, whoami"))
     }
 }

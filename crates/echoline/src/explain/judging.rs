@@ -148,3 +148,49 @@ pub(super) static DATA_LOST: Page = Page {
         "look for a firewall that inspects this port",
     ],
 };
+
+pub(super) static REQUEST_LOST: Page = Page {
+    code: Code::RequestLost,
+    title: "The connection stands, but the service never got what was sent.",
+    so: "something before the server takes connections and keeps the data, or it is another server",
+    meaning: "The other end was asked (its service whoami) whether a line of a certain number had reached its echo \
+              service, and it had not. So the line was lost on the way there, or went to another program: the \
+              connection that stood did not lead to that service.",
+    causes: &[
+        "A firewall or proxy in front answers the handshake and does not pass the data on.",
+        "Larger packets are lost on the way there (MTU).",
+        "The port leads to another program than the echo service of that server.",
+        "The server is too busy to read.",
+    ],
+    tell: &[
+        "On the server, watch what arrives: tcpdump -n tcp port PORT. A handshake without data points at what is in \
+         front.",
+        "On the server, see which program has the port: ss -ltnp.",
+    ],
+    next: &[
+        "look for a firewall or proxy before the server that takes connections and keeps the data",
+        "on the server, see what arrives: tcpdump -n tcp port PORT",
+        "check that the port leads to the echo service of that very server",
+    ],
+};
+
+pub(super) static REPLY_LOST: Page = Page {
+    code: Code::ReplyLost,
+    title: "The service got what was sent; its reply did not come back.",
+    so: "the way back is broken: a firewall or a route there drops what the server sends",
+    meaning: "The other end was asked (its service whoami) whether a line of a certain number had reached its echo \
+              service, and it had. An echo service sends at once what it gets. So the reply was lost on the way back.",
+    causes: &[
+        "A firewall on the way back drops data, by size, by content or by its own state.",
+        "The way back is another one than the way there, and a firewall on it does not know the connection.",
+        "Larger packets are lost on the way back (MTU).",
+    ],
+    tell: &[
+        "On the server, watch the repetitions: ss -ti shows retrans and unacked for this connection.",
+        "On both ends, watch the packets: tcpdump -n tcp port PORT. What leaves there and does not come here is lost.",
+    ],
+    next: &[
+        "look at the firewalls and routes on the way back, from the server to this machine",
+        "on the server, see whether it repeats: ss -ti",
+    ],
+};

@@ -71,6 +71,8 @@ pub fn explain(code: Code) -> &'static Page {
         Code::Altered => &talking::ALTERED,
         Code::NotEcho => &judging::NOT_ECHO,
         Code::DataLost => &judging::DATA_LOST,
+        Code::RequestLost => &judging::REQUEST_LOST,
+        Code::ReplyLost => &judging::REPLY_LOST,
         Code::NoReply => &talking::NO_REPLY,
         Code::NotUtf8 => &talking::NOT_UTF8,
         Code::LineTooLong => &talking::LINE_TOO_LONG,

@@ -27,6 +27,7 @@ pub(in crate::check) fn converse(
     with: SocketAddr,
     expect: Expect,
     http_host: Option<&str>,
+    nonce: u64,
     patience: Duration,
 ) -> (Conversation, Option<Timing>) {
     let begin = Instant::now();
@@ -40,7 +41,7 @@ pub(in crate::check) fn converse(
     };
     let mut timing = None;
     match expect {
-        Expect::Echo => timing = echo(stream, patience, &mut conversation),
+        Expect::Echo => timing = echo(stream, nonce, patience, &mut conversation),
         Expect::Connect => listen(stream, http_host, patience, &mut conversation),
     }
     let timing_us = timing.as_ref().map_or(0, |timing: &Timing| timing.took_us);
@@ -48,7 +49,12 @@ pub(in crate::check) fn converse(
     (conversation, timing.or_else(|| timing::of_kernel(stream)))
 }
 
-fn echo(stream: &TcpStream, patience: Duration, conversation: &mut Conversation) -> Option<Timing> {
+fn echo(
+    stream: &TcpStream,
+    nonce: u64,
+    patience: Duration,
+    conversation: &mut Conversation,
+) -> Option<Timing> {
     let mut identical = |what, pieces: &[&[u8]]| {
         let (exchange, got) = exchange(stream, what, pieces, patience);
         let result = exchange.result;
@@ -58,7 +64,7 @@ fn echo(stream: &TcpStream, patience: Duration, conversation: &mut Conversation)
         conversation.exchanges.push(exchange);
         result == Answer::Identical
     };
-    let line = format!("echoline check {:08x}\n", nonce());
+    let line = format!("echoline check {nonce:016x}\n");
     let long = [vec![b'x'; LONG_LINE - 1], vec![b'\n']].concat();
     let binary: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').chain([b'\n']).collect();
     let all = identical(What::Line, &[line.as_bytes()])
@@ -71,12 +77,6 @@ fn echo(stream: &TcpStream, patience: Duration, conversation: &mut Conversation)
         identical(What::HalfClose, &[b"unfinished"]);
     }
     timing
-}
-
-/// Tells our line from that of anybody else.
-fn nonce() -> u32 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    now.subsec_nanos() ^ std::process::id()
 }
 
 /// Sends the pieces and takes what comes back.

@@ -10,10 +10,12 @@ mod name;
 mod netlink;
 mod own;
 mod timing;
+mod whoami;
 
 pub(super) use address::{Job, probe as probe_address};
 pub(super) use conversation::converse;
 pub(super) use name::look_up;
+pub(super) use whoami::ask as ask_whoami;
 
 use std::time::Duration;
 

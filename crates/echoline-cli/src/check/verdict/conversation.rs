@@ -52,9 +52,31 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
              that finishes first loses its tail."
         ));
     }
-    let verdict = broken(conversation, exchange);
+    let verdict = match (exchange.result, findings.whoami.as_ref().and_then(|whoami| whoami.reached_echo)) {
+        (Answer::Silent { .. }, Some(reached)) if exchange.what == What::Line => lost(conversation, reached),
+        _ => broken(conversation, exchange),
+    };
     debug_assert_ne!(verdict.code, VerdictCode::Ok);
     verdict
+}
+
+/// The other end knows whether our line came.
+fn lost(conversation: &Conversation, reached: bool) -> Verdict {
+    let with = conversation.with;
+    if reached {
+        let sentence = format!(
+            "The reply of {with} is lost: its echo service got our line, and nothing came back. The way back is broken."
+        );
+        return Verdict::new(Code::ReplyLost, Certain, sentence)
+            .next("look at the firewalls and routes on the way back, from the server to this machine");
+    }
+    let sentence = format!(
+        "The request to {with} is lost: the connection stands, but its echo service never got our line."
+    );
+    // Likely only: an echo service of another instance has another journal, and does not say which it is.
+    Verdict::new(Code::RequestLost, Likely, sentence)
+        .next("look for a firewall or proxy before the server that takes connections and keeps the data")
+        .next("check that the port leads to the echo service of that very server")
 }
 
 /// So much of an answer fits into a sentence.
@@ -88,9 +110,13 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
         }
         Answer::Silent { .. } => Verdict::new(
             Code::NoReply,
-            Certain,
-            format!("{with} took {what} and did not reply.{before} It waits for something else, or is stuck."),
+            Likely,
+            format!(
+                "{with} did not reply to {what}, which did arrive at that machine.{before} The program waits for \
+                 something else or is stuck, or its reply is lost on the way."
+            ),
         )
+        .next("with an echoline server there, --whoami PORT tells a lost reply from none")
         .next("check that an echo service listens there, and not another program")
         .next("if another program is meant: --expect connect"),
         Answer::Closed => Verdict::new(

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use crate::config::Config;
 use crate::engine::uring::driver::Driver;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
-use crate::service::ServiceKind;
+use crate::service::{Instance, ServiceKind};
 use crate::shared::{NamedService, Shared};
 use crate::slots::Key;
 use crate::stats::Stats;
@@ -344,7 +344,8 @@ fn play(seed: u64, listener: &TcpListener, null: &Rc<OwnedFd>) -> (Driver<FakeKe
         ..Config::default()
     };
     let kind = if seed.is_multiple_of(2) { ServiceKind::Echo } else { ServiceKind::EchoBytes };
-    let service = NamedService { name: kind.to_string(), factory: kind.factory(&config) };
+    let service =
+        NamedService { name: kind.to_string(), factory: kind.factory(&config, &Arc::new(Instance::new())) };
     let shared = Arc::new(Shared::new(config, vec![service], 1, now));
     let address = listener.local_addr().expect("bound");
     let listening = Listening { listener: listener.try_clone().expect("a descriptor"), address, service: 0 };

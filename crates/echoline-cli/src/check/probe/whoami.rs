@@ -1,0 +1,110 @@
+//! The other end's view, from `echoline serve whoami=PORT`: who it sees, and whether a line reached its echo service.
+
+use super::micros;
+use crate::check::findings::Whoami;
+use echoline::{Connection, Socket};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+/// The first line of the service, schema 1.
+#[derive(Deserialize)]
+struct Seen {
+    schema: u32,
+    instance: String,
+    connection: u64,
+    peer: SocketAddr,
+}
+
+/// The answer to a nonce.
+#[derive(Deserialize)]
+struct Reached {
+    instance: String,
+    reached_echo: Option<bool>,
+}
+
+/// Longer than its lines are.
+const MAX_LINE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Asks on two connections: where two instances answer, neither speaks for the other.
+pub(in crate::check) fn ask(address: SocketAddr, nonce: u64, patience: Duration) -> Whoami {
+    let begin = Instant::now();
+    let mut found = Whoami {
+        address,
+        sent_from: None,
+        seen_as: None,
+        instance: None,
+        connection: None,
+        instances: 0,
+        reached_echo: None,
+        problem: None,
+        took_us: 0,
+    };
+    let mut instances: Vec<String> = Vec::new();
+    let mut answers: Vec<Option<bool>> = Vec::new();
+    for _ in 0..2 {
+        match one(address, nonce, patience) {
+            Ok((local, seen, reached)) => {
+                // Where connections are dealt by another machine, the answers come from the instances that they name.
+                instances.extend([seen.instance.clone(), reached.instance]);
+                answers.push(reached.reached_echo);
+                (found.sent_from, found.seen_as) = (Some(local), Some(seen.peer));
+                (found.instance, found.connection) = (Some(seen.instance), Some(seen.connection));
+            }
+            Err(problem) => {
+                found.problem = Some(problem);
+                break;
+            }
+        }
+    }
+    instances.sort();
+    instances.dedup();
+    found.instances = instances.len();
+    found.reached_echo = conclude(instances.len(), &answers);
+    found.took_us = micros(begin.elapsed());
+    found
+}
+
+/// A yes of anybody is a yes; a no counts only where one instance answers for all.
+fn conclude(instances: usize, answers: &[Option<bool>]) -> Option<bool> {
+    match answers {
+        _ if answers.contains(&Some(true)) => Some(true),
+        [first, rest @ ..] if instances == 1 && rest.iter().all(|answer| answer == first) => *first,
+        _ => None,
+    }
+}
+
+fn one(address: SocketAddr, nonce: u64, patience: Duration) -> Result<(SocketAddr, Seen, Reached), String> {
+    let told = |error: echoline::Error| error.to_string();
+    let mut connection = Socket::new().connect_timeout(patience).connect(&address.into()).map_err(told)?;
+    connection.set_read_timeout(Some(patience)).map_err(told)?;
+    let local = connection.local();
+    let seen: Seen = line(&mut connection)?;
+    if seen.schema != 1 {
+        return Err(format!("it speaks schema {}, this program schema 1", seen.schema));
+    }
+    connection.send_line(&format!("nonce {nonce:016x}")).map_err(told)?;
+    Ok((local, seen, line(&mut connection)?))
+}
+
+fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection) -> Result<T, String> {
+    let line = connection.recv_line_within(MAX_LINE).map_err(|error| error.to_string())?;
+    let line = line.ok_or("it closed the connection without a word")?;
+    serde_json::from_str(&line).map_err(|_| "what answers there is no whoami service".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_no_counts_only_from_the_one_instance_and_a_yes_from_any() {
+        assert_eq!(conclude(1, &[Some(false), Some(false)]), Some(false));
+        assert_eq!(conclude(1, &[Some(true), Some(true)]), Some(true));
+        assert_eq!(conclude(2, &[Some(false), Some(false)]), None);
+        assert_eq!(conclude(2, &[Some(false), Some(true)]), Some(true));
+        assert_eq!(conclude(1, &[None, None]), None);
+        assert_eq!(conclude(0, &[]), None);
+    }
+}
