@@ -2,7 +2,8 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::io::Read;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use support::{ECHOLINE, Ended, echoline, finish, have, skip};
@@ -12,6 +13,12 @@ use support::{ECHOLINE, Ended, echoline, finish, have, skip};
 fn assert_refused(ended: &Ended, message: &str) {
     assert_eq!(ended.stderr, message);
     assert_eq!((ended.out(), ended.code), ("", Some(2)));
+}
+
+/// A loopback address of this process's own.
+fn own_loopback() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 1, middle, low)
 }
 
 #[test]
@@ -33,10 +40,49 @@ fn a_port_in_use_names_the_program_that_holds_it() {
 }
 
 #[test]
+fn a_port_that_a_connection_has_names_its_program_and_then_the_minute_after_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    // From there nobody else connects, so that the port has one user.
+    let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    client.bind(&SocketAddr::from((own_loopback(), 0)).into()).unwrap();
+    client.connect(&server.into()).unwrap();
+    let client = TcpStream::from(client);
+    let (accepted, port) = listener.accept().unwrap();
+    let pid = std::process::id();
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    assert_refused(
+        &echoline(&["serve", &port.to_string()]),
+        &format!(
+            "{port} is in use by another program   [address-in-use]\n  \
+             held  by {} (process {pid}), whose connection to {server} has this port\n  \
+             next  echoline serve 0 picks a free port\n  \
+             next  or end that program: kill {pid}\n",
+            name.trim_end()
+        ),
+    );
+    // The end that finishes first keeps the port.
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!((&accepted).read(&mut [0; 1]).unwrap(), 0);
+    drop(accepted);
+    assert_eq!((&client).read(&mut [0; 1]).unwrap(), 0);
+    drop(client);
+    assert_refused(
+        &echoline(&["serve", &port.to_string()]),
+        &format!(
+            "{port} is in use by another program   [address-in-use]\n  \
+             held  by a connection to {server} that has ended; the system keeps its port for a minute\n  \
+             next  echoline serve 0 picks a free port\n  \
+             next  or wait for a minute\n"
+        ),
+    );
+}
+
+#[test]
 fn a_port_held_by_a_socket_that_does_not_listen_says_that_it_is_not_listed() {
     // Without SO_REUSEADDR, a plain bind keeps the port from others.
     let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    held.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let address = held.local_addr().unwrap().as_socket().unwrap();
     assert_refused(
         &echoline(&["serve", &address.to_string()]),
@@ -50,10 +96,8 @@ fn a_port_held_by_a_socket_that_does_not_listen_says_that_it_is_not_listed() {
 
 #[test]
 fn an_address_asked_for_twice_is_not_blamed_on_another_program() {
-    // A loopback address of this process's own: no other test takes a port there once it is free again.
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let own = std::net::Ipv4Addr::new(127, high | 1, middle, low);
-    let address = TcpListener::bind((own, 0)).unwrap().local_addr().unwrap();
+    // No other test takes a port there once it is free again.
+    let address = TcpListener::bind((own_loopback(), 0)).unwrap().local_addr().unwrap();
     let ended = echoline(&["serve", &address.to_string(), &format!("echo-bytes={address}")]);
     assert_refused(&ended, &format!("{address} is asked for twice   [address-in-use]\n"));
 }

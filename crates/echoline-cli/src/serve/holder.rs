@@ -2,15 +2,26 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// A socket that listens where we want to.
+/// A socket on the port that we want.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Holder {
-    /// Where it listens.
+    /// Its own end.
     pub(super) address: SocketAddr,
+    pub(super) how: Hold,
     /// The user it belongs to.
     pub(super) uid: u32,
     /// The process; `None` if it is another user's, which only root may see.
     pub(super) process: Option<HolderProcess>,
+}
+
+/// How a socket holds its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    Listens,
+    /// It is an end of a connection to there: the system gave it the port that we want.
+    Connected(SocketAddr),
+    /// The same, and over: the system keeps the port for a minute (TIME_WAIT, RFC 9293 section 3.6.1).
+    Ended(SocketAddr),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +39,15 @@ pub(super) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
     // Each table is missing where its family is.
     let tables = [tcp(), tcp6()].into_iter().flatten().flatten();
     let entry = tables
-        .filter(|entry| entry.state == TcpState::Listen)
-        .find(|entry| collides(entry.local_address, wanted))?;
-    Some(Holder { address: entry.local_address, uid: entry.uid, process: process_of(entry.inode) })
+        .filter(|entry| collides(entry.local_address, wanted))
+        // Whoever listens is who a person wants to know of.
+        .max_by_key(|entry| (entry.state == TcpState::Listen, entry.inode))?;
+    let how = match entry.state {
+        TcpState::Listen => Hold::Listens,
+        TcpState::TimeWait => Hold::Ended(entry.remote_address),
+        _ => Hold::Connected(entry.remote_address),
+    };
+    Some(Holder { address: entry.local_address, how, uid: entry.uid, process: process_of(entry.inode) })
 }
 
 #[cfg(not(target_os = "linux"))]

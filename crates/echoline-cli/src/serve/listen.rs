@@ -1,6 +1,6 @@
 //! Opens the listeners, and says why one cannot be had.
 
-use super::holder::{Holder, holder_of};
+use super::holder::{Hold, Holder, holder_of};
 use super::target::{Place, Target};
 use crate::failure::{Fact, Failure};
 use echoline::{Code, Endpoint, Error, Listener, Socket};
@@ -67,13 +67,17 @@ fn refused(error: &Error, opened: &Opened) -> Failure {
 
 fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {
     let (held, free) = match holder {
-        Some(Holder { address, process: Some(process), .. }) => (
-            format!("by {} (process {}), which listens on {address}", process.name, process.pid),
+        Some(Holder { how: Hold::Ended(peer), .. }) => (
+            format!("by a connection to {peer} that has ended; the system keeps its port for a minute"),
+            Some("or wait for a minute".to_owned()),
+        ),
+        Some(Holder { address, how, process: Some(process), .. }) => (
+            format!("by {} (process {}), {}", process.name, process.pid, doing(how, address)),
             Some(format!("or end that program: kill {}", process.pid)),
         ),
-        Some(Holder { address, uid, process: None }) => (
-            format!("by a process of user {uid}, which listens on {address}; only root sees which one"),
-            Some(format!("or find that program: sudo ss -ltnp 'sport = {}'", address.port())),
+        Some(Holder { address, how, uid, process: None }) => (
+            format!("by a process of user {uid}, {}; only root sees which one", doing(how, address)),
+            Some(format!("or find that program: sudo ss -tanp 'sport = {}'", address.port())),
         ),
         None => (
             "by a socket that the system does not list: one that is bound and does not listen".to_owned(),
@@ -85,6 +89,13 @@ fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {
         facts: vec![Fact::new("held", held)],
         next: [Some(other), free].into_iter().flatten().collect(),
         ..failure
+    }
+}
+
+fn doing(how: Hold, address: SocketAddr) -> String {
+    match how {
+        Hold::Listens => format!("which listens on {address}"),
+        Hold::Connected(peer) | Hold::Ended(peer) => format!("whose connection to {peer} has this port"),
     }
 }
 
