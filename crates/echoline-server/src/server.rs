@@ -124,6 +124,10 @@ impl Builder {
     }
 
     /// Starts the workers. When this returns, connections are served.
+    ///
+    /// # Errors
+    ///
+    /// All of [`ServerError`] but those of a worker that runs already; nothing is left running then.
     pub fn start(self) -> Result<Server, ServerError> {
         if self.listeners.is_empty() {
             return Err(ServerError::NoListener);
@@ -169,6 +173,10 @@ impl Server {
     }
 
     /// Waits until the server has ended: after a drain, a stop, or with [`Config::once`] its one conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Worker`] and [`ServerError::WorkerPanicked`], from the first worker that ended so.
     pub fn wait(&self) -> Result<(), ServerError> {
         self.shared.wait();
         self.shared.jobs.stop();

@@ -35,11 +35,11 @@ pub(crate) struct Args {
     crlf: bool,
 
     /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
 
     /// IPv6 only
-    #[arg(short = '6')]
+    #[arg(short = '6', long)]
     ipv6: bool,
 
     /// How long finding the name and connecting may take together
