@@ -169,3 +169,17 @@ fn every_verdict_of_the_labs_scenarios_stands_in_the_documentation() {
     assert!(count >= 30, "{count} scenarios");
     assert!(text.contains(&format!("{count} scenarios of the lab")), "{count}");
 }
+
+#[test]
+fn without_a_host_this_machine_is_described_with_the_program_that_listens() {
+    let serving = Serving::echo(&["-q"]);
+    let ended = check(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.out().starts_with("This machine has "), "{}", ended.out());
+    let line = format!("{}   echoline (process {})   this machine only", serving.address(0), serving.pid());
+    assert!(ended.out().contains(&line), "{line}: {}", ended.out());
+    let listening = document(&check(&["--json"]))["machine"]["listening"].clone();
+    let mine = |entry: &&Value| entry["program"]["pid"] == serving.pid();
+    let found = listening.as_array().unwrap().iter().find(mine).unwrap().clone();
+    assert_eq!(found["address"].as_str(), Some(serving.address(0).to_string().as_str()));
+}

@@ -15,10 +15,11 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A name or an address, or HOST:PORT, or a URL
-    host: String,
+    /// A name or an address, or HOST:PORT, or a URL; without it, this machine is described
+    host: Option<String>,
 
     /// The port [default: 5151]
+    #[arg(requires = "host")]
     port: Option<String>,
 
     /// What the other side should do [default: echo on port 5151, else connect]
@@ -67,6 +68,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
+  echoline check                            this machine: addresses, router, names, who listens
   echoline check 192.0.2.7                  is there an echo service on port 5151?
   echoline check example.org 443            does it accept connections, on every address?
   echoline check http://example.org         and does it speak HTTP?
@@ -92,10 +94,12 @@ pub(super) struct Config {
 }
 
 impl Args {
-    pub(super) fn config(&self) -> Config {
+    /// `None` without a host.
+    pub(super) fn config(&self) -> Option<Config> {
+        let host = self.host.as_ref()?;
         let endpoint = match &self.port {
-            None => Endpoint::parse_with_default(&self.host, Port::DEFAULT),
-            Some(port) => Endpoint::from_parts(&self.host, port),
+            None => Endpoint::parse_with_default(host, Port::DEFAULT),
+            Some(port) => Endpoint::from_parts(host, port),
         };
         let is_default = endpoint.as_ref().is_ok_and(|endpoint| endpoint.port() == Port::DEFAULT);
         let usual = if is_default { Expect::Echo } else { Expect::Connect };
@@ -104,17 +108,17 @@ impl Args {
             (_, true) => Family::V6,
             _ => Family::Any,
         };
-        Config {
+        Some(Config {
             endpoint,
-            asked: self.host.clone(),
+            asked: host.clone(),
             expect: self.expect.unwrap_or(usual),
-            http: self.host.starts_with("http://"),
+            http: host.starts_with("http://"),
             family,
             timeout: self.timeout.0.max(Duration::from_millis(1)),
             source: self.source,
             controls: !self.no_controls,
             hops: self.hops,
             whoami: self.whoami.map(Port::get),
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@
 //! | `findings` | what was seen, as plain values |
 //! | `probe` | all I/O: one file for each thing to look at |
 //! | `gather` | the order in which the probes run |
+//! | `machine` | this machine, when no host is given |
 //! | `recognise` | the protocol that first bytes give away |
 //! | `verdict` | what the findings come to: a pure function |
 //! | `report`, `render`, `redact` | the whole as steps; as text and JSON; without names and addresses |
@@ -13,6 +14,7 @@
 mod args;
 mod findings;
 mod gather;
+mod machine;
 mod probe;
 mod recognise;
 mod redact;
@@ -30,9 +32,10 @@ use report::Report;
 use std::time::Instant;
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    let Some(config) = args.config() else { return machine::describe(args.json, args.redact) };
     let mut output = Output::new()?;
     let begin = Instant::now();
-    let findings = gather::gather(&args.config());
+    let findings = gather::gather(&config);
     let report = Report::new(&findings, begin.elapsed());
     let mut redactor = args.redact.then(|| Redactor::new(&findings.target.host));
     if args.json {

@@ -6,6 +6,7 @@ mod conversation;
 mod dns;
 mod flight;
 mod hops;
+mod machine;
 mod name;
 mod netlink;
 mod own;
@@ -14,6 +15,7 @@ mod whoami;
 
 pub(super) use address::{Job, probe as probe_address};
 pub(super) use conversation::converse;
+pub(super) use machine::look as look_at_machine;
 pub(super) use name::look_up;
 pub(super) use whoami::ask as ask_whoami;
 

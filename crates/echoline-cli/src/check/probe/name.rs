@@ -62,7 +62,7 @@ fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
     let patience = OWN_PATIENCE.min(deadline.saturating_duration_since(Instant::now()));
     // A lookup that took all the time leaves a moment for a server that answers at once.
     let patience = patience.max(Duration::from_millis(100));
-    let configured = servers_of(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+    let configured = configured_servers();
     thread::scope(|scope| {
         let ask = |address: IpAddr| {
             scope.spawn(move || {
@@ -74,6 +74,10 @@ fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
         let asked: Vec<_> = configured.into_iter().map(ask).collect();
         asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
     })
+}
+
+pub(super) fn configured_servers() -> Vec<IpAddr> {
+    servers_of(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
 }
 
 /// The name servers of a resolv.conf(5): three at most, and this machine's own if there is none.
