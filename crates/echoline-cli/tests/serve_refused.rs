@@ -201,7 +201,7 @@ fn a_bad_port_a_bad_address_and_a_bare_number_say_what_is_wrong_and_what_to_writ
         (
             "chargen=5151",
             "there is no service \"chargen\"   [usage]",
-            "have  echo, echo-bytes, whoami\n  next  echoline serve echo=5151\n",
+            "have  echo, echo-bytes, whoami, connect-four\n  next  echoline serve echo=5151\n",
         ),
     ] {
         assert_refused(&echoline(&["serve", listen]), &format!("{sentence}\n  {next}"));

@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `config` | limits and choices, with safe defaults |
 //! | `server` | the value above: start, wait, drain, stop |
-//! | `service` | what is said: the [`Service`] trait, the line adapter, the echoes |
+//! | `service` | what is said: the [`Service`] trait, the line adapter, the echoes, Connect Four |
 //! | `session` | one connection's state, without I/O or clock |
 //! | `engine` | moves bytes between kernel and sessions |
 //! | `worker`, `shared` | what the sessions of one thread, and all threads, have in common |
@@ -55,5 +55,6 @@ pub use compute::Job;
 pub use config::{Config, EngineChoice, LongLines, UnknownName};
 pub use engine::Unavailable;
 pub use server::{Bound, Builder, Drained, EngineReport, Server, ServerError};
+pub use service::connect_four;
 pub use service::{LineService, Lines, Out, Peer, Service, ServiceKind};
 pub use stats::{Ending, Stats};

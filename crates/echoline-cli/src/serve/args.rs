@@ -15,10 +15,11 @@ use std::num::NonZeroUsize;
 pub(crate) struct Args {
     /// What to serve where [default: 5151]
     ///
-    /// SERVICE is echo (lines, the default), echo-bytes (RFC 862) or whoami (tells a client what the server sees
-    /// of it; see `echoline check --whoami`).
+    /// SERVICE is echo (lines, the default), echo-bytes (RFC 862), whoami (tells a client what the server sees of it;
+    /// see `echoline check --whoami`) or connect-four (a game; see `echoline play`).
     /// LISTEN is PORT (this machine only), :PORT (all interfaces), HOST:PORT or [v6]:PORT.
-    /// Port 0 picks a free one; a port left out is 5151.
+    /// Port 0 picks a free one; a port left out is 5151, for connect-four 4444.
+    /// SERVICE alone is its usual port, for this machine only.
     #[arg(value_name = "[SERVICE=]LISTEN")]
     pub(super) listen: Vec<String>,
 
@@ -69,4 +70,5 @@ Examples:
   echoline serve 0                          a free port; read it from standard output
   echoline serve 5151 echo-bytes=:7007      two services at once
   echoline serve :5151 whoami=:5152         and the other end for echoline check --whoami 5152
+  echoline serve echo connect-four          each on its usual port
   echoline serve 192.168.1.10:5151 --idle-timeout 30s --max-connections 100";

@@ -3,7 +3,7 @@
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use echoline::{Endpoint, Port};
-use echoline_server::ServiceKind;
+use echoline_server::{ServiceKind, connect_four};
 
 /// One argument of `serve`, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +31,20 @@ impl Target {
     pub(super) fn parse(text: &str) -> Result<Self, Stop> {
         let (service, listen) = match text.split_once('=') {
             Some((name, listen)) => (service(name)?, listen),
-            None => (ServiceKind::Echo, text),
+            None => match text.parse() {
+                Ok(service) => return Ok(Self { service, place: Place::Loopbacks(usual_port(service)) }),
+                Err(_) => (ServiceKind::Echo, text),
+            },
         };
-        Ok(Self { service, place: Place::parse(listen)? })
+        Ok(Self { service, place: Place::parse(listen, usual_port(service))? })
+    }
+}
+
+/// The port of a service where none is given.
+fn usual_port(service: ServiceKind) -> Port {
+    match service {
+        ServiceKind::ConnectFour => connect_four::PORT.into(),
+        _ => Port::DEFAULT,
     }
 }
 
@@ -47,7 +58,7 @@ fn service(name: &str) -> Result<ServiceKind, Failure> {
 }
 
 impl Place {
-    fn parse(listen: &str) -> Result<Self, Stop> {
+    fn parse(listen: &str, usual: Port) -> Result<Self, Stop> {
         // `:PORT`, but not `::1`.
         if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {
             return Ok(Self::Everywhere(port.parse::<Port>()?));
@@ -55,7 +66,7 @@ impl Place {
         if !listen.is_empty() && listen.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self::Loopbacks(listen.parse::<Port>()?));
         }
-        let endpoint = Endpoint::parse_with_default(listen, Port::DEFAULT)?;
+        let endpoint = Endpoint::parse_with_default(listen, usual)?;
         Ok(if endpoint.host().is_localhost() { Self::Loopbacks(endpoint.port()) } else { Self::At(endpoint) })
     }
 }
@@ -93,6 +104,15 @@ mod tests {
         assert_eq!(service("5151"), ServiceKind::Echo);
         assert_eq!(service("echo=:5151"), ServiceKind::Echo);
         assert_eq!(service("echo-bytes=[::1]:7"), ServiceKind::EchoBytes);
+        assert_eq!(service("connect-four=:4444"), ServiceKind::ConnectFour);
+    }
+
+    #[test]
+    fn a_service_has_its_usual_port() {
+        assert_eq!(place("echo"), Place::Loopbacks(5151.into()));
+        assert_eq!(place("connect-four"), Place::Loopbacks(4444.into()));
+        assert_eq!(place("connect-four=localhost"), Place::Loopbacks(4444.into()));
+        assert_eq!(place("connect-four=192.0.2.7"), Place::At("192.0.2.7:4444".parse().unwrap()));
     }
 
     #[test]

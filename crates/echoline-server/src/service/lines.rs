@@ -16,6 +16,9 @@ pub trait LineService: Send {
     /// an LF arrives without one.
     fn on_line(&mut self, line: &[u8], out: &mut Out<'_>);
 
+    /// A line is longer than the limit, and the conversation ends after what is written here.
+    fn on_long_line(&mut self, _out: &mut Out<'_>) {}
+
     /// The job that was begun with [`Out::compute`] is done. No line arrives before.
     fn on_computed(&mut self, _result: Vec<u8>, _out: &mut Out<'_>) {}
 }
@@ -50,7 +53,9 @@ impl<S: LineService> Service for Lines<S> {
                 Cut::Partial => break,
                 Cut::OverLong(_) => {
                     self.framer.take_held();
+                    // The first reason stands, whatever the service ends with.
                     out.finish_as(Ending::LongLine);
+                    self.service.on_long_line(out);
                 }
                 Cut::Lines(taken) => {
                     out.count_lines(1);

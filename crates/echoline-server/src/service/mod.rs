@@ -1,5 +1,6 @@
 //! What a server says to a client. A service takes bytes and returns bytes: it does no I/O and reads no clock.
 
+pub mod connect_four;
 mod echo;
 mod lines;
 mod out;
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use std::{fmt, sync::Arc};
 
 use crate::config::{Config, UnknownName};
+use connect_four::{ConnectFour, Effort};
 use whoami::Whoami;
 
 /// One conversation with one client. A new value is made for every connection.
@@ -94,11 +96,13 @@ pub enum ServiceKind {
     EchoBytes,
     /// Tells a client what the server sees of it, as JSON (schema 1, described in docs/CHECK.md).
     Whoami,
+    /// Plays Connect Four; see [`connect_four`].
+    ConnectFour,
 }
 
 impl ServiceKind {
     /// Every service, in the order in which a list shows them.
-    pub const ALL: [Self; 3] = [Self::Echo, Self::EchoBytes, Self::Whoami];
+    pub const ALL: [Self; 4] = [Self::Echo, Self::EchoBytes, Self::Whoami, Self::ConnectFour];
 
     /// The name in commands and in logs.
     #[must_use]
@@ -107,6 +111,7 @@ impl ServiceKind {
             Self::Echo => "echo",
             Self::EchoBytes => "echo-bytes",
             Self::Whoami => "whoami",
+            Self::ConnectFour => "connect-four",
         }
     }
 
@@ -119,6 +124,12 @@ impl ServiceKind {
             }
             Self::EchoBytes => Arc::new(|_| Box::new(EchoBytes)),
             Self::Whoami => Arc::new(move |_| Box::new(Lines::new(max_line, Whoami(Arc::clone(&instance))))),
+            Self::ConnectFour => {
+                let max_line = max_line.min(connect_four::MAX_LINE);
+                Arc::new(move |_| {
+                    Box::new(Lines::new(max_line, ConnectFour::new(Effort::DEFAULT, fastrand::u64(..))))
+                })
+            }
         }
     }
 }
@@ -136,6 +147,6 @@ impl FromStr for ServiceKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| UnknownName::new(text, "echo, echo-bytes, whoami"))
+            .ok_or_else(|| UnknownName::new(text, "echo, echo-bytes, whoami, connect-four"))
     }
 }
