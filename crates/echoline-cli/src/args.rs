@@ -1,6 +1,6 @@
 //! The command line: the commands and what they share. Each command's own flags stand in its module.
 
-use crate::{bench, completions, connect, explain, man, serve};
+use crate::{bench, completions, connect, explain, man, play, serve};
 #[cfg(target_os = "linux")]
 use crate::{check, lab};
 use clap::{Parser, Subcommand};
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Bench(bench::Args),
     #[cfg(target_os = "linux")]
     Check(check::Args),
+    Play(play::Args),
     Explain(explain::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
@@ -50,6 +51,7 @@ Examples:
   echoline check 192.0.2.7              say why two programs cannot talk
   echoline bench 192.0.2.7              how fast the server there is, every byte compared
   echoline lab show home                a home network behind a router, on this machine
+  echoline play                         Connect Four against a server inside this process
   echoline explain no-answer            what a failure's code means, and what to do
 
 Exit codes:

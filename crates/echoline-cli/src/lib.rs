@@ -23,6 +23,7 @@ mod explain;
 #[cfg(target_os = "linux")]
 mod lab;
 mod man;
+mod play;
 mod serve;
 
 pub use exit::ExitStatus;
@@ -59,6 +60,7 @@ fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
         Command::Bench(args) => bench::run(args),
         #[cfg(target_os = "linux")]
         Command::Check(args) => check::run(&args),
+        Command::Play(args) => play::run(&args),
         Command::Explain(args) => explain::run(&args),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(args),

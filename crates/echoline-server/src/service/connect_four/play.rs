@@ -15,8 +15,8 @@ const MAX_DEPTH: i32 = 64;
 pub struct Effort(u32);
 
 impl Effort {
-    /// About 20 ms on a processor of today.
-    pub const DEFAULT: Self = Self(600_000);
+    /// About 20 ms on a server's processor of today.
+    pub const DEFAULT: Self = Self(1_500_000);
 
     /// So many looks at one column. A position costs a look for each column of its board, since a wider one takes
     /// longer to judge.
