@@ -59,7 +59,7 @@ impl Game {
         let said = self.receive(doing)?;
         let played = Move::parse(&said).and_then(|it| Some((it, self.board.play(it).ok()?)));
         let Some((answer, won)) = played else {
-            return Err(self.unexpected(&said, "a move that is possible", doing).into());
+            return Err(self.unexpected(&said, "a possible move", doing).into());
         };
         let doing = &format!("its move {answer}");
         let said = self.receive(doing)?;

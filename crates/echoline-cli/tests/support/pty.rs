@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Instant;
 
-/// `echoline connect` on a pseudo-terminal (pty(7)). Dropping it kills it.
+/// A command on a pseudo-terminal (pty(7)). Dropping it kills it.
 pub(crate) struct Terminal {
     pub(crate) child: Child,
     keys: File,
@@ -20,8 +20,12 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// `state` is where the history goes.
+    /// `echoline connect`; `state` is where the history goes.
     pub(crate) fn connect(arguments: &[&str], state: &Path) -> Self {
+        Self::start(&[&["connect"], arguments].concat(), state)
+    }
+
+    pub(crate) fn start(arguments: &[&str], state: &Path) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
@@ -29,7 +33,6 @@ impl Terminal {
         let terminal = || File::options().read(true).write(true).open(&name).unwrap();
         tcsetwinsize(terminal(), Winsize { ws_row: 24, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let child = Command::new(ECHOLINE)
-            .arg("connect")
             .args(arguments)
             .env("TERM", "xterm")
             .env("XDG_STATE_HOME", state)

@@ -8,6 +8,7 @@ mod support;
 mod bytes;
 mod closing;
 mod computing;
+mod connect_four;
 #[cfg(target_os = "linux")]
 mod denied;
 mod ending;
