@@ -60,7 +60,6 @@ impl Input {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn failed(error: impl Display) -> Failure {
     Failure::new("input", ExitStatus::Usage, format!("cannot read moves from standard input: {error}"))
         .next("give moves on a terminal, or through a pipe, one a line")

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
         match wish(&line, game.board()) {
             Ok(Wish::Move(it)) => match game.play(it)? {
                 Round::Refused => {
-                    talk.say(format_args!("The server calls {it} invalid. It is still your turn."))
+                    talk.say(format_args!("The server calls {it} invalid. It is still your turn."));
                 }
                 Round::Answered(answer) => screen.show(&game, Some(answer))?,
                 Round::Over(answer, winner) => {

@@ -222,9 +222,9 @@ fn a_client_that_vanishes_in_any_state_leaves_nothing_behind(case: &Case) {
             until(&server, |stats| stats.open == 1);
             client.write_all(b"DRO").unwrap();
             if break_off {
-                reset(client)
+                reset(client);
             } else {
-                drop(client)
+                drop(client);
             }
             until(&server, |stats| stats.open == 0);
         }

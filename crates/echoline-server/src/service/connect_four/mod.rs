@@ -64,12 +64,12 @@ impl ConnectFour {
         Self { session: Session::new(), effort, seeds: fastrand::Rng::with_seed(seed) }
     }
 
-    fn act(&mut self, answer: Answer, out: &mut Out<'_>) {
+    fn act(&mut self, answer: &Answer, out: &mut Out<'_>) {
         out.write(answer.bytes());
         match answer {
             Answer::Reply(_) => {}
             Answer::Last(_) => out.finish(),
-            Answer::Okay(board) => {
+            &Answer::Okay(board) => {
                 // Clients exist that take whatever one read returns for the one line that they wait for.
                 out.boundary();
                 let (effort, seed) = (self.effort, self.seeds.u64(..));
@@ -84,12 +84,12 @@ impl ConnectFour {
 impl LineService for ConnectFour {
     fn on_line(&mut self, line: &[u8], out: &mut Out<'_>) {
         let answer = self.session.on_line(line);
-        self.act(answer, out);
+        self.act(&answer, out);
     }
 
     fn on_long_line(&mut self, out: &mut Out<'_>) {
         let answer = self.session.refuse();
-        self.act(answer, out);
+        self.act(&answer, out);
     }
 
     fn on_computed(&mut self, result: Vec<u8>, out: &mut Out<'_>) {
@@ -97,6 +97,6 @@ impl LineService for ConnectFour {
             Some(it) => self.session.on_move(it),
             None => self.session.refuse(),
         };
-        self.act(answer, out);
+        self.act(&answer, out);
     }
 }
