@@ -37,12 +37,14 @@ mod tests {
         for column in [10, 9, 10] {
             position.play(Move::Drop(column)).unwrap();
         }
-        let expected = "\
- 1  2  3  4  5  6  7  8  9 10 11
- .  .  .  .  .  .  .  .  .  .  .
- .  .  .  .  .  .  .  .  .  .  .
- .  .  .  .  .  .  .  .  .  .  R
- .  .  .  .  .  .  .  .  .  Y  R";
+        let expected = [
+            " 1  2  3  4  5  6  7  8  9 10 11",
+            " .  .  .  .  .  .  .  .  .  .  .",
+            " .  .  .  .  .  .  .  .  .  .  .",
+            " .  .  .  .  .  .  .  .  .  .  R",
+            " .  .  .  .  .  .  .  .  .  Y  R",
+        ]
+        .join("\n");
         assert_eq!(board(&position, false), expected);
         assert_eq!(anstream::adapter::strip_str(&board(&position, true)).to_string(), expected);
     }
