@@ -80,6 +80,13 @@ fn what_cannot_be_read_exits_2_in_text_and_in_json() {
     let ended = check(&["256.1.1.1"]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.out().contains("[bad-address, certain]"), "{}", ended.out());
+    for (address, code) in
+        [("224.0.0.1", "bad-address"), ("255.255.255.255", "bad-address"), ("127.0.0.1:0", "bad-port")]
+    {
+        let ended = check(&[address]);
+        assert_eq!(ended.code, Some(2), "{}", ended.out());
+        assert!(ended.out().contains(&format!("[{code}, certain]")), "{}", ended.out());
+    }
     let ended = check(&["--json", "localhost", "70000"]);
     assert_eq!((ended.code, document(&ended)["verdict"]["code"].as_str()), (Some(2), Some("bad-port")));
 }

@@ -3,9 +3,10 @@
 use super::args::Config;
 use super::findings::{AddressFinding, Findings, Problem, Target};
 use super::probe::{Job, ask_whoami, converse, look_up, probe_address};
+use echoline::{AddressKind, Code, Endpoint};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
@@ -23,6 +24,10 @@ pub(super) fn gather(config: &Config) -> Findings {
             return findings;
         }
     };
+    findings.unreadable = unusable(endpoint);
+    if findings.unreadable.is_some() {
+        return findings;
+    }
     let (name, addresses) = look_up(endpoint, config.family, deadline);
     findings.name = name;
     let addresses = match addresses {
@@ -60,6 +65,19 @@ pub(super) fn gather(config: &Config) -> Findings {
 /// Tells our line from that of anybody else, and cannot be guessed: hash keys are random.
 fn nonce() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// What reads well and is no place to connect to.
+fn unusable(endpoint: &Endpoint) -> Option<Problem> {
+    let problem = |code, message: String, remedy: &str| Problem { code, message, remedy: remedy.to_owned() };
+    if endpoint.port().get() == 0 {
+        let message = "port 0 is no port to connect to: it lets a server pick a free one".to_owned();
+        return Some(problem(Code::BadPort, message, "use the port that the server printed when it started"));
+    }
+    let ip = endpoint.host().ip()?;
+    let group = AddressKind::of(ip) == AddressKind::Multicast || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let message = format!("{ip} stands for a group of hosts, and TCP goes to one");
+    group.then(|| problem(Code::BadAddress, message, "use the address of one host"))
 }
 
 fn empty(config: &Config) -> Findings {

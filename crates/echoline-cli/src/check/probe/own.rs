@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 
 /// Is it an address of this machine?
 pub(super) fn is_own(ip: IpAddr) -> bool {
+    // A connection to "any" goes to this machine itself.
     ip.is_loopback()
+        || ip.is_unspecified()
         || get_if_addrs().is_ok_and(|interfaces| interfaces.iter().any(|interface| interface.ip() == ip))
 }
 
