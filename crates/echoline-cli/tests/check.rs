@@ -5,8 +5,10 @@
 mod support;
 
 use serde_json::Value;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use support::{Ended, Serving, echoline};
 
@@ -189,4 +191,24 @@ fn without_a_host_this_machine_is_described_with_the_program_that_listens() {
     let mine = |entry: &&Value| entry["program"]["pid"] == serving.pid();
     let found = listening.as_array().unwrap().iter().find(mine).unwrap().clone();
     assert_eq!(found["address"].as_str(), Some(serving.address(0).to_string().as_str()));
+}
+
+#[test]
+fn watching_prints_a_line_for_each_change_of_the_verdict() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    drop(held);
+    let mut child = Command::new(support::ECHOLINE)
+        .args(["check", "--watch", "100ms", &address.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (line_out, lines) = mpsc::channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    thread::spawn(move || stdout.lines().try_for_each(|line| line_out.send(line.unwrap())));
+    assert!(lines.recv_timeout(support::DEADLINE).unwrap().ends_with("[refused, certain]"));
+    let _held = TcpListener::bind(address).unwrap();
+    assert!(lines.recv_timeout(support::DEADLINE).unwrap().ends_with("[ok, certain]"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

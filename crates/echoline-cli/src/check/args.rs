@@ -54,6 +54,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT")]
     whoami: Option<Port>,
 
+    /// Check again and again, so long after the end of the one before, and print each new verdict; Ctrl-C ends
+    #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "json")]
+    pub(super) watch: Option<Span>,
+
     /// Put tokens in the place of names and addresses, the same token for the same thing
     #[arg(long)]
     pub(super) redact: bool,
@@ -75,6 +79,7 @@ Examples:
   echoline check -6 example.org 22          IPv6 only
   echoline check --expect echo host 7007    an echo service on another port
   echoline check --whoami 5152 192.0.2.7    both ends: NAT seen, a lost request and a lost reply told apart
+  echoline check --watch 10s 192.0.2.7      a line for each change of the verdict
   echoline check --json --redact host 22    for a program, without names and addresses";
 
 /// What to look at.

@@ -27,12 +27,19 @@ pub(crate) use args::Args;
 use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
+use crate::units::human_time;
+use args::Config;
 use redact::Redactor;
 use report::Report;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let Some(config) = args.config() else { return machine::describe(args.json, args.redact) };
+    if let Some(pause) = args.watch
+        && config.endpoint.is_ok()
+    {
+        return watch(&config, pause.0, args.redact);
+    }
     let mut output = Output::new()?;
     let begin = Instant::now();
     let findings = gather::gather(&config);
@@ -50,3 +57,24 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     }
     Ok(report.exit())
 }
+
+/// One line for each verdict that differs from the one before, until somebody ends it.
+fn watch(config: &Config, pause: Duration, redact: bool) -> Result<ExitStatus, Stop> {
+    let mut output = Output::new()?;
+    let begin = Instant::now();
+    let mut last = None;
+    loop {
+        let started = begin.elapsed();
+        let findings = gather::gather(config);
+        let verdict = verdict::verdict(&findings);
+        let now = (verdict.code, verdict.certainty);
+        if last.replace(now) != Some(now) {
+            let line = format!("after {}: {}", human_time(started), render::headline(&verdict));
+            output.text(if redact { Redactor::new(&findings.target.host).text(&line) } else { line })?;
+        }
+        std::thread::sleep(pause.max(SHORTEST_PAUSE));
+    }
+}
+
+/// Between two checks of the same host, however often somebody wants it.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

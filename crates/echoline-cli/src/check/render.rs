@@ -1,6 +1,7 @@
 //! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into tickets.
 
 use super::report::{Report, Step};
+use super::verdict::Verdict;
 use crate::units::human_time;
 use echoline::escape::escape;
 use std::fmt::Write;
@@ -13,9 +14,7 @@ const WIDTH: usize = 100;
 
 pub(super) fn text(report: &Report, verbose: bool) -> String {
     let verdict = &report.verdict;
-    // On one line, however long: it is what is searched for, and what `head -1` shows.
-    let (code, certainty) = (verdict.code.as_str(), verdict.certainty.as_str());
-    let mut text = format!("{}   [{code}, {certainty}]\n", shown(&verdict.sentence));
+    let mut text = headline(verdict) + "\n";
     for next in &verdict.next {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  next  {}", shown(next));
@@ -28,6 +27,12 @@ pub(super) fn text(report: &Report, verbose: bool) -> String {
         let _ = writeln!(text, "\nAll of it took {}.", human_time(Duration::from_micros(report.took_us)));
     }
     text
+}
+
+/// On one line, however long: it is what is searched for, and what `head -1` shows.
+pub(super) fn headline(verdict: &Verdict) -> String {
+    let (code, certainty) = (verdict.code.as_str(), verdict.certainty.as_str());
+    format!("{}   [{code}, {certainty}]", shown(&verdict.sentence))
 }
 
 fn step(text: &mut String, step: &Step) {
