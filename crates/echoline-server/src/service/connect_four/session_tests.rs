@@ -118,6 +118,7 @@ fn a_game_that_never_ends_is_a_draw_in_place_of_okay_or_of_ready() {
     let mut session = in_state(&["I32CFSP_HELLO boo", "AI_GAME 4 4"]);
     let mut moves = 0;
     let last = loop {
+        assert!(moves < 1_000, "it goes on for ever");
         moves += 1;
         if let last @ Answer::Last(_) = session.on_line(if moves % 4 == 1 { b"DROP 1" } else { b"POP 1" }) {
             break last;
