@@ -151,6 +151,17 @@ fn the_other_end_tells_whom_it_sees_and_that_our_line_arrived() {
 }
 
 #[test]
+fn the_instances_behind_an_address_are_counted() {
+    let serving = Serving::start(&["echo=127.0.0.1:0", "whoami=127.0.0.1:0", "-q"], 2);
+    let (echo, whoami) = (serving.address(0).to_string(), serving.address(1).port().to_string());
+    let ended = check(&["--expect", "echo", "--whoami", &whoami, "--backends", "20", &echo]);
+    for line in ["1 instance answered 20 of 20 connections", "one instance for all", "own address each time"]
+    {
+        assert!(ended.out().contains(line), "{line}: {}", ended.out());
+    }
+}
+
+#[test]
 fn another_program_on_the_port_is_no_echo_service() {
     let address = saying(b"220 mail.example ESMTP\r\n").to_string();
     let ended = check(&["--expect", "echo", &address]);

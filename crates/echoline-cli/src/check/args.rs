@@ -54,6 +54,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT")]
     whoami: Option<Port>,
 
+    /// Ask it on so many connections, and say which instances answered
+    #[arg(long, value_name = "N", requires = "whoami", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    backends: Option<u16>,
+
     /// Check again and again, so long after the end of the one before, and print each new verdict; Ctrl-C ends
     #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "json")]
     pub(super) watch: Option<Span>,
@@ -79,6 +83,7 @@ Examples:
   echoline check -6 example.org 22          IPv6 only
   echoline check --expect echo host 7007    an echo service on another port
   echoline check --whoami 5152 192.0.2.7    both ends: NAT seen, a lost request and a lost reply told apart
+  echoline check --whoami 5152 --backends 100 192.0.2.7    which instances are behind that address?
   echoline check --watch 10s 192.0.2.7      a line for each change of the verdict
   echoline check --json --redact host 22    for a program, without names and addresses";
 
@@ -96,6 +101,8 @@ pub(super) struct Config {
     pub(super) controls: bool,
     pub(super) hops: bool,
     pub(super) whoami: Option<u16>,
+    /// How many connections to count instances on.
+    pub(super) backends: Option<usize>,
 }
 
 impl Args {
@@ -124,6 +131,7 @@ impl Args {
             controls: !self.no_controls,
             hops: self.hops,
             whoami: self.whoami.map(Port::get),
+            backends: self.backends.map(usize::from),
         })
     }
 }

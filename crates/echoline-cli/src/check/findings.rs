@@ -19,6 +19,40 @@ pub(super) struct Findings {
     pub(super) timing: Option<Timing>,
     /// Only when told to ask.
     pub(super) whoami: Option<Whoami>,
+    pub(super) backends: Option<Backends>,
+}
+
+/// Who answered, when `whoami` was asked again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Backends {
+    pub(super) asked: usize,
+    /// The instance that answered each connection, in order.
+    pub(super) order: Vec<String>,
+    /// In how many of them the server saw the address that this machine had sent from.
+    pub(super) source_kept: usize,
+    /// Why the series ended early.
+    pub(super) problem: Option<String>,
+    pub(super) took_us: u64,
+}
+
+impl Backends {
+    /// Each instance and how many connections it had, the most first.
+    pub(super) fn counts(&self) -> Vec<(&str, usize)> {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for instance in &self.order {
+            match counts.iter_mut().find(|(known, _)| known == instance) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((instance, 1)),
+            }
+        }
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
+    }
+
+    /// How often one connection went to another instance than the one before.
+    pub(super) fn changes(&self) -> usize {
+        self.order.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
 }
 
 /// What the other end says about this one.

@@ -2,7 +2,7 @@
 
 use super::args::Config;
 use super::findings::{AddressFinding, Findings, Problem, Target};
-use super::probe::{Job, ask_whoami, converse, look_up, probe_address};
+use super::probe::{Job, ask_backends, ask_whoami, converse, look_up, probe_address};
 use echoline::{AddressKind, Code, Endpoint};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -58,6 +58,8 @@ pub(super) fn gather(config: &Config) -> Findings {
         // The other conversation is over by now, or has failed for good.
         let whoami = config.whoami.map(|port| SocketAddr::new(with.ip(), port));
         findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
+        findings.backends =
+            whoami.zip(config.backends).map(|(address, asked)| ask_backends(address, asked, config.timeout));
     }
     findings
 }
@@ -94,6 +96,7 @@ fn empty(config: &Config) -> Findings {
         conversation: None,
         timing: None,
         whoami: None,
+        backends: None,
     }
 }
 

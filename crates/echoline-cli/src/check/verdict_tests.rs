@@ -24,6 +24,7 @@ fn findings() -> Findings {
         conversation: None,
         timing: None,
         whoami: None,
+        backends: None,
     }
 }
 
@@ -446,4 +447,19 @@ fn an_address_that_works_beside_one_that_does_not_is_fine_with_a_remark() {
     assert_eq!(judged.code, VerdictCode::Ok);
     assert!(judged.sentence.contains("[2001:db8::10]:5151 does not work (no-answer)"), "{judged:?}");
     assert!(judged.next.is_empty());
+}
+
+#[test]
+fn instances_are_counted_and_changes_between_them_are_not_stickiness() {
+    let backends = |order: &[&str]| Backends {
+        asked: 9,
+        order: order.iter().map(|instance| (*instance).to_owned()).collect(),
+        source_kept: 0,
+        problem: None,
+        took_us: 9,
+    };
+    let sticky = backends(&["a", "b", "b", "b"]);
+    assert_eq!((sticky.counts(), sticky.changes()), (vec![("b", 3), ("a", 1)], 1));
+    assert_eq!(backends(&["a", "b", "a", "b"]).changes(), 3);
+    assert_eq!((backends(&[]).counts(), backends(&[]).changes()), (vec![], 0));
 }

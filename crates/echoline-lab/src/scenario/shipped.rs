@@ -125,6 +125,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-request-lost"
     "check-reply-lost"
     "check-reply-lost-unasked"
+    "check-backends"
 );
 
 impl Scenario {

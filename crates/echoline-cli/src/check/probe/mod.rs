@@ -17,7 +17,7 @@ pub(super) use address::{Job, probe as probe_address};
 pub(super) use conversation::converse;
 pub(super) use machine::look as look_at_machine;
 pub(super) use name::look_up;
-pub(super) use whoami::ask as ask_whoami;
+pub(super) use whoami::{ask as ask_whoami, ask_backends};
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The other end's view, from `echoline serve whoami=PORT`: who it sees, and whether a line reached its echo service.
 
 use super::micros;
-use crate::check::findings::Whoami;
+use crate::check::findings::{Backends, Whoami};
 use echoline::{Connection, Socket};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -75,17 +75,46 @@ fn conclude(instances: usize, answers: &[Option<bool>]) -> Option<bool> {
     }
 }
 
+/// Asks on so many connections, one after the other, who answers.
+pub(in crate::check) fn ask_backends(address: SocketAddr, asked: usize, patience: Duration) -> Backends {
+    let begin = Instant::now();
+    let mut backends = Backends { asked, order: Vec::new(), source_kept: 0, problem: None, took_us: 0 };
+    while backends.order.len() < asked {
+        match see(address, patience) {
+            Ok((connection, seen)) => {
+                backends.source_kept += usize::from(connection.local().ip() == seen.peer.ip());
+                backends.order.push(seen.instance);
+            }
+            Err(problem) => {
+                backends.problem = Some(problem);
+                break;
+            }
+        }
+    }
+    backends.took_us = micros(begin.elapsed());
+    backends
+}
+
 fn one(address: SocketAddr, nonce: u64, patience: Duration) -> Result<(SocketAddr, Seen, Reached), String> {
-    let told = |error: echoline::Error| error.to_string();
+    let (mut connection, seen) = see(address, patience)?;
+    connection.send_line(&format!("nonce {nonce:016x}")).map_err(told)?;
+    Ok((connection.local(), seen, line(&mut connection)?))
+}
+
+/// Connects and takes the first line.
+fn see(address: SocketAddr, patience: Duration) -> Result<(Connection, Seen), String> {
     let mut connection = Socket::new().connect_timeout(patience).connect(&address.into()).map_err(told)?;
     connection.set_read_timeout(Some(patience)).map_err(told)?;
-    let local = connection.local();
     let seen: Seen = line(&mut connection)?;
     if seen.schema != 1 {
         return Err(format!("it speaks schema {}, this program schema 1", seen.schema));
     }
-    connection.send_line(&format!("nonce {nonce:016x}")).map_err(told)?;
-    Ok((local, seen, line(&mut connection)?))
+    Ok((connection, seen))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn told(error: echoline::Error) -> String {
+    error.to_string()
 }
 
 fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection) -> Result<T, String> {

@@ -1,5 +1,7 @@
 //! The report: the verdict, and each step with its state and what was seen. Text and JSON render this one value.
 
+mod other_end;
+
 use super::findings::{
     AddressFinding, Answer, Control, Ended, Expect, Findings, Hop, HopAnswer, NameAnswer, NameSource, Target,
     What,
@@ -68,7 +70,8 @@ impl Report {
         steps.extend(path(findings));
         steps.push(conversation(findings));
         steps.push(timing(findings));
-        steps.extend(whoami(findings));
+        steps.extend(other_end::whoami(findings));
+        steps.extend(other_end::backends(findings));
         Self {
             schema: SCHEMA,
             target: findings.target.clone(),
@@ -434,35 +437,6 @@ fn exchange_line(exchange: &super::findings::Exchange) -> String {
         Answer::Closed => format!("{what}: the other side closed after {} bytes", exchange.got_bytes),
         Answer::Reset => format!("{what}: the connection was reset after {} bytes", exchange.got_bytes),
     }
-}
-
-/// NAT is seen by reading down.
-fn whoami(findings: &Findings) -> Option<Step> {
-    let whoami = findings.whoami.as_ref()?;
-    let mut says = Vec::new();
-    if let (Some(sent), Some(seen)) = (whoami.sent_from, whoami.seen_as) {
-        says.push(format!("sent from                 {sent}"));
-        says.push(format!("seen by the server as     {seen}"));
-        says.push(match (sent.ip() == seen.ip(), sent.port() == seen.port()) {
-            (true, true) => "nothing in between rewrote address or port".to_owned(),
-            (false, false) => "a router in between rewrote address and port (NAT)".to_owned(),
-            (false, true) => "a router in between rewrote the address (NAT)".to_owned(),
-            (true, false) => "something in between rewrote the port".to_owned(),
-        });
-    }
-    if whoami.instances > 1 {
-        says.push(format!("{} instances answer: none speaks for the other", whoami.instances));
-    }
-    if findings.target.expect == Expect::Echo {
-        says.push(match whoami.reached_echo {
-            Some(true) => "our line reached its echo service".to_owned(),
-            Some(false) => "our line never reached its echo service".to_owned(),
-            None => "it cannot tell whether our line reached an echo service".to_owned(),
-        });
-    }
-    says.extend(whoami.problem.as_ref().map(|problem| format!("{}: {problem}", whoami.address)));
-    let state = if whoami.problem.is_some() { State::Warn } else { State::Pass };
-    Some(Step { took_us: Some(whoami.took_us), ..step("whoami", state, says, json!(whoami)) })
 }
 
 fn timing(findings: &Findings) -> Step {
