@@ -27,6 +27,8 @@ enum Step {
     Doc,
     /// The ring engine, whose memory the kernel shares, under AddressSanitizer
     Sanitize,
+    /// The fuzz targets, a workspace of their own, still compile
+    Fuzz,
     /// Which crate may depend on which
     Arrows,
     /// Licences, banned crates and sources, by cargo-deny
@@ -64,6 +66,14 @@ impl Step {
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Sanitize => sanitize(),
+            Self::Fuzz => run::shown(run::cargo().args([
+                "check",
+                "--quiet",
+                "--manifest-path",
+                "fuzz/Cargo.toml",
+                "--target-dir",
+                "target/fuzz",
+            ])),
             Self::Arrows => arrows::check(),
             Self::Deny => deny(),
             Self::FirstRun => first_run::check(),
