@@ -6,8 +6,11 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 use support::random::random_lines;
 use support::{ECHOLINE, Ended, Serving, finish, have, skip};
 
@@ -134,8 +137,13 @@ struct Foreign {
 impl Foreign {
     /// Starts it and waits for the line on `stdout` or `stderr` that holds its port behind `before_port`.
     fn start(command: &mut Command, before_port: &str, on_stdout: bool) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
         let said: Box<dyn Read> = if on_stdout {
             Box::new(child.stdout.take().unwrap())
         } else {
@@ -184,7 +192,8 @@ impl Foreign {
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The group, which the child leads: Ncat serves each client from a process of its own.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
 }

@@ -1,5 +1,7 @@
 //! Labs really built. One process is every host: it enters first, so this binary has no test harness.
 
+mod support;
+
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,6 +16,7 @@ use echoline_lab::capture::{Frame, Packet, Segment, StreamReport, Tap};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
+use support::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -48,7 +51,12 @@ const TESTS: &[(&str, Test)] = &[
 fn main() {
     let inside = match enter() {
         Ok(inside) => inside,
-        Err(error) => return skip(&format!("{error}; {}", error.remedy().unwrap_or_default())),
+        Err(error) => {
+            return skip(
+                "echoline-lab lab tests",
+                &format!("{error}; {}", error.remedy().unwrap_or_default()),
+            );
+        }
     };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let mut failed = 0;
@@ -66,17 +74,6 @@ fn main() {
         }
     }
     std::process::exit(i32::from(failed > 0));
-}
-
-/// Says that these tests cannot run here, in the way that every crate's tests say it.
-fn skip(needs: &str) {
-    let line = format!("SKIPPED echoline-lab lab tests: needs {needs}");
-    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
-    eprintln!("{line}");
-    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut list = File::options().append(true).create(true).open(list).expect("the list of skips");
-        writeln!(list, "{line}").expect("the list of skips");
-    }
 }
 
 fn home(inside: &Inside) -> Result<Lab, Box<dyn std::error::Error>> {

@@ -2,6 +2,8 @@
 //!
 //! Hosts a and b have one interface each; the far ends of both stand in `wires`, joined by a forwarder.
 
+mod support;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -16,6 +18,7 @@ use echoline_lab::capture::{Frame, Narrator, Packet, Segment, StreamReport, Tap}
 use echoline_lab::link::{Counters, Direction, Forwarder, ForwarderConfig, LinkSettings, offload_off};
 use echoline_lab::{Lab, Options, Topology, enter};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use support::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -43,7 +46,7 @@ tests![
 
 fn main() {
     if let Err(error) = enter() {
-        skip(&format!("{error}; {}", error.remedy().unwrap_or_default()));
+        skip("echoline-lab link tests", &format!("{error}; {}", error.remedy().unwrap_or_default()));
         return;
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -64,17 +67,6 @@ fn main() {
         }
     }
     std::process::exit(i32::from(failed > 0));
-}
-
-/// Says that these tests cannot run here, in the way that every crate's tests say it.
-fn skip(needs: &str) {
-    let line = format!("SKIPPED echoline-lab link tests: needs {needs}");
-    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
-    eprintln!("{line}");
-    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut list = File::options().append(true).create(true).open(list).expect("the list of skips");
-        writeln!(list, "{line}").expect("the list of skips");
-    }
 }
 
 /// Two hosts and the link between them; gone when dropped.

@@ -1,13 +1,16 @@
 //! Servers that we did not write, on hosts of a lab: Debian's dnsmasq as a name server, miniupnpd on the router.
 //! The process enters namespaces first, so this binary has no test harness.
 
-use std::fs::{self, File};
+mod support;
+
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
+use support::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -53,17 +56,6 @@ fn in_home(inside: &Inside, test: Test) -> Outcome {
 /// Daemons stand in /usr/sbin, which an ordinary user's PATH often lacks.
 fn is_installed(program: &str) -> bool {
     ["/usr/sbin", "/usr/bin"].iter().any(|directory| fs::metadata(format!("{directory}/{program}")).is_ok())
-}
-
-/// Says that a test cannot run here, in the way that every crate's tests say it.
-fn skip(test: &str, needs: &str) {
-    let line = format!("SKIPPED {test}: needs {needs}");
-    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
-    eprintln!("{line}");
-    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut list = File::options().append(true).create(true).open(list).expect("the list of skips");
-        writeln!(list, "{line}").expect("the list of skips");
-    }
 }
 
 /// A daemon in the foreground; it ends with the test.

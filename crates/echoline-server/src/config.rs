@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use echoline::line::DEFAULT_MAX_LINE;
+
 /// How a server behaves. [`Config::default`] is safe on an open network.
 ///
 /// ```
@@ -46,7 +48,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_line: const { NonZeroUsize::new(64 * 1024).unwrap() },
+            max_line: DEFAULT_MAX_LINE,
             long_lines: LongLines::Pass,
             max_pending_output: const { NonZeroUsize::new(64 * 1024).unwrap() },
             max_connections: 10_000,
