@@ -1,7 +1,7 @@
 //! What a server may cost and how it behaves. Every limit has a safe default.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,12 +25,31 @@ pub struct Config {
     /// Output in bytes that one connection may leave unread before the server stops reading from it.
     /// Default 64 KiB. One receive batch and one held line can come on top.
     pub max_pending_output: NonZeroUsize,
+    /// Bytes that all connections together may have buffered: unfinished lines, and output that waits for its
+    /// reader. Beyond that, the largest holders pass their line on unfinished ([`LongLines::Pass`]), and those who
+    /// still hold as much are closed ([`Ending::Memory`](crate::Ending::Memory)). Each worker guards its part.
+    /// Default 128 MiB: 10,000 clients could otherwise have ten times as much.
+    pub max_buffered: NonZeroUsize,
     /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
     /// client learns of it. Default 10,000.
     pub max_connections: usize,
+    /// Of these, from one source: an IPv4 address, or an IPv6 network of /64, which is what one site has
+    /// (RFC 6177). `None` is as many as there may be. Default 2,500: one source cannot take all places.
+    pub max_connections_per_source: Option<NonZeroUsize>,
+    /// How fast a client must go on while the server holds something for it. `None` is as slowly as it likes,
+    /// within the idle timeout. Default 1 KiB a minute.
+    pub min_progress: Option<MinProgress>,
     /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
     /// Default 15 minutes.
     pub idle_timeout: Option<Duration>,
+    /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4),
+    /// four times, a quarter of it apart; without an answer the connection is lost. `None` is never. The kernel counts
+    /// in whole seconds. Default 1 minute: a client whose machine vanished is noticed long before the idle timeout.
+    pub keepalive: Option<Duration>,
+    /// Output that is not acknowledged for so long means that the client is lost (RFC 5482, section 3.1), also when it
+    /// answers but never has room. `None` is the system's own patience, 13 minutes and more on Linux (tcp(7),
+    /// `TCP_USER_TIMEOUT`; other systems have none). Default 1 minute; a few seconds would end slow readers too.
+    pub user_timeout: Option<Duration>,
     /// After our last byte and FIN: how long to wait for the client's FIN before the close.
     /// Closing earlier would destroy what the client has not read yet. Default 5 seconds.
     pub linger: Duration,
@@ -51,14 +70,39 @@ impl Default for Config {
             max_line: DEFAULT_MAX_LINE,
             long_lines: LongLines::Pass,
             max_pending_output: const { NonZeroUsize::new(64 * 1024).unwrap() },
+            max_buffered: const { NonZeroUsize::new(128 * 1024 * 1024).unwrap() },
             max_connections: 10_000,
+            max_connections_per_source: NonZeroUsize::new(2_500),
+            min_progress: Some(MinProgress::default()),
             idle_timeout: Some(Duration::from_mins(15)),
+            keepalive: Some(Duration::from_mins(1)),
+            user_timeout: Some(Duration::from_mins(1)),
             linger: Duration::from_secs(5),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             compute_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             engine: EngineChoice::Auto,
             once: false,
         }
+    }
+}
+
+/// So many bytes in each interval: what a client must manage while the server holds something for it.
+///
+/// Two things count. A line that has begun must be whole within the interval, or `bytes` more of it must arrive. And
+/// of output that waits, the client must acknowledge `bytes`. A client that merely waits between lines holds nothing
+/// up, and only the idle timeout applies to it. Who is slower is closed ([`Ending::Slow`](crate::Ending::Slow)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinProgress {
+    /// How many bytes.
+    pub bytes: NonZeroU64,
+    /// In what time.
+    pub interval: Duration,
+}
+
+impl Default for MinProgress {
+    /// 1 KiB a minute: slower than any line, and less than a person types in a line of the terminal.
+    fn default() -> Self {
+        Self { bytes: const { NonZeroU64::new(1024).unwrap() }, interval: Duration::from_mins(1) }
     }
 }
 

@@ -34,25 +34,31 @@
 //! | `engine` | moves bytes between kernel and sessions |
 //! | `worker`, `shared` | what the sessions of one thread, and all threads, have in common |
 //! | `accept` | what a failed accept means and when to try again |
+//! | `sources`, `pace`, `pressure` | limits: connections a source, progress a client, memory for all |
+//! | `burst` | one line of the log for many of the same |
 //! | `compute` | threads for work that would delay other conversations |
 //! | `slots`, `timers` | tables of connections and of their deadlines |
 //! | `stats` | counters and endings |
 
 mod accept;
+mod burst;
 mod compute;
 mod config;
 mod engine;
+mod pace;
+mod pressure;
 mod server;
 mod service;
 mod session;
 mod shared;
 mod slots;
+mod sources;
 mod stats;
 mod timers;
 mod worker;
 
 pub use compute::Job;
-pub use config::{Config, EngineChoice, LongLines, UnknownName};
+pub use config::{Config, EngineChoice, LongLines, MinProgress, UnknownName};
 pub use engine::Unavailable;
 pub use server::{Bound, Builder, Drained, EngineReport, Server, ServerError};
 pub use service::connect_four;

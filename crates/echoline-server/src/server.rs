@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Config, EngineChoice};
 use crate::engine::{Engine, Portable, Unavailable, Uring, Wake};
@@ -133,8 +133,11 @@ impl Builder {
             return Err(ServerError::NoListener);
         }
         let Self { config, services, listeners, instance: _ } = self;
-        let listeners: Vec<Listening> =
-            listeners.into_iter().map(prepare).collect::<io::Result<_>>().map_err(ServerError::Listener)?;
+        let listeners: Vec<Listening> = listeners
+            .into_iter()
+            .map(|one| prepare(one, &config))
+            .collect::<io::Result<_>>()
+            .map_err(ServerError::Listener)?;
         let bound = |listening: &Listening| Bound {
             service: services[listening.service].name.clone(),
             address: listening.address,
@@ -222,15 +225,30 @@ impl Drop for Server {
     }
 }
 
-/// Makes a listener ready for any engine.
-fn prepare((listener, service): (TcpListener, usize)) -> io::Result<Listening> {
+/// Makes a listener ready for any engine. Accepted sockets inherit its options.
+fn prepare((listener, service): (TcpListener, usize), config: &Config) -> io::Result<Listening> {
     listener.set_nonblocking(true)?;
-    // Accepted sockets inherit it: an answer must not wait for the acknowledgement of the one before (RFC 896).
-    SockRef::from(&listener).set_tcp_nodelay(true)?;
-    // So is this: an urgent byte is data like any other, in its place (RFC 6093, section 5).
-    SockRef::from(&listener).set_out_of_band_inline(true)?;
+    let socket = SockRef::from(&listener);
+    // An answer must not wait for the acknowledgement of the one before (RFC 896).
+    socket.set_tcp_nodelay(true)?;
+    // An urgent byte is data like any other, in its place (RFC 6093, section 5).
+    socket.set_out_of_band_inline(true)?;
+    if let Some(time) = config.keepalive {
+        socket.set_tcp_keepalive(&keepalive(time))?;
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(time) = config.user_timeout {
+        socket.set_tcp_user_timeout(Some(time))?;
+    }
     let address = listener.local_addr()?;
     Ok(Listening { listener, address, service })
+}
+
+/// Four probes, a quarter of the time apart. The kernel counts in seconds, and not beyond 32,767 (tcp(7)).
+fn keepalive(time: Duration) -> TcpKeepalive {
+    const PROBES: u32 = 4;
+    let seconds = |time: Duration| time.clamp(Duration::from_secs(1), Duration::from_secs(32_767));
+    TcpKeepalive::new().with_time(seconds(time)).with_interval(seconds(time / PROBES)).with_retries(PROBES)
 }
 
 type Workers = Vec<JoinHandle<io::Result<()>>>;

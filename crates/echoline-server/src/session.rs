@@ -8,9 +8,12 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::compute::Job;
+use crate::config::MinProgress;
+use crate::pace::Pace;
 use crate::service::{Out, Output, Peer, Service};
 use crate::stats::Ending;
 
@@ -38,10 +41,11 @@ pub(crate) enum Wants {
     Close(Ending),
 }
 
-/// The limits of one session, copied from the server's configuration.
-#[derive(Debug, Clone, Copy)]
+/// The limits of each session, from the server's configuration.
+#[derive(Debug, Clone)]
 pub(crate) struct SessionLimits {
     pub(crate) max_pending_output: usize,
+    pub(crate) min_progress: Option<MinProgress>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) linger: Duration,
 }
@@ -62,17 +66,24 @@ pub(crate) struct Session {
     service_ended: bool,
     output_shut: bool,
     ending: Option<Ending>,
+    /// Bytes that arrived, and that the kernel took, since the connection began.
+    received: u64,
+    sent: u64,
+    /// While the client has begun a line that is not whole.
+    line_pace: Pace,
+    /// While output waits because the kernel took less than it was offered: the client does not read as fast.
+    reader_pace: Pace,
     last_progress: Instant,
     /// Since when our side has been ending the conversation without progress.
     finishing_since: Option<Instant>,
     /// The server itself ends the conversation: not later than then, whatever the client does.
     cut_off_at: Option<Instant>,
-    limits: SessionLimits,
+    limits: Arc<SessionLimits>,
     lines: u64,
 }
 
 impl Session {
-    pub(crate) fn new(service: Box<dyn Service>, limits: SessionLimits, now: Instant) -> Self {
+    pub(crate) fn new(service: Box<dyn Service>, limits: Arc<SessionLimits>, now: Instant) -> Self {
         Self {
             service,
             output: Output::new(limits.max_pending_output),
@@ -83,6 +94,10 @@ impl Session {
             service_ended: false,
             output_shut: false,
             ending: None,
+            received: 0,
+            sent: 0,
+            line_pace: Pace::default(),
+            reader_pace: Pace::default(),
             last_progress: now,
             finishing_since: None,
             cut_off_at: None,
@@ -93,13 +108,14 @@ impl Session {
 
     /// The connection is open; a service that greets has something to send.
     pub(crate) fn on_open(&mut self, peer: &Peer, now: Instant) -> Option<Batch> {
-        self.serve(&[], |service, out| service.on_open(peer, out));
+        self.serve(&[], false, now, |service, out| service.on_open(peer, out));
         self.settle(0..0, &[], now)
     }
 
     /// Bytes arrived. The batch, if any, refers to this `input`, which must stay in place until `on_sent`.
     pub(crate) fn on_input(&mut self, input: &[u8], now: Instant) -> Option<Batch> {
         self.last_progress = now;
+        self.received += input.len() as u64;
         if self.discards_input() {
             return None;
         }
@@ -109,10 +125,8 @@ impl Session {
             return None;
         }
         let may_send_direct = self.may_send();
-        let mut out = Out::new(&mut self.output, input, may_send_direct);
-        let taken = self.service.on_input(input, &mut out);
-        let (direct, lines) = out.into_parts();
-        self.lines += lines;
+        let (taken, direct) =
+            self.serve(input, may_send_direct, now, |service, out| service.on_input(input, out));
         if taken < input.len() {
             self.keep_untaken(&input[taken..]);
         }
@@ -123,7 +137,8 @@ impl Session {
     pub(crate) fn on_end_of_input(&mut self, now: Instant) -> Option<Batch> {
         self.last_progress = now;
         self.input_ended = true;
-        self.end_service();
+        self.line_pace.owes_nothing();
+        self.end_service(now);
         self.settle(0..0, &[], now)
     }
 
@@ -140,12 +155,13 @@ impl Session {
         let taken = match sent {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(_) => {
-                self.on_failed(Ending::Reset);
+            Err(error) => {
+                self.on_failed(Ending::by(&error));
                 return None;
             }
         };
         assert!(taken <= total, "the kernel took {taken} of {total} bytes");
+        self.sent += taken as u64;
         if taken > 0 {
             self.last_progress = now;
             self.finishing_since = self.finishing_since.map(|_| now);
@@ -153,9 +169,24 @@ impl Session {
         if taken < total {
             self.output.put_back(batch.held, taken, &source[batch.input]);
             self.blocked = true;
+            self.reader_pace.owe(self.sent, now);
             return None;
         }
-        self.resume(now)
+        let next = self.resume(now);
+        if next.is_none() {
+            self.reader_pace.owes_nothing();
+        }
+        next
+    }
+
+    /// Does output wait for a client that does not read as fast?
+    pub(crate) fn waits_for_reader(&self) -> bool {
+        self.reader_pace.is_owing()
+    }
+
+    /// That began just now, and so many bytes that the kernel took earlier are not acknowledged yet.
+    pub(crate) fn on_waiting_for_reader(&mut self, unacknowledged: u64) {
+        self.reader_pace.began_with(self.sent.saturating_sub(unacknowledged));
     }
 
     /// The kernel takes output again.
@@ -188,7 +219,7 @@ impl Session {
             return None;
         };
         if !self.discards_input() {
-            self.serve(&[], |service, out| service.on_computed(result, out));
+            self.serve(&[], false, now, |service, out| service.on_computed(result, out));
         }
         self.resume(now)
     }
@@ -209,16 +240,33 @@ impl Session {
         self.settle(0..0, &[], now)
     }
 
-    /// Ends the session if a deadline has passed.
-    pub(crate) fn on_time(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
-            let ending = match (self.output_shut, self.finishing_since.or(self.cut_off_at)) {
+    /// Ends the session if a deadline has passed. The kernel still has `unacknowledged` bytes of ours; the number
+    /// matters only while the session waits for its reader.
+    pub(crate) fn on_time(&mut self, unacknowledged: u64, now: Instant) {
+        let is_finishing = self.finishing_since.or(self.cut_off_at).is_some();
+        let ending = if self.stalls_at().is_some_and(|deadline| deadline <= now) {
+            match (self.output_shut, is_finishing) {
                 (true, _) => self.reason(),
-                (false, Some(_)) => Ending::CutOff,
-                (false, None) => Ending::Idle,
-            };
-            self.on_failed(ending);
+                (false, true) => Ending::CutOff,
+                (false, false) => Ending::Idle,
+            }
+        } else if self.is_too_slow(unacknowledged, now) {
+            if is_finishing { Ending::CutOff } else { Ending::Slow }
+        } else {
+            return;
+        };
+        self.on_failed(ending);
+    }
+
+    fn is_too_slow(&mut self, unacknowledged: u64, now: Instant) -> bool {
+        let least = self.limits.min_progress;
+        if !self.wants_input() {
+            // We let nothing more arrive: the line cannot go on.
+            self.line_pace.hold_off(self.received, now);
         }
+        let line = self.line_pace.is_too_slow(self.received, least, now);
+        let acknowledged = self.sent.saturating_sub(unacknowledged);
+        self.reader_pace.is_too_slow(acknowledged, least, now) || line
     }
 
     /// When `on_time` has something to do, if nothing else happens before.
@@ -227,12 +275,40 @@ impl Session {
             // Over: a deadline that stays would come up for ever while the engine waits to close.
             return None;
         }
-        // A time that the clock cannot express never comes.
+        let least = self.limits.min_progress;
+        let paces = [self.line_pace.deadline(least), self.reader_pace.deadline(least)];
+        paces.into_iter().flatten().chain(self.stalls_at()).min()
+    }
+
+    /// When nothing has moved for too long. A time that the clock cannot express never comes.
+    fn stalls_at(&self) -> Option<Instant> {
         let stalled_at = match self.finishing_since {
             Some(since) => since.checked_add(self.limits.linger),
             None => self.limits.idle_timeout.and_then(|timeout| self.last_progress.checked_add(timeout)),
         };
         [stalled_at, self.cut_off_at].into_iter().flatten().min()
+    }
+
+    /// The memory in bytes that this client's slowness costs: an unfinished line, output that waits, input that has to
+    /// wait behind it. What is being sent to a client that keeps up is not counted: it is gone in a moment.
+    pub(crate) fn buffered(&self) -> usize {
+        if self.ending.is_some() {
+            // It goes as soon as the engine closes.
+            return 0;
+        }
+        let sending = if self.waits_for_reader() { self.in_flight } else { 0 };
+        self.service.held() + self.output.capacity() + self.untaken.capacity() + sending
+    }
+
+    /// The server has no memory left for this session's buffers. What the service holds is passed on, or refused; if
+    /// that is not it, the session ends.
+    pub(crate) fn relieve(&mut self, now: Instant) -> Option<Batch> {
+        if self.service.held() == 0 || self.discards_input() {
+            self.on_failed(Ending::Memory);
+            return None;
+        }
+        self.serve(&[], false, now, |service, out| service.on_pressure(out));
+        self.settle(0..0, &[], now)
     }
 
     pub(crate) fn wants(&self) -> Wants {
@@ -245,6 +321,11 @@ impl Session {
             (true, false) if !self.output_shut => Wants::ShutOutput,
             _ => Wants::Events { read: self.wants_input() },
         }
+    }
+
+    /// Is the conversation going on, as far as our side is concerned?
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.discards_input()
     }
 
     /// Lines completed since the last call.
@@ -277,13 +358,33 @@ impl Session {
         self.untaken.extend_from_slice(input);
     }
 
-    /// Calls the service with input that must be copied, or with none.
-    fn serve<R>(&mut self, input: &[u8], call: impl FnOnce(&mut dyn Service, &mut Out<'_>) -> R) -> R {
-        let mut out = Out::new(&mut self.output, input, false);
+    /// Calls the service. Returns also the range of the input that it echoed, which is not copied.
+    fn serve<R>(
+        &mut self,
+        input: &[u8],
+        may_send_direct: bool,
+        now: Instant,
+        call: impl FnOnce(&mut dyn Service, &mut Out<'_>) -> R,
+    ) -> (R, Range<usize>) {
+        let before = self.output.len();
+        let mut out = Out::new(&mut self.output, input, may_send_direct);
         let result = call(&mut *self.service, &mut out);
-        let (_, lines) = out.into_parts();
+        let (direct, lines) = out.into_parts();
         self.lines += lines;
-        result
+        let answered = lines > 0 || !direct.is_empty() || self.output.len() > before;
+        self.note_line(answered, now);
+        (result, direct)
+    }
+
+    /// What is held after an answer is the start of another line.
+    fn note_line(&mut self, answered: bool, now: Instant) {
+        if self.service.held() == 0 || self.input_ended {
+            self.line_pace.owes_nothing();
+        } else if answered {
+            self.line_pace.owe_anew(self.received, now);
+        } else {
+            self.line_pace.owe(self.received, now);
+        }
     }
 
     /// After a send: what waited for it goes on.
@@ -291,24 +392,24 @@ impl Session {
         let may_serve = !self.discards_input() && !self.output.is_computing() && !self.output.is_full();
         if may_serve && !self.untaken.is_empty() {
             let input = std::mem::take(&mut self.untaken);
-            let taken = self.serve(&input, |service, out| service.on_input(&input, out));
+            let (taken, _) = self.serve(&input, false, now, |service, out| service.on_input(&input, out));
             if taken < input.len() {
                 self.keep_untaken(&input[taken..]);
             }
         }
-        self.end_service();
+        self.end_service(now);
         self.settle(0..0, &[], now)
     }
 
     /// Tells the service of the end of input, once it has taken all of it, and ends the output once no job of the
     /// service is left: also one that it begins at the end of input has its say.
-    fn end_service(&mut self) {
+    fn end_service(&mut self, now: Instant) {
         if !self.input_ended || !self.untaken.is_empty() || self.output.is_computing() {
             return;
         }
         if !self.service_ended {
             self.service_ended = true;
-            self.serve(&[], |service, out| service.on_finish(out));
+            self.serve(&[], false, now, |service, out| service.on_finish(out));
         }
         if !self.output.is_computing() {
             self.output.finish(Ending::Done);
@@ -334,6 +435,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+#[path = "session_limit_tests.rs"]
+mod limit_tests;
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! What the workers of one server share: posts, permits and the way to say that it is over.
 
 use std::fmt;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -13,6 +13,7 @@ use crate::engine::Wake;
 use crate::service::{Factory, Peer};
 use crate::session::SessionLimits;
 use crate::slots::Key;
+use crate::sources::{Source, Sources};
 use crate::stats::{Counters, Stats};
 
 /// A service and the name it has in logs.
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) services: Vec<NamedService>,
     pub(crate) gate: AcceptGate,
     pub(crate) jobs: Pool,
+    pub(crate) limits: Arc<SessionLimits>,
+    sources: Sources,
     posts: Vec<Post>,
     /// Permits that are out. One is taken before a connection is dealt, so none is forgotten on its way.
     open: AtomicUsize,
@@ -90,9 +93,17 @@ impl Shared {
     pub(crate) fn new(config: Config, services: Vec<NamedService>, listening: usize, now: Instant) -> Self {
         let workers = config.workers.get();
         let jobs = Pool::new(config.compute_threads.get());
+        let limits = SessionLimits {
+            max_pending_output: config.max_pending_output.get(),
+            min_progress: config.min_progress,
+            idle_timeout: config.idle_timeout,
+            linger: config.linger,
+        };
         Self {
+            sources: Sources::new(config.max_connections_per_source),
             config,
             jobs,
+            limits: Arc::new(limits),
             services,
             gate: AcceptGate::new(now),
             posts: (0..workers).map(|_| Post::default()).collect(),
@@ -103,14 +114,6 @@ impl Shared {
             orders: Mutex::default(),
             running: Mutex::new(0),
             ended: Condvar::new(),
-        }
-    }
-
-    pub(crate) fn limits(&self) -> SessionLimits {
-        SessionLimits {
-            max_pending_output: self.config.max_pending_output.get(),
-            idle_timeout: self.config.idle_timeout,
-            linger: self.config.linger,
         }
     }
 
@@ -126,14 +129,22 @@ impl Shared {
         stats
     }
 
-    /// Room for one more connection, on the worker that has the fewest.
-    pub(crate) fn permit(self: &Arc<Self>) -> Option<Permit> {
+    /// Room for one more connection of this source, on the worker that has the fewest.
+    pub(crate) fn permit(self: &Arc<Self>, from: IpAddr) -> Result<Permit, Full> {
         let max = self.config.max_connections;
-        self.open.fetch_update(SeqCst, SeqCst, |open| (open < max).then_some(open + 1)).ok()?;
+        let source = Source::of(from);
+        if !self.sources.admit(source) {
+            return Err(Full::Source(source));
+        }
+        let room = self.open.fetch_update(SeqCst, SeqCst, |open| (open < max).then_some(open + 1));
+        if room.is_err() {
+            self.sources.release(source);
+            return Err(Full::Server);
+        }
         let fewest = self.posts.iter().enumerate().min_by_key(|(_, post)| post.open.load(SeqCst));
         let worker = fewest.map_or(0, |(worker, _)| worker);
         self.posts[worker].open.fetch_add(1, SeqCst);
-        Some(Permit { shared: Arc::clone(self), worker })
+        Ok(Permit { shared: Arc::clone(self), source, worker })
     }
 
     /// With [`Config::once`], true for the first connection alone.
@@ -226,12 +237,23 @@ impl Post {
 #[derive(Debug)]
 pub(crate) struct Permit {
     shared: Arc<Shared>,
+    source: Source,
     pub(crate) worker: usize,
+}
+
+/// Why there is no room for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// `max_connections` are open.
+    Server,
+    /// Of this source, `max_connections_per_source` are.
+    Source(Source),
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.shared.posts[self.worker].open.fetch_sub(1, SeqCst);
+        self.shared.sources.release(self.source);
         let last = self.shared.open.fetch_sub(1, SeqCst) == 1;
         let may_accept = self.shared.gate.on_closed();
         if may_accept || (last && self.shared.is_over()) {
@@ -260,7 +282,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
-        let permit = shared.permit().unwrap();
+        let permit = shared.permit(address.ip()).unwrap();
         let peer = Peer { address, local: address, tcp: None };
         shared.deal(Accepted { stream, peer, service: 0, permit });
         shared.worker_ended();

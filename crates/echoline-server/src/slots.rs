@@ -55,10 +55,17 @@ impl<T> Slots<T> {
         Some(value)
     }
 
+    /// All connections with their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let numbered = (0_u32..).zip(&self.slots);
+        numbered.filter_map(|(index, (generation, slot))| {
+            Some((Key { index, generation: *generation }, slot.as_ref()?))
+        })
+    }
+
     /// The keys of all connections, as they stand now.
     pub(crate) fn keys(&self) -> Vec<Key> {
-        let used = self.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_some());
-        used.map(|(index, (generation, _))| Key { index: index as u32, generation: *generation }).collect()
+        self.iter().map(|(key, _)| key).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Counters. Each worker writes its own; a snapshot adds them up.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Why a connection ended.
@@ -9,12 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Ending {
     /// The conversation came to its end.
     Done,
-    /// The client reset the connection, or the kernel gave it up.
+    /// The client reset the connection, or it broke otherwise.
     Reset,
+    /// The client answered no more, by the kernel's keepalive or user timeout, or there was no way to it any more.
+    Lost,
     /// No byte moved for the idle timeout.
     Idle,
+    /// The client was slower than [`Config::min_progress`](crate::Config::min_progress).
+    Slow,
     /// A line was longer than the limit, and long lines close.
     LongLine,
+    /// The connection had the most buffered when [`Config::max_buffered`](crate::Config::max_buffered) was used up.
+    Memory,
     /// The server drained, and the client had not left by the deadline.
     Drained,
     /// Our side was ending the conversation and the client did not take the rest in time.
@@ -25,8 +32,18 @@ pub enum Ending {
 
 impl Ending {
     /// All of them, in the order in which a list shows them.
-    pub const ALL: [Self; 7] =
-        [Self::Done, Self::Reset, Self::Idle, Self::LongLine, Self::Drained, Self::CutOff, Self::Fault];
+    pub const ALL: [Self; 10] = [
+        Self::Done,
+        Self::Reset,
+        Self::Lost,
+        Self::Idle,
+        Self::Slow,
+        Self::LongLine,
+        Self::Memory,
+        Self::Drained,
+        Self::CutOff,
+        Self::Fault,
+    ];
 
     /// The word in logs and in JSON.
     #[must_use]
@@ -34,11 +51,36 @@ impl Ending {
         match self {
             Self::Done => "done",
             Self::Reset => "reset",
+            Self::Lost => "lost",
             Self::Idle => "idle",
+            Self::Slow => "slow",
             Self::LongLine => "long-line",
+            Self::Memory => "memory",
             Self::Drained => "drained",
             Self::CutOff => "cut-off",
             Self::Fault => "fault",
+        }
+    }
+
+    /// The limit that ended the connection, by the name of its flag.
+    pub(crate) fn limit(self) -> Option<&'static str> {
+        match self {
+            Self::Lost => Some("keepalive or user-timeout"),
+            Self::Idle => Some("idle-timeout"),
+            Self::Slow => Some("min-progress"),
+            Self::LongLine => Some("max-line"),
+            Self::Memory => Some("max-buffered"),
+            Self::Done | Self::Reset | Self::Drained | Self::CutOff | Self::Fault => None,
+        }
+    }
+
+    /// How a connection ended on which this error was reported.
+    pub(crate) fn by(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                Self::Lost
+            }
+            _ => Self::Reset,
         }
     }
 }
@@ -59,6 +101,12 @@ pub struct Stats {
     pub open: u64,
     /// Connections accepted and reset at once, because `max_connections` were open.
     pub refused_at_limit: u64,
+    /// Connections accepted and reset at once, because their source had `max_connections_per_source` open.
+    pub refused_at_source_limit: u64,
+    /// Unfinished lines that were passed on because `max_buffered` was used up.
+    pub passed_for_memory: u64,
+    /// Bytes that connections have buffered now: unfinished lines and output that waits.
+    pub buffered: u64,
     /// Times that accepting failed for want of descriptors or memory, and paused.
     pub accept_shortages: u64,
     /// Bytes received.
@@ -88,6 +136,11 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(amount), Relaxed);
     }
 
+    /// For a figure that goes up and down.
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -99,6 +152,9 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) accepted: Counter,
     pub(crate) refused_at_limit: Counter,
+    pub(crate) refused_at_source_limit: Counter,
+    pub(crate) passed_for_memory: Counter,
+    pub(crate) buffered: Counter,
     pub(crate) accept_shortages: Counter,
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
@@ -110,6 +166,9 @@ impl Counters {
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         stats.accepted += self.accepted.get();
         stats.refused_at_limit += self.refused_at_limit.get();
+        stats.refused_at_source_limit += self.refused_at_source_limit.get();
+        stats.passed_for_memory += self.passed_for_memory.get();
+        stats.buffered += self.buffered.get();
         stats.accept_shortages += self.accept_shortages.get();
         stats.bytes_in += self.bytes_in.get();
         stats.bytes_out += self.bytes_out.get();

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
+use crate::burst::Burst;
+use crate::pressure::Pressure;
 use crate::service::{Peer, ServiceKind, TcpFigures};
 use crate::session::{Batch, Session};
-use crate::shared::{Accepted, News, Orders, Permit, Shared};
+use crate::shared::{Accepted, Full, News, Orders, Permit, Shared};
 use crate::slots::Key;
 use crate::stats::{Counters, Ending};
 use crate::timers::Timers;
@@ -29,6 +31,8 @@ pub(crate) struct Client {
     peer: Peer,
     service: usize,
     permit: Permit,
+    /// What `Worker::pressure` counts for it.
+    buffered: usize,
 }
 
 pub(crate) struct Worker {
@@ -36,12 +40,32 @@ pub(crate) struct Worker {
     pub(crate) listeners: Vec<Listening>,
     id: usize,
     timers: Timers,
+    pressure: Pressure,
+    bursts: Bursts,
     finished_all: bool,
+}
+
+/// What clients can provoke, and so must not fill the log with.
+#[derive(Default)]
+struct Bursts {
+    full: Burst,
+    source_full: Burst,
+    pressure: Burst,
+    endings: [Burst; Ending::ALL.len()],
 }
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, id: usize, listeners: Vec<Listening>) -> Self {
-        Self { shared, listeners, id, timers: Timers::default(), finished_all: false }
+        let pressure = Pressure::new(shared.config.max_buffered.get(), shared.config.workers.get());
+        Self {
+            shared,
+            listeners,
+            id,
+            timers: Timers::default(),
+            pressure,
+            bursts: Bursts::default(),
+            finished_all: false,
+        }
     }
 
     fn counters(&self) -> &Counters {
@@ -54,15 +78,17 @@ impl Worker {
         stream: TcpStream,
         address: SocketAddr,
         service: usize,
+        now: Instant,
     ) -> Option<Accepted> {
         self.shared.gate.on_recovery();
-        let admitted = self.shared.permit().filter(|_| self.shared.may_serve());
-        let Some(permit) = admitted else {
-            self.counters().refused_at_limit.add(1);
-            tracing::debug!(peer = %address, "refused: the maximum of connections is open");
-            // RST says at once what an orderly close would leave to be guessed.
-            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-            return None;
+        let permit = match self.shared.permit(address.ip()) {
+            Ok(permit) if self.shared.may_serve() => permit,
+            refused => {
+                self.on_refused(address, refused.err().unwrap_or(Full::Server), now);
+                // RST says at once what an orderly close would leave to be guessed.
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+                return None;
+            }
         };
         if self.shared.config.once {
             self.shared.order(|orders| orders.retire = true);
@@ -83,6 +109,24 @@ impl Worker {
         }
         self.shared.deal(accepted);
         None
+    }
+
+    fn on_refused(&mut self, peer: SocketAddr, full: Full, now: Instant) {
+        match full {
+            Full::Server => {
+                self.counters().refused_at_limit.add(1);
+                if let Some(more) = self.bursts.full.note(now) {
+                    tracing::warn!(%peer, more, limit = "max-connections", "refused: so many connections are open");
+                }
+            }
+            Full::Source(source) => {
+                self.counters().refused_at_source_limit.add(1);
+                if let Some(more) = self.bursts.source_full.note(now) {
+                    let limit = "max-connections-per-source";
+                    tracing::warn!(%peer, %source, more, limit, "refused: this source has so many connections open");
+                }
+            }
+        }
     }
 
     /// An accept failed. The log gets one line a shortage, not one a try.
@@ -119,8 +163,8 @@ impl Worker {
         let Accepted { stream, peer, service, permit } = accepted;
         tracing::debug!(peer = %peer.address, service = self.shared.services[service].name, "connected");
         let conversation = (self.shared.services[service].factory)(&peer);
-        let session = Session::new(conversation, self.shared.limits(), now);
-        (stream, Client { session, peer, service, permit })
+        let session = Session::new(conversation, Arc::clone(&self.shared.limits), now);
+        (stream, Client { session, peer, service, permit, buffered: 0 })
     }
 
     pub(crate) fn on_open(&self, client: &mut Client, now: Instant) -> Option<Batch> {
@@ -138,6 +182,7 @@ impl Worker {
     pub(crate) fn on_sent(
         &self,
         client: &mut Client,
+        socket: &SockRef<'_>,
         batch: Batch,
         source: &[u8],
         sent: std::io::Result<usize>,
@@ -146,7 +191,11 @@ impl Worker {
         if let Ok(sent) = sent {
             self.counters().bytes_out.add(sent as u64);
         }
+        let waited = client.session.waits_for_reader();
         let batch = client.session.on_sent(batch, source, sent, now);
+        if !waited && client.session.waits_for_reader() {
+            client.session.on_waiting_for_reader(unacknowledged(socket));
+        }
         // Input that had to wait for this send may have been served now.
         self.counters().lines.add(client.session.take_lines());
         batch
@@ -172,21 +221,61 @@ impl Worker {
     }
 
     /// The engine has closed the socket.
-    pub(crate) fn on_closed(&self, client: Client, ending: Ending) {
+    pub(crate) fn on_closed(&mut self, client: Client, ending: Ending, now: Instant) {
         self.counters().ended[ending as usize].add(1);
+        self.count_buffered(client.buffered, 0);
         let service = &self.shared.services[client.service].name;
-        match ending {
-            Ending::Done | Ending::Reset => {
-                tracing::debug!(peer = %client.peer.address, service, %ending, "ended");
-            }
-            _ => tracing::info!(peer = %client.peer.address, service, %ending, "ended"),
+        let peer = client.peer.address;
+        match (ending, ending.limit()) {
+            (Ending::Done | Ending::Reset, _) => tracing::debug!(%peer, service, %ending, "ended"),
+            (_, None) => tracing::info!(%peer, service, %ending, "ended"),
+            (_, Some(limit)) => match self.bursts.endings[ending as usize].note(now) {
+                // Every client that leaves its connection open meets these some day.
+                Some(more) if matches!(ending, Ending::Idle | Ending::Lost) => {
+                    tracing::info!(%peer, service, %ending, more, limit, "ended by a limit");
+                }
+                Some(more) => tracing::warn!(%peer, service, %ending, more, limit, "ended by a limit"),
+                None => tracing::debug!(%peer, service, %ending, limit, "ended by a limit"),
+            },
         }
         drop(client.permit);
     }
 
-    /// Keeps the session's deadline in view; called after every event of the session.
-    pub(crate) fn watch(&mut self, key: Key, client: &Client) {
+    /// Keeps the session's deadline and its memory in view; called after every event of the session.
+    pub(crate) fn watch(&mut self, key: Key, client: &mut Client) {
         self.timers.watch(key, client.session.deadline());
+        let buffered = client.session.buffered();
+        let before = std::mem::replace(&mut client.buffered, buffered);
+        self.count_buffered(before, buffered);
+    }
+
+    fn count_buffered(&mut self, before: usize, after: usize) {
+        if before != after {
+            self.pressure.changed(before, after);
+            self.counters().buffered.set(self.pressure.buffered() as u64);
+        }
+    }
+
+    /// Whom to relieve now with [`Worker::relieve`]: nearly always nobody.
+    pub(crate) fn must_relieve<'a>(&self, clients: impl Iterator<Item = (Key, &'a Client)>) -> Vec<Key> {
+        if !self.pressure.is_high() {
+            return Vec::new();
+        }
+        self.pressure.largest(clients.map(|(key, client)| (key, client.buffered)))
+    }
+
+    /// Takes from a session the memory that it holds.
+    pub(crate) fn relieve(&mut self, client: &mut Client, now: Instant) -> Option<Batch> {
+        if let Some(more) = self.bursts.pressure.note(now) {
+            let (peer, bytes) = (client.peer.address, client.buffered);
+            let limit = "max-buffered";
+            tracing::warn!(%peer, bytes, more, limit, "memory for unfinished lines and output is used up: relieved");
+        }
+        let batch = client.session.relieve(now);
+        if client.session.goes_on() {
+            self.counters().passed_for_memory.add(1);
+        }
+        batch
     }
 
     /// Takes one session whose timer is due; the engine answers with [`Worker::on_due`].
@@ -195,8 +284,9 @@ impl Worker {
     }
 
     /// Lets the session act on the time.
-    pub(crate) fn on_due(&mut self, key: Key, client: &mut Client, now: Instant) {
-        client.session.on_time(now);
+    pub(crate) fn on_due(&mut self, key: Key, client: &mut Client, socket: &SockRef<'_>, now: Instant) {
+        let waits = client.session.waits_for_reader();
+        client.session.on_time(if waits { unacknowledged(socket) } else { 0 }, now);
         self.watch(key, client);
     }
 
@@ -230,4 +320,16 @@ impl Worker {
     pub(crate) fn is_over(&self) -> bool {
         self.shared.is_over()
     }
+}
+
+/// Bytes that the kernel took and the client has not acknowledged. Where that cannot be asked, what the kernel took
+/// counts as acknowledged.
+#[cfg(target_os = "linux")]
+fn unacknowledged(socket: &SockRef<'_>) -> u64 {
+    echoline_sys::unacknowledged(&**socket).map_or(0, u64::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unacknowledged(_socket: &SockRef<'_>) -> u64 {
+    0
 }

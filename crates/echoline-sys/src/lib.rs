@@ -6,4 +6,10 @@
 mod tcp_info;
 
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+mod unacknowledged;
+
+#[cfg(target_os = "linux")]
 pub use tcp_info::{TcpInfo, tcp_info};
+#[cfg(target_os = "linux")]
+pub use unacknowledged::unacknowledged;

@@ -21,8 +21,9 @@ pub enum Cut {
     /// The held bytes ([`Framer::take_held`]) and then `input[..n]` are whole: one line from `next_line`, one or
     /// more from `next_batch`. The held bytes must be taken before the next call.
     HeldLines(usize),
-    /// A line longer than the limit: the held bytes, if any, and then `input[..n]` belong to it. The held bytes
-    /// must be taken before the next call. It goes on in further cuts of this kind until one ends with LF.
+    /// A line longer than the limit, or one that was [released](Framer::release): the held bytes, if any, and then
+    /// `input[..n]` belong to it. The held bytes must be taken before the next call. It goes on in further cuts of
+    /// this kind until one ends with LF.
     OverLong(usize),
     /// The input has no LF; all of it was copied aside and is held. Also the answer to an empty input.
     Partial,
@@ -131,6 +132,28 @@ impl Framer {
     pub fn take_held(&mut self) -> Vec<u8> {
         self.must_take = false;
         std::mem::take(&mut self.held)
+    }
+
+    /// Gives up holding: returns the start of the unfinished line, and its rest passes as that of an over-long one.
+    /// For who is short of memory. Empty, and without effect, when nothing is held.
+    ///
+    /// ```
+    /// use echoline::line::{Cut, DEFAULT_MAX_LINE, Framer};
+    ///
+    /// let mut framer = Framer::new(DEFAULT_MAX_LINE);
+    /// assert_eq!(framer.next_batch(b"so f"), Cut::Partial);
+    /// assert_eq!(framer.release(), b"so f");
+    /// assert_eq!(framer.next_batch(b"ar\nnext\n"), Cut::OverLong(3)); // the next line is held again
+    /// ```
+    pub fn release(&mut self) -> Vec<u8> {
+        self.check_taken();
+        self.passing |= !self.held.is_empty();
+        self.take_held()
+    }
+
+    /// The memory in bytes that holding takes; 0 when nothing is held.
+    pub fn held_memory(&self) -> usize {
+        self.held.capacity()
     }
 
     /// True between the first piece of an over-long line and its LF.

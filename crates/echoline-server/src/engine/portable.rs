@@ -9,6 +9,7 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use rustix::net::{SendAncillaryBuffer, SendFlags};
+use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
 use crate::engine::{Engine, Unavailable, Wake};
@@ -118,14 +119,16 @@ impl Engine for Portable {
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.unfinished = false;
                     self.advance(&mut worker, key, now);
+                    self.relieve(&mut worker, now);
                 }
             }
             for event in &events {
                 self.on_event(&mut worker, event, now);
+                self.relieve(&mut worker, now);
             }
             while let Some(key) = worker.pop_due(now) {
-                if let Some(connection) = self.connections.get_mut(key) {
-                    worker.on_due(key, &mut connection.client, now);
+                if let Some(Connection { stream, client, .. }) = self.connections.get_mut(key) {
+                    worker.on_due(key, client, &SockRef::from(&*stream), now);
                     self.advance(&mut worker, key, now);
                 }
             }
@@ -223,6 +226,17 @@ impl Portable {
         !orders.stop
     }
 
+    /// Takes memory from those who hold the most, if all of it is in use.
+    fn relieve(&mut self, worker: &mut Worker, now: Instant) {
+        for key in worker.must_relieve(self.connections.iter().map(|(key, one)| (key, &one.client))) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                let batch = worker.relieve(&mut connection.client, now);
+                connection.send_all(worker, batch, &[], now);
+                self.advance(worker, key, now);
+            }
+        }
+    }
+
     fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
         let (stream, client) = worker.open(accepted, now);
         // Every connection of this engine comes from mio's accept, so it does not block.
@@ -253,7 +267,7 @@ impl Portable {
                 Wants::Close(ending) => {
                     if let Some(Connection { stream, client, .. }) = self.connections.remove(key) {
                         drop(stream);
-                        worker.on_closed(client, ending);
+                        worker.on_closed(client, ending, now);
                     }
                     return;
                 }
@@ -263,7 +277,7 @@ impl Portable {
                 }
                 Wants::Events { .. } => {
                     worker.start_job(key, &mut connection.client);
-                    worker.watch(key, &connection.client);
+                    worker.watch(key, &mut connection.client);
                     return;
                 }
             }
@@ -291,21 +305,22 @@ impl Connection {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.client.session.on_failed(Ending::Reset),
+            Err(error) => self.client.session.on_failed(Ending::by(&error)),
         }
     }
 
     fn send_all(&mut self, worker: &Worker, mut next: Option<Batch>, source: &[u8], now: Instant) {
         while let Some(batch) = next {
             let sent = send(&self.stream, &batch.held, &source[batch.input.clone()]);
-            next = worker.on_sent(&mut self.client, batch, source, sent, now);
+            let socket = &SockRef::from(&self.stream);
+            next = worker.on_sent(&mut self.client, socket, batch, source, sent, now);
         }
     }
 
     fn shut_output(&mut self, now: Instant) {
         match self.stream.shutdown(Shutdown::Write) {
             Ok(()) => self.client.session.on_output_shut(now),
-            Err(_) => self.client.session.on_failed(Ending::Reset),
+            Err(error) => self.client.session.on_failed(Ending::by(&error)),
         }
     }
 
@@ -339,7 +354,7 @@ impl Acceptor {
     /// One accept. Returns the connection if it is this worker's own.
     fn accept(&mut self, worker: &mut Worker, now: Instant) -> Option<Accepted> {
         match self.listener.accept() {
-            Ok((stream, peer)) => worker.on_accepted(stream.into(), peer, self.service),
+            Ok((stream, peer)) => worker.on_accepted(stream.into(), peer, self.service, now),
             Err(error) => {
                 match worker.on_accept_failed(&error, self.address, now) {
                     AcceptFailure::Empty => self.ready = false,

@@ -60,6 +60,20 @@ impl Service for Echo {
     fn on_finish(&mut self, out: &mut Out<'_>) {
         out.write_vec(self.framer.finish());
     }
+
+    fn held(&self) -> usize {
+        self.framer.held_memory()
+    }
+
+    fn on_pressure(&mut self, out: &mut Out<'_>) {
+        match self.long_lines {
+            LongLines::Pass => out.write_vec(self.framer.release()),
+            LongLines::Close => {
+                self.framer.take_held();
+                out.finish_as(Ending::Memory);
+            }
+        }
+    }
 }
 
 /// Sends every byte back as it comes (RFC 862).

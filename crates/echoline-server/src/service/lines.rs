@@ -16,7 +16,8 @@ pub trait LineService: Send {
     /// an LF arrives without one.
     fn on_line(&mut self, line: &[u8], out: &mut Out<'_>);
 
-    /// A line is longer than the limit, and the conversation ends after what is written here.
+    /// A line is longer than the limit, or than the server has memory for now, and the conversation ends after what is
+    /// written here.
     fn on_long_line(&mut self, _out: &mut Out<'_>) {}
 
     /// The job that was begun with [`Out::compute`] is done. No line arrives before.
@@ -35,6 +36,14 @@ impl<S: LineService> Lines<S> {
     pub fn new(max_line: NonZeroUsize, service: S) -> Self {
         Self { framer: Framer::new(max_line), service }
     }
+
+    /// Ends the conversation in the middle of a line.
+    fn refuse(&mut self, reason: Ending, out: &mut Out<'_>) {
+        self.framer.take_held();
+        // The first reason stands, whatever the service ends with.
+        out.finish_as(reason);
+        self.service.on_long_line(out);
+    }
 }
 
 impl<S: LineService> Service for Lines<S> {
@@ -51,12 +60,7 @@ impl<S: LineService> Service for Lines<S> {
             let rest = &input[at..];
             match self.framer.next_line(rest) {
                 Cut::Partial => break,
-                Cut::OverLong(_) => {
-                    self.framer.take_held();
-                    // The first reason stands, whatever the service ends with.
-                    out.finish_as(Ending::LongLine);
-                    self.service.on_long_line(out);
-                }
+                Cut::OverLong(_) => self.refuse(Ending::LongLine, out),
                 Cut::Lines(taken) => {
                     out.count_lines(1);
                     self.service.on_line(&rest[..taken], out);
@@ -82,6 +86,16 @@ impl<S: LineService> Service for Lines<S> {
         let tail = self.framer.finish();
         if !tail.is_empty() && !out.is_finished() {
             self.service.on_line(&tail, out);
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.framer.held_memory()
+    }
+
+    fn on_pressure(&mut self, out: &mut Out<'_>) {
+        if self.held() > 0 {
+            self.refuse(Ending::Memory, out);
         }
     }
 }

@@ -41,6 +41,15 @@ pub trait Service: Send {
     /// The client has finished its output; nothing more will arrive. What is written here is still sent.
     /// It is called once all input is taken and no job is under way.
     fn on_finish(&mut self, _out: &mut Out<'_>) {}
+
+    /// The memory in bytes that holds what has arrived of a line that is not whole. While there is some, the client
+    /// owes progress ([`Config::min_progress`]), and it counts against [`Config::max_buffered`].
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// That limit is used up, and this connection has the most: let go of what is held, by writing it or by finishing.
+    fn on_pressure(&mut self, _out: &mut Out<'_>) {}
 }
 
 /// Who is at the other end of a connection.

@@ -64,7 +64,6 @@ impl Output {
         self.ready.len()
     }
 
-    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.ready.capacity()
     }

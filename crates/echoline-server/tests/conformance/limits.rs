@@ -34,6 +34,7 @@ fn one_connection_too_many_is_reset_and_counted(case: &Case) {
     assert!(is_reset(&refused), "{refused}");
     let stats = server.stats();
     assert_eq!((stats.accepted, stats.open, stats.refused_at_limit), (2, 2, 1));
+    assert_eq!(stats.refused_at_source_limit, 0);
     drop(first);
     until(&server, |stats| stats.open == 1);
     exchange(&mut connect(&server), b"a place is free again\n");
@@ -146,7 +147,10 @@ fn ten_thousand_idle_connections_cost_at_most_a_kibibyte_each(case: &Case) {
     const BASE: u64 = 1000;
     case.in_child(|| {
         let most = ((raise_descriptor_limit() - 200) / 2).min(10_000);
-        let server = case.server(ServiceKind::Echo, |config| config.max_connections = 20_000);
+        let server = case.server(ServiceKind::Echo, |config| {
+            config.max_connections = 20_000;
+            config.max_connections_per_source = None;
+        });
         let mut clients = Vec::with_capacity(most as usize);
         // What is allocated once does not count.
         for n in 0..BASE {

@@ -13,3 +13,6 @@ mod connect_four;
 mod denied;
 mod ending;
 mod limits;
+mod memory;
+mod slow;
+mod sources;

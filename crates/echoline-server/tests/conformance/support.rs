@@ -200,7 +200,7 @@ pub(crate) fn is_reset(error: &std::io::Error) -> bool {
 
 /// Waits until the counters say so.
 pub(crate) fn until(server: &Server, holds: impl Fn(&Stats) -> bool) -> Stats {
-    until_some(|| Some(server.stats()).filter(|stats| holds(stats)).ok_or_else(|| server.stats()))
+    until_some(|| Some(server.stats()).filter(|stats| holds(stats)).ok_or_else(|| Box::new(server.stats())))
 }
 
 /// Waits until `look` finds something; its error says what there was instead.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use rustix::io::Errno;
+use socket2::SockRef;
 
 use crate::accept::Permission;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
@@ -85,10 +86,11 @@ impl<K: Kernel> Driver<K> {
         *now = self.kernel.now();
         while let Some(completion) = self.kernel.next() {
             self.on_completion(worker, completion, *now);
+            self.relieve(worker, *now);
         }
         while let Some(key) = worker.pop_due(*now) {
-            if let Some(connection) = self.connections.get_mut(key) {
-                worker.on_due(key, &mut connection.client, *now);
+            if let Some(Connection { socket, client, .. }) = self.connections.get_mut(key) {
+                worker.on_due(key, client, &SockRef::from(&*socket), *now);
                 self.settle(worker, key, *now);
             }
         }
@@ -144,7 +146,7 @@ impl<K: Kernel> Driver<K> {
                     self.starved.push(key);
                 }
                 Some(Errno::CANCELED | Errno::INTR | Errno::AGAIN) => {}
-                _ => connection.client.session.on_failed(Ending::Reset),
+                _ => connection.client.session.on_failed(Ending::by(&error)),
             },
         }
         self.settle(worker, key, now);
@@ -162,7 +164,8 @@ impl<K: Kernel> Driver<K> {
         connection.sending = None;
         let Sending { batch, source } = sending;
         let bytes = source.as_ref().map_or(&[][..], |source| self.kernel.bytes(source));
-        let mut next = worker.on_sent(&mut connection.client, batch, bytes, result, now);
+        let socket = &SockRef::from(&connection.socket);
+        let mut next = worker.on_sent(&mut connection.client, socket, batch, bytes, result, now);
         if let Some(source) = source {
             self.kernel.recycle(source);
         }
@@ -202,21 +205,32 @@ impl<K: Kernel> Driver<K> {
         if connection.client.session.wants() == Wants::ShutOutput {
             match self.kernel.shut_output(connection.socket.as_fd()) {
                 Ok(()) => connection.client.session.on_output_shut(now),
-                Err(_) => connection.client.session.on_failed(Ending::Reset),
+                Err(error) => connection.client.session.on_failed(Ending::by(&error)),
             }
         }
         match connection.client.session.wants() {
-            Wants::Close(ending) => self.close(worker, key, ending),
+            Wants::Close(ending) => self.close(worker, key, ending, now),
             wants => {
                 let read = wants == Wants::Events { read: true };
                 worker.start_job(key, &mut connection.client);
                 connection.receive(&mut self.kernel, key, read);
-                worker.watch(key, &connection.client);
+                worker.watch(key, &mut connection.client);
             }
         }
     }
 
-    fn close(&mut self, worker: &mut Worker, key: Key, ending: Ending) {
+    /// Takes memory from those who hold the most, if all of it is in use.
+    fn relieve(&mut self, worker: &mut Worker, now: Instant) {
+        for key in worker.must_relieve(self.connections.iter().map(|(key, one)| (key, &one.client))) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                let batch = worker.relieve(&mut connection.client, now);
+                self.send(key, batch, None, Patience::Now);
+                self.settle(worker, key, now);
+            }
+        }
+    }
+
+    fn close(&mut self, worker: &mut Worker, key: Key, ending: Ending, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if let Receiving::UnderWay(appetite) = connection.receiving {
             connection.receiving = Receiving::Cancelled;
@@ -231,7 +245,7 @@ impl<K: Kernel> Driver<K> {
         }
         if let Some(Connection { socket, client, .. }) = self.connections.remove(key) {
             drop(socket);
-            worker.on_closed(client, ending);
+            worker.on_closed(client, ending, now);
         }
     }
 
@@ -304,7 +318,7 @@ impl<K: Kernel> Driver<K> {
         let (address, service) = (listener.address, listener.service);
         match result {
             Ok((stream, peer)) => {
-                if let Some(accepted) = worker.on_accepted(stream, peer, service) {
+                if let Some(accepted) = worker.on_accepted(stream, peer, service, now) {
                     self.adopt(worker, accepted, now);
                 }
             }
@@ -346,7 +360,7 @@ impl<K: Kernel> Driver<K> {
         let Some(listener) = self.listeners[index].take() else { return };
         if !listener.broken && listener.socket.set_nonblocking(true).is_ok() {
             while let Ok((stream, peer)) = self.kernel.accept_queued(&listener.socket) {
-                if let Some(accepted) = worker.on_accepted(stream, peer, listener.service) {
+                if let Some(accepted) = worker.on_accepted(stream, peer, listener.service, now) {
                     self.adopt(worker, accepted, now);
                 }
             }

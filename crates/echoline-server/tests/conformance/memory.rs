@@ -1,0 +1,88 @@
+//! Memory for all: when it is used up, the largest holders go first, and nobody else.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::num::NonZeroUsize;
+
+use echoline_server::{Ending, LongLines, Server, ServiceKind};
+
+use crate::support::*;
+
+on_each_engine! {
+    unfinished_lines_share_one_budget_and_come_back_whole,
+    where_long_lines_close_the_largest_holder_is_closed,
+    clients_that_do_not_read_share_the_same_budget,
+}
+
+const KIB: usize = 1024;
+
+/// Waits until the server has all of it.
+fn begin_line(stream: &mut TcpStream, server: &Server, byte: u8, len: usize) {
+    let before = server.stats().bytes_in;
+    stream.write_all(&vec![byte; len]).unwrap();
+    until(server, |stats| stats.bytes_in == before + len as u64);
+}
+
+fn unfinished_lines_share_one_budget_and_come_back_whole(case: &Case) {
+    const CLIENTS: u8 = 32;
+    const LINE: usize = 48 * KIB;
+    let most = 256 * KIB;
+    let server =
+        case.server(ServiceKind::Echo, |config| config.max_buffered = NonZeroUsize::new(most).unwrap());
+    let mut small = connect(&server);
+    begin_line(&mut small, &server, b's', 100);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(&server)).collect();
+    for (n, client) in (0..).zip(&mut clients) {
+        begin_line(client, &server, b'A' + n, LINE);
+        let stats = until(&server, |stats| stats.buffered <= most as u64);
+        assert_eq!(stats.open, 1 + u64::from(CLIENTS));
+    }
+    assert!(server.stats().passed_for_memory >= 20, "{:?}", server.stats());
+    for (n, client) in (0..).zip(&mut clients) {
+        client.write_all(b"\n").unwrap();
+        let mut back = vec![0; LINE + 1];
+        std::io::Read::read_exact(client, &mut back).unwrap();
+        assert!(back[..LINE].iter().all(|byte| *byte == b'A' + n) && back[LINE] == b'\n');
+    }
+    // Nobody took from who holds little: the line leaves in one piece.
+    small.write_all(b"\n").unwrap();
+    assert_eq!(one_read(&mut small).len(), 101);
+    drop((small, clients));
+    let stats = until(&server, |stats| stats.open == 0);
+    assert_eq!((stats.buffered, stats.ended_by(Ending::Done)), (0, 1 + u64::from(CLIENTS)));
+}
+
+fn where_long_lines_close_the_largest_holder_is_closed(case: &Case) {
+    let server = case.server(ServiceKind::Echo, |config| {
+        config.long_lines = LongLines::Close;
+        config.max_buffered = NonZeroUsize::new(64 * KIB).unwrap();
+    });
+    let (mut large, mut small) = (connect(&server), connect(&server));
+    begin_line(&mut large, &server, b'l', 40 * KIB);
+    begin_line(&mut small, &server, b's', 30 * KIB);
+    assert_eq!(read_to_end(&mut large), b"");
+    small.write_all(b"\n").unwrap();
+    assert_eq!(one_read(&mut small).len() % KIB, 1, "the smaller one is whole");
+    drop(large);
+    let stats = until(&server, |stats| stats.open == 1);
+    assert_eq!((stats.ended_by(Ending::Memory), stats.passed_for_memory), (1, 0));
+}
+
+fn clients_that_do_not_read_share_the_same_budget(case: &Case) {
+    const CLIENTS: usize = 12;
+    let most = 300 * KIB;
+    let mut config = case.config();
+    config.max_buffered = NonZeroUsize::new(most).unwrap();
+    let server = Server::builder(config).listen(ServiceKind::EchoBytes, narrow_listener()).start().unwrap();
+    let mut honest = connect(&server);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| narrow_client(&server)).collect();
+    for client in &mut clients {
+        client.set_write_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+        while client.write(&[7; 16 * KIB]).is_ok() {}
+        exchange(&mut honest, b"served all the while\n");
+        until(&server, |stats| stats.buffered <= most as u64);
+    }
+    let stats = until(&server, |stats| stats.ended_by(Ending::Memory) > 0);
+    assert!(stats.open >= 4, "only as many as needed: {stats:?}");
+    exchange(&mut honest, b"and still\n");
+}
