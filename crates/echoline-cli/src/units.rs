@@ -18,6 +18,12 @@ pub(crate) struct UnitError(String);
 
 impl std::error::Error for UnitError {}
 
+impl UnitError {
+    pub(crate) fn new(what_it_looks_like: &str) -> Self {
+        Self(what_it_looks_like.to_owned())
+    }
+}
+
 impl fmt::Display for UnitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

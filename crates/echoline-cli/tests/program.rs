@@ -43,7 +43,7 @@ fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
         (vec!["serve", "--no-such-flag"], "unexpected argument '--no-such-flag'"),
         (vec!["serve", "-q", "-v"], "cannot be used with"),
         (vec!["serve", "--max-line", "many"], "\"many\" is no unit of size; use B, KiB, MiB or GiB"),
-        (vec!["serve", "--max-line", "0"], "a line of 0B cannot be"),
+        (vec!["serve", "--max-line", "0"], "--max-line 0B cannot be"),
         (vec!["serve", "--idle-timeout", "10"], "a time needs its unit: 10s or 10ms"),
         (vec!["serve", "--engine", "steam"], "\"steam\" is not one of: auto, portable or uring"),
         (vec!["serve", "--threads", "0"], "number would be zero"),

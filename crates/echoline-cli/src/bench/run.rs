@@ -92,8 +92,13 @@ impl Target {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers =
             NonZeroUsize::new(processors.saturating_sub(plan.shape.threads)).unwrap_or(NonZeroUsize::MIN);
-        let config =
-            Config { workers, max_connections: 2 * plan.shape.connections + 64, ..Config::default() };
+        let config = Config {
+            workers,
+            max_connections: 2 * plan.shape.connections + 64,
+            // All of them come from here.
+            max_connections_per_source: None,
+            ..Config::default()
+        };
         let server = Server::builder(config).listen(ServiceKind::Echo, listener).start();
         let server = server.map_err(|error| fault(io::Error::other(error)))?;
         Ok(Self { endpoint, family: Family::Any, server: Some(server) })

@@ -1,6 +1,7 @@
 //! The flags of `echoline serve`, as they were written.
 
 use super::log::LogFormat;
+use super::progress::Progress;
 use crate::args::Voice;
 use crate::units::{Size, Span};
 use echoline_server::{Config, EngineChoice, LongLines};
@@ -10,6 +11,7 @@ use std::num::NonZeroUsize;
 ///
 /// Each endpoint is printed on standard output as soon as it listens, one a line, as echo=127.0.0.1:5151.
 /// Everything else goes to standard error. SIGINT (Ctrl-C) or SIGTERM lets conversations end; a second one ends at once.
+/// SIGUSR1 writes the counters as they stand.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -24,20 +26,49 @@ pub(crate) struct Args {
     pub(super) listen: Vec<String>,
 
     /// Longest line held until it is whole, with its LF
-    #[arg(long, value_name = "SIZE", default_value_t = Size(Config::default().max_line.get() as u64))]
+    #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_line.get() as u64))]
     pub(super) max_line: Size,
 
     /// What happens to longer lines: pass (echoed as they come) or close
-    #[arg(long, value_name = "pass|close", default_value_t = LongLines::default())]
+    #[arg(long, value_name = "pass|close", help_heading = LIMITS, default_value_t = LongLines::default())]
     pub(super) long_lines: LongLines,
 
     /// Connections open at once; one more is reset [default: 10000, or what the limit of open files allows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
     pub(super) max_connections: Option<NonZeroUsize>,
 
+    /// Of these, from one IPv4 address or one IPv6 network of /64; 0 is no limit [default: a quarter of them]
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    pub(super) max_connections_per_source: Option<usize>,
+
+    /// Output that one client may leave unread before its connection is read no further
+    #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_pending_output.get() as u64))]
+    pub(super) max_pending_output: Size,
+
+    /// Unfinished lines and unread output of all clients together
+    ///
+    /// Beyond it the largest holders pass their line on as it is, or are closed; the others are served as before.
+    #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_buffered.get() as u64))]
+    pub(super) max_buffered: Size,
+
+    /// Close a client that is slower in the middle of a line, or in reading what waits for it; 0 is never
+    ///
+    /// A line must be whole within the TIME, or SIZE more of it arrive; of output that waits, SIZE must be taken.
+    /// A client that waits between two lines is not slow.
+    #[arg(long, value_name = "SIZE/TIME", help_heading = LIMITS, default_value_t = Progress(Config::default().min_progress))]
+    pub(super) min_progress: Progress,
+
     /// Close a connection on which nothing moved for so long; 0 is never
-    #[arg(long, value_name = "TIME", default_value_t = Span(Config::default().idle_timeout.unwrap_or_default()))]
+    #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().idle_timeout.unwrap_or_default()))]
     pub(super) idle_timeout: Span,
+
+    /// After so long in silence, ask the client's system whether it is still there; 0 is never
+    #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().keepalive.unwrap_or_default()))]
+    pub(super) keepalive: Span,
+
+    /// Give a client up that acknowledges nothing for so long, or never has room; 0 is the system's own patience
+    #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().user_timeout.unwrap_or_default()))]
+    pub(super) user_timeout: Span,
 
     /// Threads that serve connections [default: one a processor]
     #[arg(long, value_name = "N")]
@@ -62,6 +93,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) voice: Voice,
 }
+
+const LIMITS: &str = "Limits";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,7 +7,7 @@ use crate::args::Voice;
 use crate::descriptors;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
-use crate::units::count;
+use crate::units::{Size, Span, count};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -31,10 +31,22 @@ impl Config {
         let (max_connections, warning) = max_connections(args.max_connections);
         let default = echoline_server::Config::default();
         let server = echoline_server::Config {
-            max_line: max_line(args)?,
+            max_line: at_least_one("--max-line", args.max_line, default.max_line)?,
             long_lines: args.long_lines,
+            max_pending_output: at_least_one(
+                "--max-pending-output",
+                args.max_pending_output,
+                default.max_pending_output,
+            )?,
+            max_buffered: at_least_one("--max-buffered", args.max_buffered, default.max_buffered)?,
             max_connections,
-            idle_timeout: Some(args.idle_timeout.0).filter(|time| !time.is_zero()),
+            max_connections_per_source: NonZeroUsize::new(
+                args.max_connections_per_source.unwrap_or(max_connections.div_ceil(4)),
+            ),
+            min_progress: args.min_progress.0,
+            idle_timeout: unless_zero(args.idle_timeout),
+            keepalive: unless_zero(args.keepalive),
+            user_timeout: unless_zero(args.user_timeout),
             workers: threads(args.threads, default.workers)?,
             engine: args.engine,
             once: args.once,
@@ -58,11 +70,15 @@ fn threads(asked: Option<NonZeroUsize>, default: NonZeroUsize) -> Result<NonZero
         .next(format!("--threads {default} is one a processor of this machine")))
 }
 
-fn max_line(args: &Args) -> Result<NonZeroUsize, Failure> {
-    usize::try_from(args.max_line.0).ok().and_then(NonZeroUsize::new).ok_or_else(|| {
-        Failure::new("usage", ExitStatus::Usage, format!("a line of {} cannot be", args.max_line))
-            .next("--max-line takes 1B and more; 64KiB is the default")
+fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
+    usize::try_from(asked.0).ok().and_then(NonZeroUsize::new).ok_or_else(|| {
+        Failure::new("usage", ExitStatus::Usage, format!("{flag} {asked} cannot be"))
+            .next(format!("it takes 1B and more; {} is the default", Size(default.get() as u64)))
     })
+}
+
+fn unless_zero(asked: Span) -> Option<Duration> {
+    Some(asked.0).filter(|time| !time.is_zero())
 }
 
 /// The limit of connections, and a warning if more were asked for than can be open.

@@ -7,7 +7,7 @@ use super::log::Log;
 use super::reach::reach_of;
 use super::render::audience;
 use super::report::Summary;
-use super::signals;
+use super::signals::{self, Asked};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// What wakes the main thread.
 enum Event {
-    Signal(&'static str),
+    Signal(Asked),
     /// The server ended by itself: `--once` is served, or a worker failed.
     Ended(Result<(), ServerError>),
     Drained,
@@ -40,10 +40,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let server = Arc::new(start(&config, opened)?);
     let started = Instant::now();
     announce(&server, &config, missing_family, &log)?;
-    let ended = serve(&server, &config, &log, &events, &wakes);
+    let summary = || Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: log.dropped() };
+    let ended = serve(&server, &config, &log, &events, &wakes, summary);
 
     log.settle();
-    let summary = Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: log.dropped() };
+    let summary = summary();
     summary.log();
     log.say(summary.text());
     log.settle();
@@ -105,6 +106,7 @@ fn serve(
     log: &Log,
     events: &Sender<Event>,
     wakes: &Receiver<Event>,
+    summary: impl Fn() -> Summary,
 ) -> Result<ExitStatus, Stop> {
     spawn("echoline-wait", server, events.clone(), |server| Event::Ended(server.wait()))?;
     let mut cut_off_before_drain = None;
@@ -115,7 +117,12 @@ fn serve(
             (Event::Ended(Ok(())), None) => return Ok(ExitStatus::Success),
             // The drain reports for itself.
             (Event::Ended(Ok(())), Some(_)) => {}
-            (Event::Signal(signal), None) => {
+            (Event::Signal(Asked::Counters), _) => {
+                let summary = summary();
+                summary.log_counters();
+                log.say(summary.text());
+            }
+            (Event::Signal(Asked::End(signal)), None) => {
                 let stats = server.stats();
                 cut_off_before_drain = Some(stats.ended_by(Ending::CutOff));
                 say_drain(signal, stats.open, config.drain, log);
@@ -125,7 +132,7 @@ fn serve(
                     Event::Drained
                 })?;
             }
-            (Event::Signal(signal), Some(_)) => return Ok(end_at_once(server, signal, log)),
+            (Event::Signal(Asked::End(signal)), Some(_)) => return Ok(end_at_once(server, signal, log)),
             (Event::Drained, before) => {
                 let lost = server.stats().ended_by(Ending::CutOff) > before.unwrap_or_default();
                 return Ok(if lost { ExitStatus::Refused } else { ExitStatus::Success });
