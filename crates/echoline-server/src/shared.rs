@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::accept::AcceptGate;
+use crate::burst::Bursts;
 use crate::compute::Pool;
 use crate::config::Config;
 use crate::engine::Wake;
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) gate: AcceptGate,
     pub(crate) jobs: Pool,
     pub(crate) limits: Arc<SessionLimits>,
+    pub(crate) bursts: Bursts,
     sources: Sources,
     posts: Vec<Post>,
     /// Permits that are out. One is taken before a connection is dealt, so none is forgotten on its way.
@@ -104,6 +106,7 @@ impl Shared {
             config,
             jobs,
             limits: Arc::new(limits),
+            bursts: Bursts::default(),
             services,
             gate: AcceptGate::new(now),
             posts: (0..workers).map(|_| Post::default()).collect(),

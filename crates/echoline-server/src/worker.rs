@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
-use crate::burst::Burst;
 use crate::pressure::Pressure;
 use crate::service::{Peer, ServiceKind, TcpFigures};
 use crate::session::{Batch, Session};
@@ -41,31 +40,13 @@ pub(crate) struct Worker {
     id: usize,
     timers: Timers,
     pressure: Pressure,
-    bursts: Bursts,
     finished_all: bool,
-}
-
-/// What clients can provoke, and so must not fill the log with.
-#[derive(Default)]
-struct Bursts {
-    full: Burst,
-    source_full: Burst,
-    pressure: Burst,
-    endings: [Burst; Ending::ALL.len()],
 }
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, id: usize, listeners: Vec<Listening>) -> Self {
         let pressure = Pressure::new(shared.config.max_buffered.get(), shared.config.workers.get());
-        Self {
-            shared,
-            listeners,
-            id,
-            timers: Timers::default(),
-            pressure,
-            bursts: Bursts::default(),
-            finished_all: false,
-        }
+        Self { shared, listeners, id, timers: Timers::default(), pressure, finished_all: false }
     }
 
     fn counters(&self) -> &Counters {
@@ -115,13 +96,13 @@ impl Worker {
         match full {
             Full::Server => {
                 self.counters().refused_at_limit.add(1);
-                if let Some(more) = self.bursts.full.note(now) {
+                if let Some(more) = self.shared.bursts.full.note(now) {
                     tracing::warn!(%peer, more, limit = "max-connections", "refused: so many connections are open");
                 }
             }
             Full::Source(source) => {
                 self.counters().refused_at_source_limit.add(1);
-                if let Some(more) = self.bursts.source_full.note(now) {
+                if let Some(more) = self.shared.bursts.source_full.note(now) {
                     let limit = "max-connections-per-source";
                     tracing::warn!(%peer, %source, more, limit, "refused: this source has so many connections open");
                 }
@@ -229,7 +210,7 @@ impl Worker {
         match (ending, ending.limit()) {
             (Ending::Done | Ending::Reset, _) => tracing::debug!(%peer, service, %ending, "ended"),
             (_, None) => tracing::info!(%peer, service, %ending, "ended"),
-            (_, Some(limit)) => match self.bursts.endings[ending as usize].note(now) {
+            (_, Some(limit)) => match self.shared.bursts.endings[ending as usize].note(now) {
                 // Every client that leaves its connection open meets these some day.
                 Some(more) if matches!(ending, Ending::Idle | Ending::Lost) => {
                     tracing::info!(%peer, service, %ending, more, limit, "ended by a limit");
@@ -266,7 +247,7 @@ impl Worker {
 
     /// Takes from a session the memory that it holds.
     pub(crate) fn relieve(&mut self, client: &mut Client, now: Instant) -> Option<Batch> {
-        if let Some(more) = self.bursts.pressure.note(now) {
+        if let Some(more) = self.shared.bursts.pressure.note(now) {
             let (peer, bytes) = (client.peer.address, client.buffered);
             let limit = "max-buffered";
             tracing::warn!(%peer, bytes, more, limit, "memory for unfinished lines and output is used up: relieved");

@@ -123,8 +123,9 @@ impl Server {
 
 fn ours(at: &Places, engine: &str, port: u16) -> Command {
     let mut command = Command::new(&at.ours);
-    // One core, one worker; the limit lets the silent workload in.
-    command.args(["serve", "--quiet", "--threads", "1", "--max-connections", "20000", "--engine", engine]);
+    // One core, one worker; the limits let the silent workload in, which all comes from one address.
+    command.args(["serve", "--quiet", "--threads", "1", "--engine", engine]);
+    command.args(["--max-connections", "20000", "--max-connections-per-source", "0"]);
     command.arg(here(port));
     command
 }

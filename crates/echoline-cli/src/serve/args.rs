@@ -45,11 +45,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_pending_output.get() as u64))]
     pub(super) max_pending_output: Size,
 
-    /// Unfinished lines and unread output of all clients together
+    /// Unfinished lines and unread output of all clients together [default: 128MiB, at most a quarter of this process's
+    /// memory limit]
     ///
     /// Beyond it the largest holders pass their line on as it is, or are closed; the others are served as before.
-    #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_buffered.get() as u64))]
-    pub(super) max_buffered: Size,
+    #[arg(long, value_name = "SIZE", help_heading = LIMITS)]
+    pub(super) max_buffered: Option<Size>,
 
     /// Close a client that is slower in the middle of a line, or in reading what waits for it; 0 is never
     ///

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::log::LogFormat;
+use super::memory;
 use super::target::Target;
 use crate::args::Voice;
 use crate::descriptors;
@@ -38,7 +39,7 @@ impl Config {
                 args.max_pending_output,
                 default.max_pending_output,
             )?,
-            max_buffered: at_least_one("--max-buffered", args.max_buffered, default.max_buffered)?,
+            max_buffered: max_buffered(args.max_buffered, default.max_buffered)?,
             max_connections,
             max_connections_per_source: NonZeroUsize::new(
                 args.max_connections_per_source.unwrap_or(max_connections.div_ceil(4)),
@@ -75,6 +76,17 @@ fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZer
         Failure::new("usage", ExitStatus::Usage, format!("{flag} {asked} cannot be"))
             .next(format!("it takes 1B and more; {} is the default", Size(default.get() as u64)))
     })
+}
+
+/// Unasked, so little that the kernel's own buffers, which count too, have room under the limit of a container.
+fn max_buffered(asked: Option<Size>, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
+    match (asked, memory::limit()) {
+        (Some(asked), _) => at_least_one("--max-buffered", asked, default),
+        (None, Some(limit)) => {
+            at_least_one("--max-buffered", Size((limit / 4).min(default.get() as u64)), default)
+        }
+        (None, None) => Ok(default),
+    }
 }
 
 fn unless_zero(asked: Span) -> Option<Duration> {

@@ -5,6 +5,7 @@ mod config;
 mod holder;
 mod listen;
 mod log;
+mod memory;
 mod progress;
 mod queue;
 mod reach;

@@ -11,7 +11,7 @@ use super::signals::{self, Asked};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
-use crate::units::{Span, count};
+use crate::units::{Span, count, human_size};
 use echoline::Code;
 use echoline_server::{Ending, Server, ServerError, Unavailable};
 use std::error::Error;
@@ -85,15 +85,17 @@ fn announce(server: &Server, config: &Config, missing_family: Option<&str>, log:
         None => log.detail(format_args!("Engine: {}.", engine.name)),
     }
     log.detail(format_args!(
-        "{}, at most {}.",
+        "{}, at most {} and {} buffered.",
         count(limits.workers.get() as u64, "thread"),
-        count(limits.max_connections as u64, "connection")
+        count(limits.max_connections as u64, "connection"),
+        human_size(limits.max_buffered.get() as u64)
     ));
     tracing::info!(
         engine = engine.name,
         fallback = engine.fallback,
         threads = limits.workers,
         max_connections = limits.max_connections,
+        max_buffered = limits.max_buffered,
         "started"
     );
     Ok(())

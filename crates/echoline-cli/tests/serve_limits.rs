@@ -1,0 +1,115 @@
+//! The limits of `serve`: each acts, says so once, and is counted.
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use support::{DEADLINE, Ended, Serving, echoline};
+
+fn connect(serving: &Serving) -> TcpStream {
+    let stream = TcpStream::connect(serving.address(0)).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Waits until the server has ended the connection.
+fn wait_for_the_end(mut stream: TcpStream) {
+    // A reset is an end too.
+    let _ = stream.read(&mut [0; 16]);
+}
+
+fn stop(serving: Serving) -> Ended {
+    serving.signal(Signal::TERM);
+    serving.end()
+}
+
+#[test]
+fn a_source_with_too_many_connections_is_told_of_once_and_counted() {
+    let serving = Serving::echo(&["--max-connections-per-source", "1"]);
+    let first = connect(&serving);
+    for _ in 0..5 {
+        wait_for_the_end(connect(&serving));
+    }
+    drop(first);
+    let said = stop(serving).stderr;
+    let told: Vec<_> =
+        said.lines().filter(|line| line.contains("limit=\"max-connections-per-source\"")).collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert!(told[0].contains("WARN") && told[0].contains("source=127.0.0.1"), "{said}");
+    assert!(said.contains("\n  5 refused: their source had its share"), "{said}");
+}
+
+#[test]
+fn slow_clients_are_told_of_once_whichever_thread_serves_them() {
+    let serving = Serving::echo(&["--min-progress", "1KiB/100ms", "--threads", "2"]);
+    let clients: Vec<_> = (0..6).map(|_| connect(&serving)).collect();
+    for mut client in clients {
+        client.write_all(b"half a line").unwrap();
+        wait_for_the_end(client);
+    }
+    let said = stop(serving).stderr;
+    assert_eq!(said.matches("limit=\"min-progress\"").count(), 1, "{said}");
+    assert!(said.contains("\n  6 closed: too slow in the middle of a line"), "{said}");
+}
+
+#[test]
+fn memory_that_is_used_up_is_told_of_and_the_line_passed_on() {
+    let serving = Serving::echo(&["--max-buffered", "4KiB", "--threads", "1"]);
+    let mut client = connect(&serving);
+    let line = [b'x'; 6 * 1024];
+    client.write_all(&line).unwrap();
+    let mut passed = [0; 6 * 1024];
+    client.read_exact(&mut passed).unwrap();
+    assert_eq!(passed, line);
+    drop(client);
+    let said = stop(serving).stderr;
+    assert_eq!(said.matches("limit=\"max-buffered\"").count(), 1, "{said}");
+    assert!(said.contains(" unfinished lines passed on: memory was used up (--max-buffered)"), "{said}");
+}
+
+#[test]
+fn sigusr1_writes_the_counters_and_the_server_goes_on() {
+    let mut serving = Serving::echo(&["--log", "json"]);
+    let mut client = connect(&serving);
+    client.write_all(b"hello\nhal").unwrap();
+    client.read_exact(&mut [0; 6]).unwrap();
+    serving.signal(Signal::USR1);
+    serving.wait_until_it_says("\"counters\"");
+    client.write_all(b"f\n").unwrap();
+    client.read_exact(&mut [0; 5]).unwrap();
+    drop(client);
+    let said = stop(serving).stderr;
+    let records: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |message: &str| records.iter().find(|record| record["message"] == message).unwrap();
+    let (then, end) = (of("counters"), of("served"));
+    assert_eq!((&then["open"], &then["accepted"], &then["bytes_in"]), (&1.into(), &1.into(), &9.into()));
+    assert!(then["buffered"].as_u64().unwrap() >= 3, "{then}");
+    assert_eq!((&end["open"], &end["buffered"], &end["ended_done"]), (&0.into(), &0.into(), &1.into()));
+}
+
+#[test]
+fn sigusr1_tells_a_person_the_counters_in_words() {
+    let mut serving = Serving::echo(&[]);
+    let client = connect(&serving);
+    serving.signal(Signal::USR1);
+    serving.wait_until_it_says("1 connection open.");
+    drop(client);
+    assert_eq!(stop(serving).code, Some(0));
+}
+
+#[test]
+fn a_limit_that_cannot_be_is_refused_with_one_that_can() {
+    for (arguments, said) in [
+        (["--min-progress", "1KiB"], "progress looks like 1KiB/1m"),
+        (["--min-progress", "1KiB/60"], "a time needs its unit: 60s"),
+        (["--max-pending-output", "0"], "--max-pending-output 0B cannot be"),
+        (["--max-buffered", "0"], "--max-buffered 0B cannot be"),
+        (["--keepalive", "1"], "a time needs its unit"),
+    ] {
+        let ended = echoline(&[&["serve", "0"][..], &arguments].concat());
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert!(ended.stderr.contains(said), "{arguments:?}: {}", ended.stderr);
+    }
+}
