@@ -23,7 +23,8 @@ pub struct Config {
     /// What happens to a line that is longer. Default [`LongLines::Pass`].
     pub long_lines: LongLines,
     /// Output in bytes that one connection may leave unread before the server stops reading from it.
-    /// Default 64 KiB. One receive batch and one held line can come on top.
+    /// Default 64 KiB: enough to keep a reader busy, and 10,000 who never read cost no gigabytes. One receive batch
+    /// and one held line can come on top.
     pub max_pending_output: NonZeroUsize,
     /// Bytes that all connections together may have buffered: unfinished lines, and output that waits for its
     /// reader. Beyond that, the largest holders pass their line on unfinished ([`LongLines::Pass`]), and those who
@@ -31,7 +32,7 @@ pub struct Config {
     /// Default 128 MiB: 10,000 clients could otherwise have ten times as much.
     pub max_buffered: NonZeroUsize,
     /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
-    /// client learns of it. Default 10,000.
+    /// client learns of it. Default 10,000: an open connection costs about half a KiB here and a few in the kernel.
     pub max_connections: usize,
     /// Of these, from one source: an IPv4 address, or an IPv6 network of /64, which is what one site has
     /// (RFC 6177). `None` is as many as there may be. Default 2,500: one source cannot take all places.
@@ -40,7 +41,7 @@ pub struct Config {
     /// within the idle timeout. Default 1 KiB a minute.
     pub min_progress: Option<MinProgress>,
     /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
-    /// Default 15 minutes.
+    /// Default 15 minutes: a person may be called away, and who forgot the connection gives its place back.
     pub idle_timeout: Option<Duration>,
     /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4),
     /// four times, a quarter of it apart; without an answer the connection is lost. `None` is never. The kernel counts
