@@ -45,11 +45,12 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4),
     /// four times, a quarter of it apart; without an answer the connection is lost. `None` is never. The kernel counts
-    /// in whole seconds. Default 1 minute: a client whose machine vanished is noticed long before the idle timeout.
+    /// in whole seconds. Default 1 minute: a client whose machine vanished is noticed after 2, long before the idle timeout.
     pub keepalive: Option<Duration>,
     /// Output that is not acknowledged for so long means that the client is lost (RFC 5482, section 3.1), also when it
     /// answers but never has room. `None` is the system's own patience, 13 minutes and more on Linux (tcp(7),
-    /// `TCP_USER_TIMEOUT`; other systems have none). Default 1 minute; a few seconds would end slow readers too.
+    /// `TCP_USER_TIMEOUT`; other systems have none). It cuts the keepalive's probes short too, where it is less than
+    /// twice that time. Default 2 minutes; a few seconds would end slow readers, and idle clients for one lost probe.
     pub user_timeout: Option<Duration>,
     /// After our last byte and FIN: how long to wait for the client's FIN before the close.
     /// Closing earlier would destroy what the client has not read yet. Default 5 seconds.
@@ -77,7 +78,7 @@ impl Default for Config {
             min_progress: Some(MinProgress::default()),
             idle_timeout: Some(Duration::from_mins(15)),
             keepalive: Some(Duration::from_mins(1)),
-            user_timeout: Some(Duration::from_mins(1)),
+            user_timeout: Some(Duration::from_mins(2)),
             linger: Duration::from_secs(5),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             compute_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
