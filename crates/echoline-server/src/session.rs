@@ -57,6 +57,8 @@ pub(crate) struct Session {
     output: Output,
     /// Input that the service has not taken yet. Reading stops while there is any.
     untaken: Vec<u8>,
+    /// What the service held of an unfinished line when it was last called, in bytes of memory.
+    held: usize,
     /// Bytes in the batch that the engine is sending; 0 when there is none.
     in_flight: usize,
     /// The kernel took less than it was offered: the next send waits for `on_writable`.
@@ -88,6 +90,7 @@ impl Session {
             service,
             output: Output::new(limits.max_pending_output),
             untaken: Vec::new(),
+            held: 0,
             in_flight: 0,
             blocked: false,
             input_ended: false,
@@ -275,9 +278,13 @@ impl Session {
             // Over: a deadline that stays would come up for ever while the engine waits to close.
             return None;
         }
+        let stalls_at = self.stalls_at();
+        if !self.line_pace.is_owing() && !self.reader_pace.is_owing() {
+            return stalls_at;
+        }
         let least = self.limits.min_progress;
         let paces = [self.line_pace.deadline(least), self.reader_pace.deadline(least)];
-        paces.into_iter().flatten().chain(self.stalls_at()).min()
+        paces.into_iter().flatten().chain(stalls_at).min()
     }
 
     /// When nothing has moved for too long. A time that the clock cannot express never comes.
@@ -297,13 +304,13 @@ impl Session {
             return 0;
         }
         let sending = if self.waits_for_reader() { self.in_flight } else { 0 };
-        self.service.held() + self.output.capacity() + self.untaken.capacity() + sending
+        self.held + self.output.capacity() + self.untaken.capacity() + sending
     }
 
     /// The server has no memory left for this session's buffers. What the service holds is passed on, or refused; if
     /// that is not it, the session ends.
     pub(crate) fn relieve(&mut self, now: Instant) -> Option<Batch> {
-        if self.service.held() == 0 || self.discards_input() {
+        if self.held == 0 || self.discards_input() {
             self.on_failed(Ending::Memory);
             return None;
         }
@@ -378,7 +385,8 @@ impl Session {
 
     /// What is held after an answer is the start of another line.
     fn note_line(&mut self, answered: bool, now: Instant) {
-        if self.service.held() == 0 || self.input_ended {
+        self.held = self.service.held();
+        if self.held == 0 || self.input_ended {
             self.line_pace.owes_nothing();
         } else if answered {
             self.line_pace.owe_anew(self.received, now);
