@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 use socket2::SockRef;
 
-use crate::accept::Permission;
+use crate::accept::{AcceptFailure, Permission};
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::session::{Batch, Wants};
 use crate::shared::{Accepted, News};
@@ -18,6 +18,9 @@ use crate::worker::{Client, Worker};
 
 /// Small buffers filled one after the other before a connection gets large ones.
 const FULL_BEFORE_BULK: u8 = 4;
+/// Accepts of a listener in one turn when it retires: no queue is longer where the system's limit stands as it comes
+/// (listen(2)).
+const LAST_TURN: usize = 4096;
 
 pub(super) struct Driver<K> {
     pub(super) kernel: K,
@@ -56,6 +59,9 @@ struct Listener {
     accepting: bool,
     cancelled: bool,
     broken: bool,
+    /// It retires: its queue is emptied by hand, and next then.
+    emptying: bool,
+    again: Option<Instant>,
 }
 
 impl<K: Kernel> Driver<K> {
@@ -74,6 +80,8 @@ impl<K: Kernel> Driver<K> {
                 accepting: false,
                 cancelled: false,
                 broken: false,
+                emptying: false,
+                again: None,
             }));
         }
         Ok(())
@@ -162,6 +170,11 @@ impl<K: Kernel> Driver<K> {
     ) {
         let connection = self.connections.get_mut(key).expect("a slot stays until its requests are over");
         connection.sending = None;
+        // An interrupted send has taken nothing, as one that found the socket full.
+        let result = match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            result => result,
+        };
         let Sending { batch, source } = sending;
         let bytes = source.as_ref().map_or(&[][..], |source| self.kernel.bytes(source));
         let socket = &SockRef::from(&connection.socket);
@@ -290,9 +303,13 @@ impl<K: Kernel> Driver<K> {
             let Some(listener) = listener.as_mut().filter(|one| !one.accepting && !one.broken) else {
                 continue;
             };
+            if listener.emptying {
+                again = [again, listener.again].into_iter().flatten().min();
+                continue;
+            }
             let many = match worker.shared.gate.ask(now) {
                 Permission::NotBefore(time) => {
-                    again = Some(again.map_or(time, |earlier| earlier.min(time)));
+                    again = [again, Some(time)].into_iter().flatten().min();
                     continue;
                 }
                 Permission::Freely => true,
@@ -325,7 +342,7 @@ impl<K: Kernel> Driver<K> {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::CANCELED) => {}
             Err(error) => {
                 let failure = worker.on_accept_failed(&error, address, now);
-                listener.broken = failure == crate::accept::AcceptFailure::Broken;
+                listener.broken = failure == AcceptFailure::Broken;
             }
         }
     }
@@ -357,16 +374,41 @@ impl<K: Kernel> Driver<K> {
             }
             return;
         }
-        let Some(listener) = self.listeners[index].take() else { return };
-        if !listener.broken && listener.socket.set_nonblocking(true).is_ok() {
-            while let Ok((stream, peer)) = self.kernel.accept_queued(&listener.socket) {
-                if let Some(accepted) = worker.on_accepted(stream, peer, listener.service, now) {
-                    self.adopt(worker, accepted, now);
+        let Some(mut listener) = self.listeners[index].take() else { return };
+        if self.empty_queue(worker, &mut listener, now) {
+            drop(listener);
+            worker.shared.listener_retired();
+        } else {
+            self.listeners[index] = Some(listener);
+        }
+    }
+
+    /// Accepts what is still in the queue. False when some of it has to wait for descriptors or for another turn, as
+    /// long as there is time.
+    fn empty_queue(&mut self, worker: &mut Worker, listener: &mut Listener, now: Instant) -> bool {
+        if listener.broken || (!listener.emptying && listener.socket.set_nonblocking(true).is_err()) {
+            return true;
+        }
+        listener.emptying = true;
+        for _ in 0..LAST_TURN {
+            if let Permission::NotBefore(time) = worker.shared.gate.ask(now) {
+                listener.again = Some(time);
+                return worker.is_finishing();
+            }
+            match self.kernel.accept_queued(&listener.socket) {
+                Ok((stream, peer)) => {
+                    if let Some(accepted) = worker.on_accepted(stream, peer, listener.service, now) {
+                        self.adopt(worker, accepted, now);
+                    }
                 }
+                Err(error) => match worker.on_accept_failed(&error, listener.address, now) {
+                    AcceptFailure::Empty | AcceptFailure::Broken => return true,
+                    AcceptFailure::Skip | AcceptFailure::Shortage => {}
+                },
             }
         }
-        drop(listener);
-        worker.shared.listener_retired();
+        listener.again = Some(now);
+        worker.is_finishing()
     }
 }
 

@@ -161,11 +161,8 @@ impl Ring {
         };
         match submitted {
             Ok(_) => Ok(()),
-            // io_uring_enter(2): EBUSY is "take completions first", EAGAIN "no memory for a request now".
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
-                _ => Err(error),
-            },
+            Err(error) if is_passing(&error) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -383,6 +380,12 @@ impl Drop for Ring {
         // SAFETY: as above.
         unsafe { ManuallyDrop::drop(&mut self.wake_count) };
     }
+}
+
+/// io_uring_enter(2): the time is up, a signal came, completions have to be taken first, or there is no memory for a
+/// request now. All of it is over at the next call.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN))
 }
 
 fn outcome(entry: &cqueue::Entry) -> io::Result<usize> {
