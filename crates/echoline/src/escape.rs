@@ -49,11 +49,13 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// C1 controls, line and paragraph separators, invisible and bidirectional formatting, tag characters.
+/// C1 controls, line and paragraph separators, invisible and bidirectional formatting, that of shorthand, music and
+/// hieroglyphs too, tag characters.
 fn steers(char: char) -> bool {
     matches!(char,
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -67,6 +69,8 @@ mod tests {
         let shown = escape(hostile.as_bytes()).to_string();
         assert_eq!(shown, r"\x1b]0;title\x07\u{9b}31m\u{202e}abc\u{2066}\u{200d}\x08\x7f\x00");
         assert!(escape(b"\xc2\x41\xe2\x80").to_string() == r"\xc2A\xe2\x80");
+        let invisible = "\u{ad}\u{13430}\u{1bca0}\u{1d173}\u{e0041}";
+        assert_eq!(escape(invisible.as_bytes()).to_string(), r"\u{ad}\u{13430}\u{1bca0}\u{1d173}\u{e0041}");
     }
 
     /// What `escape` writes, read back; also proves that no two inputs share a text.
