@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{arrows, first_run, run, test};
+use crate::{arrows, first_run, fuzz, run, test};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,7 +27,7 @@ enum Step {
     Doc,
     /// The ring engine, whose memory the kernel shares, under AddressSanitizer
     Sanitize,
-    /// The fuzz targets, a workspace of their own, still compile
+    /// Every fuzz target for 30 seconds, under AddressSanitizer
     Fuzz,
     /// Which crate may depend on which
     Arrows,
@@ -66,14 +66,7 @@ impl Step {
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
             Self::Sanitize => sanitize(),
-            Self::Fuzz => run::shown(run::cargo().args([
-                "check",
-                "--quiet",
-                "--manifest-path",
-                "fuzz/Cargo.toml",
-                "--target-dir",
-                "target/fuzz",
-            ])),
+            Self::Fuzz => fuzz::run(&fuzz::Args::default()),
             Self::Arrows => arrows::check(),
             Self::Deny => deny(),
             Self::FirstRun => first_run::check(),

@@ -5,6 +5,7 @@ mod arrows;
 mod ci;
 mod debian;
 mod first_run;
+mod fuzz;
 mod peers;
 mod run;
 mod test;
@@ -27,6 +28,8 @@ enum Command {
     Test(test::Args),
     /// Run every gate: test, fmt, clippy, doc, arrows, deny, first-run
     Ci(ci::Args),
+    /// Look for inputs that break what reads the bytes of others
+    Fuzz(fuzz::Args),
     /// Race our server against others under the same load
     Peers(peers::Args),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Peers(args) => peers::run(&args),
     };
     match result {

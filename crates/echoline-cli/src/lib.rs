@@ -26,6 +26,10 @@ mod man;
 mod play;
 mod serve;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use exit::ExitStatus;
 
 use args::{Cli, Command};

@@ -44,6 +44,10 @@ mod watch;
 
 mod error;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use crate::change::{Change, LinkChange, NamesChange};
 pub use crate::enter::{Inside, enter, is_inside};
 pub use crate::error::LabError;

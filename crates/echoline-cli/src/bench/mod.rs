@@ -7,6 +7,8 @@
 mod alarm;
 mod args;
 mod capacity;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod generator;
 mod html;
 mod lifecycle;

@@ -15,6 +15,8 @@ mod crlf;
 mod dial;
 mod difference;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod inbox;
 mod interrupt;
 mod receiver;

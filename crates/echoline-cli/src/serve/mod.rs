@@ -17,3 +17,9 @@ mod target;
 
 pub(crate) use args::Args;
 pub(crate) use run::run;
+
+/// Is this something to serve somewhere?
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_target(text: &str) -> bool {
+    target::Target::parse(text).is_ok()
+}

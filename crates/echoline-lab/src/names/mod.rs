@@ -40,7 +40,7 @@ const LARGEST_UDP: usize = 512;
 
 impl Zone {
     /// The answer to a message, `None` where none is due.
-    fn answer(&self, message: &[u8], over_tcp: bool) -> Option<Vec<u8>> {
+    pub(crate) fn answer(&self, message: &[u8], over_tcp: bool) -> Option<Vec<u8>> {
         if self.manner == Manner::Silent {
             return None;
         }
