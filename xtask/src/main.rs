@@ -8,6 +8,7 @@ mod first_run;
 mod fuzz;
 mod peers;
 mod run;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Race our server against others under the same load
     Peers(peers::Args),
+    /// Talk to our server for a long time in every way that is allowed, and compare every byte
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Peers(args) => peers::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

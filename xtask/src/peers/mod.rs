@@ -1,16 +1,16 @@
 //! `cargo xtask peers`: our server and others under the same load, one at a time, on the same core.
 
-mod cost;
+pub(crate) mod cost;
 mod load;
 mod race;
 mod report;
-mod running;
+pub(crate) mod running;
 mod servers;
 mod workload;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ fn section(workload: Workload, contenders: &[Contender], raw: &[Round]) -> Secti
 /// Builds what races, all of it optimised.
 fn build(scratch: &Path) -> Result<Places> {
     let sources = run::root().join("peers");
-    run::shown(run::cargo().args(["build", "--release", "--quiet", "-p", "echoline-cli"]))?;
+    let ours = build_ours()?;
     let mut cargo = run::cargo();
     // Given by path, so that a CARGO_TARGET_DIR of the outer build does not move it.
     let target = sources.join("target");
@@ -153,8 +153,14 @@ fn build(scratch: &Path) -> Result<Places> {
         build.arg("build").arg("-o").arg(peers.join("go-echo")).arg(sources.join("echo.go"));
         run::shown(&mut build)?;
     }
-    let ours = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), Into::into);
-    Ok(Places { ours: ours.join("release/echoline"), peers, sources, scratch: scratch.to_path_buf() })
+    Ok(Places { ours, peers, sources, scratch: scratch.to_path_buf() })
+}
+
+/// Builds our program, optimised; returns where it is.
+pub(crate) fn build_ours() -> Result<PathBuf> {
+    run::shown(run::cargo().args(["build", "--release", "--quiet", "-p", "echoline-cli"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), Into::into);
+    Ok(target.join("release/echoline"))
 }
 
 /// As many open files as this user may have, for us and for every server that we start.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -20,8 +20,61 @@ const READY_DEADLINE: Duration = Duration::from_secs(10);
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Running {
-    child: Child,
+    group: Group,
     pub(crate) address: SocketAddr,
+}
+
+/// A process and what it starts. Dropping it ends all of them.
+pub(crate) struct Group {
+    leader: Child,
+    /// Set once the leader was waited for: from then on its number may be somebody else's.
+    ended: Option<ExitStatus>,
+}
+
+impl Group {
+    /// Starts `command` as the leader of a group of its own: what it forks is counted and ended with it.
+    pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Self> {
+        Ok(Self { leader: command.process_group(0).spawn()?, ended: None })
+    }
+
+    pub(crate) fn leader(&self) -> u32 {
+        self.leader.id()
+    }
+
+    /// How the leader ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        if self.ended.is_none() {
+            self.ended = self.leader.try_wait()?;
+        }
+        Ok(self.ended)
+    }
+
+    /// Asks the group to end and waits for its leader, at most `patience`.
+    pub(crate) fn end(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + patience;
+        while self.ended()?.is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(self.ended)
+    }
+
+    /// Until it is waited for, the leader keeps the number of the group from being given to others.
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.leader.id()).ok().and_then(Pid::from_raw);
+        if let (None, Some(group)) = (self.ended, group) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !matches!(self.end(END_DEADLINE), Ok(Some(_))) {
+            self.signal(Signal::KILL);
+            let _ = self.leader.wait();
+        }
+    }
 }
 
 /// `command`, pinned to `core`.
@@ -38,10 +91,10 @@ impl Running {
         let log = places.scratch.join(format!("{}-{port}.log", server.name));
         let talk = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = pinned(&(server.command)(places, port)?, SERVER_CORE);
-        // A group of its own: what it forks is counted and ended with it.
-        command.process_group(0).stdin(Stdio::null()).stdout(talk.try_clone()?).stderr(talk);
-        let child = command.spawn().context("cannot start `taskset` (Debian package util-linux)")?;
-        let mut running = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
+        command.stdin(Stdio::null()).stdout(talk.try_clone()?).stderr(talk);
+        let group =
+            Group::spawn(&mut command).context("cannot start `taskset` (Debian package util-linux)")?;
+        let mut running = Self { group, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
         running.await_ready(&log)?;
         Ok(running)
     }
@@ -49,7 +102,7 @@ impl Running {
     fn await_ready(&mut self, log: &PathBuf) -> Result<()> {
         let deadline = Instant::now() + READY_DEADLINE;
         while TcpStream::connect(self.address).is_err() {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.group.ended()? {
                 let said = std::fs::read(log).unwrap_or_default();
                 bail!("does not start here ({status}): {}", first_line(&said));
             }
@@ -63,7 +116,7 @@ impl Running {
 
     /// An error if the server has ended: figures of a dead one are none.
     pub(crate) fn still_runs(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
+        match self.group.ended()? {
             Some(status) => bail!("ended in the middle of it ({status})"),
             None => Ok(()),
         }
@@ -71,28 +124,12 @@ impl Running {
 
     /// What the server and all that it started have cost so far.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        cost::processor_time(self.child.id())
+        cost::processor_time(self.group.leader())
     }
 
     /// The memory of the server and all that it started, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        cost::memory(self.child.id())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
-        // Until it is waited for, the leader keeps the number of the group from being given to others.
-        let _ = kill_process_group(group, Signal::TERM);
-        let deadline = Instant::now() + END_DEADLINE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = kill_process_group(group, Signal::KILL);
-            let _ = self.child.wait();
-        }
+        cost::memory(self.group.leader())
     }
 }
 
