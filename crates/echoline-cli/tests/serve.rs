@@ -3,31 +3,15 @@
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{DEADLINE, ECHOLINE, Serving, end_of, finish, have, skip};
-
-/// A client that gives up at the deadline.
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("a server that listens");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
-    stream
-}
+use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, have, skip};
 
 fn have_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
-}
-
-/// Sends a line and receives its copy.
-fn assert_echoes(stream: &TcpStream) {
-    let (mut output, mut copy) = (stream, String::new());
-    output.write_all(b"hello\r\n").expect("a server that reads");
-    BufReader::new(stream).read_line(&mut copy).expect("a copy");
-    assert_eq!(copy, "hello\r\n");
 }
 
 #[test]
@@ -174,67 +158,6 @@ fn a_second_signal_ends_at_once_and_the_summary_still_prints() {
         ended.stderr
     );
     assert_eq!(ended.code, Some(130));
-}
-
-#[test]
-fn with_a_json_log_every_line_on_standard_error_is_a_json_record() {
-    let serving = Serving::echo(&["--log", "json", "-v"]);
-    let address = serving.address(0).to_string();
-    assert_echoes(&connect(serving.address(0)));
-    serving.signal(Signal::TERM);
-    let ended = serving.end();
-    let records: Vec<Value> =
-        ended.stderr.lines().map(|line| serde_json::from_str(line).expect("a JSON record")).collect();
-    let record = |message: &str| records.iter().find(|record| record["message"] == message);
-    assert_eq!(record("listening").unwrap()["address"], *address);
-    assert_eq!(record("started").unwrap()["max_connections"], 10_000);
-    assert_eq!(record("connected").unwrap()["service"], "echo");
-    assert_eq!(record("served").unwrap()["bytes_out"], 7);
-    assert_eq!(ended.code, Some(0));
-}
-
-#[test]
-fn a_verbose_log_names_each_connection() {
-    let mut serving = Serving::echo(&["-v"]);
-    let client = connect(serving.address(0));
-    let peer = client.local_addr().unwrap();
-    serving.wait_until_it_says(&format!("connected peer={peer}"));
-}
-
-/// A verbose server after so much service that its standard error, which nobody reads, is full, and told to end.
-fn ending_with_standard_error_full() -> Child {
-    let mut child = Command::new(ECHOLINE)
-        .args(["serve", "127.0.0.1:0", "-v", "--threads", "1"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("an endpoint line");
-    let address = line.trim_end().split_once('=').expect("SERVICE=ADDRESS").1.parse().expect("an address");
-    // Two records a connection: more than the pipe (64 KiB) and the queue (8,192 records) take together.
-    for _ in 0..6_000 {
-        assert_echoes(&connect(address));
-    }
-    kill_process(Pid::from_child(&child), Signal::TERM).expect("a child that runs");
-    child
-}
-
-#[test]
-fn a_standard_error_that_nobody_reads_stops_neither_the_service_nor_its_end() {
-    let mut child = ending_with_standard_error_full();
-    let _unread = child.stderr.take();
-    assert_eq!(end_of(child).code, Some(0));
-}
-
-#[test]
-fn log_records_that_a_slow_standard_error_loses_are_counted_in_the_summary() {
-    let said = end_of(ending_with_standard_error_full()).stderr;
-    let lost = said.lines().last().unwrap().strip_suffix(" log records dropped: standard error was too slow");
-    let lost: usize = lost.expect("a count").trim().parse().unwrap();
-    let written = said.lines().filter(|line| line.contains("DEBUG")).count();
-    assert_eq!(lost + written, 12_000);
 }
 
 #[test]

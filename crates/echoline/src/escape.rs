@@ -49,6 +49,39 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Shows a JSON document with every character that steers a terminal, or the direction of writing, as `\u....`: for a
+/// parser it is the same document. A writer of JSON escapes the controls below U+0020 and no others.
+///
+/// ```
+/// let document = "{\"greeting\": \"\u{9b}2J\u{202e}abc\"}";
+/// assert_eq!(echoline::escape::json(document).to_string(), r#"{"greeting": "\u009b2J\u202eabc"}"#);
+/// ```
+pub fn json(document: &str) -> EscapedJson<'_> {
+    EscapedJson(document)
+}
+
+/// The result of [`json`]; write it with `{}`.
+#[derive(Debug, Clone, Copy)]
+pub struct EscapedJson<'a>(&'a str);
+
+impl fmt::Display for EscapedJson<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Outside of strings JSON is ASCII without controls but white space, so none of these is met there.
+        let mut rest = self.0;
+        while let Some(at) = rest.find(|char| char == '\x7f' || steers(char)) {
+            let (before, from) = rest.split_at(at);
+            f.write_str(before)?;
+            let mut chars = from.chars();
+            let mut units = [0; 2];
+            for unit in chars.next().map(|char| char.encode_utf16(&mut units)).into_iter().flatten() {
+                write!(f, "\\u{unit:04x}")?;
+            }
+            rest = chars.as_str();
+        }
+        f.write_str(rest)
+    }
+}
+
 /// C1 controls, line and paragraph separators, invisible and bidirectional formatting, that of shorthand, music and
 /// hieroglyphs too, tag characters.
 fn steers(char: char) -> bool {
@@ -71,6 +104,13 @@ mod tests {
         assert!(escape(b"\xc2\x41\xe2\x80").to_string() == r"\xc2A\xe2\x80");
         let invisible = "\u{ad}\u{13430}\u{1bca0}\u{1d173}\u{e0041}";
         assert_eq!(escape(invisible.as_bytes()).to_string(), r"\u{ad}\u{13430}\u{1bca0}\u{1d173}\u{e0041}");
+    }
+
+    #[test]
+    fn a_json_document_loses_what_steers_a_terminal_and_nothing_else() {
+        let document = "{\"a\\n\": [\"\u{7f}\u{9b}\u{e0041}caf\u{e9}\u{202e}\", 1.5, null]}\n";
+        let shown = json(document).to_string();
+        assert_eq!(shown, "{\"a\\n\": [\"\\u007f\\u009b\\udb40\\udc41caf\u{e9}\\u202e\", 1.5, null]}\n");
     }
 
     /// What `escape` writes, read back; also proves that no two inputs share a text.

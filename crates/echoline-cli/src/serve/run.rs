@@ -47,8 +47,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let summary = summary();
     summary.log();
     log.say(summary.text());
+    if let Err(Stop::Failure(failure)) = &ended {
+        log.failure(failure);
+    }
     log.settle();
-    ended
+    match ended {
+        Err(Stop::Failure(failure)) => Ok(failure.exit),
+        ended => ended,
+    }
 }
 
 fn start(config: &Config, opened: Opened) -> Result<Server, Failure> {

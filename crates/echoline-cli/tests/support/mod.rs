@@ -9,7 +9,7 @@ pub(crate) mod random;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -157,6 +157,21 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A client that gives up at the deadline.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("a server that listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
+    stream
+}
+
+/// Sends a line and receives its copy.
+pub(crate) fn assert_echoes(stream: &TcpStream) {
+    let (mut output, mut copy) = (stream, String::new());
+    output.write_all(b"hello\r\n").expect("a server that reads");
+    BufReader::new(stream).read_line(&mut copy).expect("a copy");
+    assert_eq!(copy, "hello\r\n");
 }
 
 /// The lines of a stream as they come, each with its newline.
