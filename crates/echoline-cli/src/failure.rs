@@ -1,11 +1,12 @@
 //! What went wrong, as one value with two renderings: text for a person, JSON for a program.
 
+use crate::code::Code;
 use crate::exit::ExitStatus;
 use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
 use echoline::escape::{Escaped, escape};
 use echoline::explain::explain;
-use echoline::{Code, Endpoint, Error, Operation, Port};
+use echoline::{Code as NetworkCode, Endpoint, Error, Operation, Port};
 use if_addrs::get_if_addrs;
 use serde::Serialize;
 use std::fmt::Write;
@@ -22,15 +23,15 @@ pub(crate) enum Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Self::Failure(Box::new(failure))
+        Self::Failure(Box::new(failure.explained()))
     }
 }
 
 /// One failure: what happened, the evidence, what to do next and a stable code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
-    /// Stable: scripts match it, and `echoline explain` knows those of the network.
-    pub(crate) code: String,
+    /// Stable: scripts match it, and `echoline explain` has its page.
+    pub(crate) code: Code,
     /// One sentence: what was tried, on what, what happened.
     pub(crate) message: String,
     /// The evidence, in the order in which a person wants it.
@@ -55,8 +56,8 @@ impl Fact {
 }
 
 impl Failure {
-    pub(crate) fn new(code: &str, exit: ExitStatus, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), facts: Vec::new(), next: Vec::new(), exit }
+    pub(crate) fn new(code: impl Into<Code>, exit: ExitStatus, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), facts: Vec::new(), next: Vec::new(), exit }
     }
 
     #[must_use]
@@ -69,6 +70,16 @@ impl Failure {
     pub(crate) fn next(mut self, text: impl Into<String>) -> Self {
         self.next.push(text.into());
         self
+    }
+
+    /// Ends with the line that tells more, if it is not there already.
+    #[must_use]
+    pub(crate) fn explained(self) -> Self {
+        if self.next.iter().any(|step| step.starts_with("echoline explain ")) {
+            return self;
+        }
+        let line = format!("echoline explain {}", self.code);
+        self.next(line)
     }
 
     /// For a person: the sentence and its code, then a line for each fact and each next step.
@@ -87,13 +98,13 @@ impl Failure {
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         let code = error.code();
-        let mut failure = Self::new(code.as_str(), exit_of(error), error.to_string());
+        let mut failure = Self::new(code, exit_of(error), error.to_string());
         failure.facts.extend(left_from(error.attempts()));
         if let [_, _, ..] = error.attempts() {
             failure.facts.extend(error.attempts().iter().map(tried));
         }
         // A text that could not be read says by itself what is wrong with it.
-        if !matches!(code, Code::BadAddress | Code::BadPort) {
+        if !matches!(code, NetworkCode::BadAddress | NetworkCode::BadPort) {
             failure = failure.fact("so", explain(code).so);
         }
         // Where no port was written, an address may have swallowed it.
@@ -103,7 +114,7 @@ impl From<&Error> for Failure {
         }
         let mut failure = failure.next(error.remedy());
         failure.next.extend(check_of(error));
-        failure.next(format!("echoline explain {code}"))
+        failure.explained()
     }
 }
 
@@ -112,14 +123,14 @@ fn check_of(error: &Error) -> Option<String> {
     let sought = matches!(error.operation(), Operation::Resolve | Operation::Connect);
     let helps = matches!(
         error.code(),
-        Code::Refused
-            | Code::NoAnswer
-            | Code::NoRoute
-            | Code::HostUnreachable
-            | Code::PermissionDenied
-            | Code::Reset
-            | Code::NameLookupFailed
-            | Code::NameLookupTimedOut
+        NetworkCode::Refused
+            | NetworkCode::NoAnswer
+            | NetworkCode::NoRoute
+            | NetworkCode::HostUnreachable
+            | NetworkCode::PermissionDenied
+            | NetworkCode::Reset
+            | NetworkCode::NameLookupFailed
+            | NetworkCode::NameLookupTimedOut
     );
     let endpoint = error.endpoint().filter(|_| sought && helps && cfg!(target_os = "linux"))?;
     Some(format!("echoline check {endpoint} says why"))
@@ -150,12 +161,12 @@ fn exit_of(error: &Error) -> ExitStatus {
         (Operation::Parse | Operation::Listen | Operation::Accept | Operation::Configure, _)
         | (
             _,
-            Code::BadAddress
-            | Code::BadPort
-            | Code::TooManyOpenFiles
-            | Code::NoLocalPort
-            | Code::ResolverBusy
-            | Code::AddressNotAvailable,
+            NetworkCode::BadAddress
+            | NetworkCode::BadPort
+            | NetworkCode::TooManyOpenFiles
+            | NetworkCode::NoLocalPort
+            | NetworkCode::ResolverBusy
+            | NetworkCode::AddressNotAvailable,
         ) => ExitStatus::Usage,
         _ => ExitStatus::Refused,
     }

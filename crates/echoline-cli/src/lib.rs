@@ -4,6 +4,7 @@
 
 // The program's frame.
 mod args;
+mod code;
 mod exit;
 mod failure;
 mod output;
@@ -11,6 +12,9 @@ mod talk;
 
 // What the commands share.
 mod descriptors;
+mod holder;
+mod place;
+mod reach;
 mod units;
 
 // The commands.

@@ -1,6 +1,7 @@
 //! `echoline man`: the manual pages, made from the same definitions as `--help`.
 
 use crate::args::Cli;
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -39,7 +40,7 @@ fn page(command: Option<&str>) -> Result<Vec<u8>, Failure> {
 
 fn unknown(name: &str, program: &clap::Command) -> Failure {
     let names: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
-    Failure::new("usage", ExitStatus::Usage, format!("there is no command \"{name}\""))
+    Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no command \"{name}\""))
         .fact("have", names.join(", "))
         .next("echoline man COMMAND")
 }

@@ -1,5 +1,6 @@
 //! Standard output: data, and nothing else.
 
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use serde::Serialize;
@@ -62,7 +63,7 @@ fn stop(error: io::Error) -> Stop {
         return Stop::OutputClosed;
     }
     let failure =
-        Failure::new("output", ExitStatus::Usage, format!("cannot write to standard output: {error}"));
+        Failure::new(Own::Output, ExitStatus::Usage, format!("cannot write to standard output: {error}"));
     failure
         .fact("so", "what follows would be lost, so the command ended here")
         .next("give standard output a place that takes it: a disk with room, a pipe that is read")

@@ -19,7 +19,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code there is, in the order of the book: names, connecting, listening, talking.
+            /// Every code there is, in the order of the book: names, connecting, listening, talking, silence.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The code as it is written, such as `no-answer`.
@@ -63,6 +63,12 @@ codes! {
     NoRoute = "no-route",
     /// The last router, or this machine, could not find the host.
     HostUnreachable = "host-unreachable",
+    /// No program of this machine listens there.
+    NotListening = "not-listening",
+    /// A program listens, for this machine alone.
+    LoopbackOnly = "loopback-only",
+    /// A program listens and takes no connections: it is stopped or stuck, or its queue is full.
+    NotAccepting = "not-accepting",
     /// No local port is free for one more connection.
     NoLocalPort = "no-local-port",
     /// The address belongs to no interface of this machine.
@@ -91,6 +97,12 @@ codes! {
     ReplyLost = "reply-lost",
     /// The connection stands, but nothing came back on it.
     NoReply = "no-reply",
+    /// The other side ends a connection in order once it was silent for a time.
+    IdleClosed = "idle-closed",
+    /// A connection that was silent for a time is reset.
+    IdleReset = "idle-reset",
+    /// A connection that was silent for a time is dead, and nobody says so.
+    IdleLost = "idle-lost",
     /// The received line is no UTF-8 text.
     NotUtf8 = "not-utf8",
     /// The received line is longer than the limit.

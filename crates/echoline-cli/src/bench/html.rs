@@ -4,6 +4,7 @@ use super::report::Report;
 use super::samples::Samples;
 use super::svg::{Chart, Scale, Series};
 use super::text::{grouped, grouped_count, megabytes, short};
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use std::fmt::Write;
@@ -13,7 +14,7 @@ use std::path::Path;
 pub(super) fn write(report: &Report, file: &Path) -> Result<(), Failure> {
     std::fs::write(file, page(report)).map_err(|error| {
         let message = format!("cannot write the page {}: {error}", file.display());
-        Failure::new("output", ExitStatus::Usage, message).next("name a file in a directory that takes it")
+        Failure::new(Own::Output, ExitStatus::Usage, message).next("name a file in a directory that takes it")
     })
 }
 

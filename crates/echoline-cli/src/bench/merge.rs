@@ -8,6 +8,7 @@ use super::report::{
 };
 use super::samples::Samples;
 use super::{html, text};
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -67,7 +68,7 @@ fn read(file: &Path) -> Result<Report, Failure> {
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {
-    Failure::new("usage", ExitStatus::Usage, format!("cannot merge {}: {why}", file.display()))
+    Failure::new(Own::Usage, ExitStatus::Usage, format!("cannot merge {}: {why}", file.display()))
 }
 
 /// The sum so far.

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::load::Pace;
 use super::require::Requirement;
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use echoline::{Endpoint, Family, Port};
@@ -146,5 +147,5 @@ impl Shape {
 }
 
 fn usage(message: impl Into<String>) -> Failure {
-    Failure::new("usage", ExitStatus::Usage, message)
+    Failure::new(Own::Usage, ExitStatus::Usage, message)
 }

@@ -12,7 +12,7 @@ use crate::descriptors::{Short, make_room_for};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
-use echoline::{Endpoint, Family, Socket};
+use echoline::{Code, Endpoint, Family, Socket};
 use echoline_server::{Config, Server, ServiceKind};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -111,7 +111,7 @@ fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
     make_room_for(shape.connections * ends + shape.threads * 4).map_err(|Short { limit, .. }| {
         let message =
             format!("{} connections need more open files than the {limit} allowed here", shape.connections);
-        let failure = Failure::new("too-many-open-files", ExitStatus::Usage, message);
+        let failure = Failure::new(Code::TooManyOpenFiles, ExitStatus::Usage, message);
         let failure = if embedded {
             failure.fact("so", "both ends of each connection are in this process")
         } else {
@@ -157,7 +157,7 @@ fn measure(
 }
 
 pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |error| Failure::new("system", ExitStatus::Usage, format!("{what}: {error}"))
+    move |error| Failure::new(Code::System, ExitStatus::Usage, format!("{what}: {error}"))
 }
 
 /// An interrupt first; then bytes that differ; then the bounds, which may allow errors of other kinds.

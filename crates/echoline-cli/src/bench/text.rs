@@ -3,7 +3,9 @@
 use super::report::Report;
 use super::samples::{Samples, Times};
 use crate::units::{count, human_size};
+use echoline::Code;
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 const BAR: usize = 40;
 
@@ -126,6 +128,9 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
     for (code, number) in &errors.by_code {
         writeln!(text, "  {number:>9}  {code}")?;
     }
+    if errors.total > 0 {
+        next(text, report)?;
+    }
     if let Some(capacity) = report.capacity_lines_per_s {
         writeln!(text, "Capacity: {} lines/s is the highest rate that was kept.", grouped_count(capacity))?;
     }
@@ -141,6 +146,19 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "warning  {}   [{}]", warning.message, warning.code)?;
     }
     if report.interrupted { writeln!(text, "Interrupted: figures up to then.") } else { Ok(()) }
+}
+
+/// What helps with errors: the command that finds the reason, and the page of the most frequent.
+fn next(text: &mut String, report: &Report) -> std::fmt::Result {
+    // A report that was added up from several may name several.
+    let target = report.target.parse::<SocketAddr>().ok().filter(|_| !report.embedded);
+    if let Some(target) = target.filter(|_| cfg!(target_os = "linux")) {
+        writeln!(text, "  next  echoline check --expect echo {target} says why")?;
+    }
+    let frequent = report.errors.by_code.iter().max_by_key(|(_, number)| **number);
+    let wrong = report.errors.of_bytes() > 0;
+    let code = frequent.map(|(code, _)| code.as_str()).or(wrong.then_some(Code::Altered.as_str()));
+    code.map_or(Ok(()), |code| writeln!(text, "  next  echoline explain {code}"))
 }
 
 /// Three digits or all of the whole ones.

@@ -1,6 +1,7 @@
 //! Reasons to distrust a result, as data.
 
 use super::report::Report;
+use crate::code::Own;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ pub(super) fn of(report: &Report, clock_step: Option<Duration>) -> Vec<Warning> 
     .collect()
 }
 
-fn warning(code: &str, message: String) -> Option<Warning> {
-    Some(Warning { code: code.to_owned(), message })
+fn warning(code: Own, message: String) -> Option<Warning> {
+    Some(Warning { code: code.as_str().to_owned(), message })
 }
 
 fn bound(report: &Report) -> Option<Warning> {
@@ -51,7 +52,7 @@ fn bound(report: &Report) -> Option<Warning> {
     };
     (percent >= BUSY_PERCENT).then(|| {
         warning(
-            "generator-bound",
+            Own::GeneratorBound,
             format!("the generator used {percent:.0} % of a core: the server may not be the limit; {advice}"),
         )
     })?
@@ -63,7 +64,7 @@ fn crowded(report: &Report) -> Option<Warning> {
         let message = format!(
             "the generator was ready and had no processor for {percent:.0} % of the time: other work on this machine is in the figures"
         );
-        warning("generator-crowded", message)
+        warning(Own::GeneratorCrowded, message)
     })?
 }
 
@@ -74,7 +75,7 @@ fn late(report: &Report) -> Option<Warning> {
             "the generator itself was up to {:.1} ms late: response times include that, service times do not",
             late_us / 1000.0
         );
-        warning("generator-late", message)
+        warning(Own::GeneratorLate, message)
     })?
 }
 
@@ -88,7 +89,7 @@ fn few(report: &Report) -> Option<Warning> {
         .find(thin)?;
     let needed = (BEYOND / (1.0 - percent / 100.0)).round();
     warning(
-        "few-samples",
+        Own::FewSamples,
         format!("{} lines are too few for {name} and above: {name} needs {needed:.0}", times.count),
     )
 }
@@ -100,7 +101,7 @@ fn starved(report: &Report) -> Option<Warning> {
         return None;
     }
     (min < median / 10).then(|| {
-        warning("starved", format!("one connection got {min} answers while the median got {median}"))
+        warning(Own::Starved, format!("one connection got {min} answers while the median got {median}"))
     })?
 }
 
@@ -108,11 +109,14 @@ fn unsent(report: &Report) -> Option<Warning> {
     let unsent = report.errors.unsent;
     (unsent > 0).then(|| {
         let message = format!("{unsent} lines were due and never left: their waiting is in no percentile");
-        warning("unsent", message)
+        warning(Own::Unsent, message)
     })?
 }
 
 fn stepped(step: Option<Duration>) -> Option<Warning> {
     let ms = step?.as_secs_f64() * 1e3;
-    warning("clock-step", format!("the wall clock was set by {ms:.0} ms; the times here do not depend on it"))
+    warning(
+        Own::ClockStep,
+        format!("the wall clock was set by {ms:.0} ms; the times here do not depend on it"),
+    )
 }

@@ -13,6 +13,7 @@
 
 mod args;
 mod findings;
+mod firewall;
 mod gather;
 mod machine;
 mod probe;

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Stop};
 use crate::talk::Talk;
 use crate::units::human_time;
 use echoline::attempt::{Attempt, Outcome};
-use echoline::{ConnectEvent, Endpoint, Family};
+use echoline::{Code, ConnectEvent, Endpoint, Family};
 use echoline_server::{Server, ServiceKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
@@ -52,8 +52,12 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
 
 fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new("system", ExitStatus::Usage, format!("cannot start a server in this process: {error}"))
-            .next("echoline connect HOST connects to a server elsewhere")
+        Failure::new(
+            Code::System,
+            ExitStatus::Usage,
+            format!("cannot start a server in this process: {error}"),
+        )
+        .next("echoline connect HOST connects to a server elsewhere")
     };
     let loopback: IpAddr = match family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),

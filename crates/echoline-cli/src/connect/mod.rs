@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let dialled = config.map_err(Stop::from).and_then(|config| Ok((dial(&config, talk)?, config)));
     let (dialled, config) = match dialled {
         Err(Stop::Failure(failure)) if args.json => {
-            output.json(&NotConnected { result: &failure.code, error: &failure })?;
+            output.json(&NotConnected { result: failure.code, error: &failure })?;
             return Err(Stop::Failure(failure));
         }
         other => other?,

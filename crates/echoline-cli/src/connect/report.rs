@@ -4,9 +4,11 @@ use super::dial::{Dialled, outcome_text};
 use super::difference::{Difference, Ending as LineEnd};
 use super::exchange::{Ending, Exchanged, Stalled, Tally};
 use super::round_trip::Summary;
+use crate::code::{Code, Own};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::units::{count, human_size, human_time};
+use echoline::Code as NetworkCode;
 use echoline::explain::explain;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -36,7 +38,7 @@ pub(super) struct Report {
 /// The document when no connection came to be.
 #[derive(Debug, Serialize)]
 pub(super) struct NotConnected<'a> {
-    pub(super) result: &'a str,
+    pub(super) result: Code,
     pub(super) error: &'a Failure,
 }
 
@@ -57,8 +59,11 @@ impl Report {
     ) -> Self {
         let Exchanged { sent, received, round_trips, ending } = exchanged;
         let error = failure(&dialled.endpoint.to_string(), &ending, sent, wait);
+        let error = error.map(|error| {
+            if dialled.embedded.is_some() { error } else { checked(error, dialled) }.explained()
+        });
         let result = match (&ending, &error) {
-            (_, Some(error)) => error.code.clone(),
+            (_, Some(error)) => error.code.to_string(),
             (Ending::Interrupted, _) => "interrupted".to_owned(),
             _ if verified => "identical".to_owned(),
             _ => "finished".to_owned(),
@@ -147,30 +152,33 @@ fn difference(ending: Ending) -> Option<Difference> {
 
 /// What is wrong with how it ended, if anything is.
 fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Failure> {
-    let failure = |code, message: String| Failure::new(code, ExitStatus::Refused, message);
+    let failure = |code: NetworkCode, message: String| Failure::new(code, ExitStatus::Refused, message);
     let failed = match ending {
         Ending::Complete | Ending::LeftOpen | Ending::Interrupted => return None,
         Ending::Different(difference) => altered(server, difference),
         Ending::ClosedEarly(None) => {
-            failure("closed-early", format!("{server} finished while our input was still open"))
+            failure(NetworkCode::ClosedEarly, format!("{server} finished while our input was still open"))
                 .fact("so", "all that was sent came back; nothing more can be sent")
                 .next("look at the server: a limit, an idle timeout, or a service that serves once")
         }
         Ending::ClosedEarly(Some(missing)) => {
-            failure("closed-early", format!("{server} finished while we were sending: {missing}"))
+            failure(NetworkCode::ClosedEarly, format!("{server} finished while we were sending: {missing}"))
                 .fact("so", format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)))
                 .next("look at the server's log: a limit on lines or time, or a service that serves once")
         }
-        Ending::CutOff(missing) => {
-            failure("closed-early", format!("{server} finished before everything was back: {missing}"))
-                .fact("so", "some programs take the end of our input for the end of all (ncat -c is one)")
-                .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...")
-        }
+        Ending::CutOff(missing) => failure(
+            NetworkCode::ClosedEarly,
+            format!("{server} finished before everything was back: {missing}"),
+        )
+        .fact("so", "some programs take the end of our input for the end of all (ncat -c is one)")
+        .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ..."),
         Ending::Broken(error, missing) => {
             let missing = missing.as_ref().map(|missing| format!(", with {missing}")).unwrap_or_default();
             let (code, what) = match error.kind() {
-                std::io::ErrorKind::ConnectionReset => ("reset", "reset the connection".to_owned()),
-                _ => ("system", format!("the connection broke: {error}")),
+                std::io::ErrorKind::ConnectionReset => {
+                    (NetworkCode::Reset, "reset the connection".to_owned())
+                }
+                _ => (NetworkCode::System, format!("the connection broke: {error}")),
             };
             failure(code, format!("{server} {what}{missing}"))
         }
@@ -179,23 +187,29 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
         }
         Ending::InputFailed(error) => {
             return Some(
-                Failure::new("input", ExitStatus::Usage, format!("cannot read standard input: {error}"))
+                Failure::new(Own::Input, ExitStatus::Usage, format!("cannot read standard input: {error}"))
                     .next("give standard input a file or a pipe that can be read"),
             );
         }
     };
-    let Ok(code) = failed.code.parse::<echoline::Code>() else { return Some(failed) };
+    let Code::Library(code) = failed.code else { return Some(failed) };
     let page = explain(code);
     // What is known of this very conversation says more than the page.
     let failed = if failed.facts.is_empty() { failed.fact("so", page.so) } else { failed };
     let general = page.next.first().filter(|_| failed.next.is_empty());
-    let failed = general.into_iter().fold(failed, |failed, &step| failed.next(step));
-    Some(failed.next(format!("echoline explain {code}")))
+    Some(general.into_iter().fold(failed, |failed, &step| failed.next(step)))
+}
+
+/// With the command that finds out more: each step of an echo by itself.
+fn checked(failure: Failure, dialled: &Dialled) -> Failure {
+    let helps = matches!(failure.code, Code::Library(_)) && cfg!(target_os = "linux");
+    let check = format!("echoline check --expect echo {} says why", dialled.endpoint);
+    if helps { failure.next(check) } else { failure }
 }
 
 fn altered(server: &str, difference: &Difference) -> Failure {
     let message = format!("{server} did not return what was sent: {difference}");
-    let failure = Failure::new("altered", ExitStatus::Refused, message);
+    let failure = Failure::new(NetworkCode::Altered, ExitStatus::Refused, message);
     match difference {
         Difference::Surplus { at, .. } if at.offset == 0 => failure
             .fact("so", "the service speaks first, so it is no echo")
@@ -234,5 +248,5 @@ fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Dura
             "--window 64MiB lets more bytes be under way",
         ),
     };
-    Failure::new("no-reply", ExitStatus::Refused, message).fact("so", so).next(next)
+    Failure::new(NetworkCode::NoReply, ExitStatus::Refused, message).fact("so", so).next(next)
 }

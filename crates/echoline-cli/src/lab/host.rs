@@ -1,6 +1,7 @@
 //! `lab run` and `lab up`: the commands that build a lab, and end with it.
 
 use super::args::{Run, Up};
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -42,7 +43,7 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
         watching.end();
     }
     let status = status.map_err(|error| {
-        Failure::new("lab-system", ExitStatus::Usage, format!("cannot wait for the command: {error}"))
+        Failure::new(Own::LabSystem, ExitStatus::Usage, format!("cannot wait for the command: {error}"))
     })?;
     drop(lab);
     // Any code that the command chose, or as a shell reports a signal.
@@ -86,11 +87,11 @@ fn build(topology: &Topology, explain: bool, interrupted: &Arc<AtomicBool>) -> R
 
 pub(super) fn parse(text: &str) -> Result<Change, Stop> {
     text.parse().map_err(|message: String| {
-        Failure::new("lab-bad-change", ExitStatus::Usage, message).next("echoline lab --help").into()
+        Failure::new(Own::LabBadChange, ExitStatus::Usage, message).next("echoline lab --help").into()
     })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn system(error: std::io::Error) -> Stop {
-    Failure::new("lab-system", ExitStatus::Usage, format!("cannot prepare the lab: {error}")).into()
+    Failure::new(Own::LabSystem, ExitStatus::Usage, format!("cannot prepare the lab: {error}")).into()
 }

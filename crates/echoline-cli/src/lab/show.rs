@@ -1,6 +1,7 @@
 //! `lab list` and `lab show`: what there is, without building anything.
 
 use super::args::Show;
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -20,7 +21,7 @@ pub(super) fn show(args: &Show) -> Result<ExitStatus, Stop> {
     let topology = super::topology(&args.topology)?;
     if let Some(file) = &args.svg {
         std::fs::write(file, topology.svg()).map_err(|error| {
-            Failure::new("output", ExitStatus::Usage, format!("cannot write {}: {error}", file.display()))
+            Failure::new(Own::Output, ExitStatus::Usage, format!("cannot write {}: {error}", file.display()))
         })?;
         return Ok(ExitStatus::Success);
     }

@@ -1,6 +1,7 @@
 //! `lab test`: plays scenarios, a line each.
 
 use super::args::Test;
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
@@ -22,7 +23,11 @@ pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
     }
     let inside = enter()?;
     let program = std::env::current_exe().map_err(|error| {
-        Failure::new("lab-system", ExitStatus::Usage, format!("cannot find this program's own file: {error}"))
+        Failure::new(
+            Own::LabSystem,
+            ExitStatus::Usage,
+            format!("cannot find this program's own file: {error}"),
+        )
     })?;
     let mut report = Report { version: 1, scenarios: Vec::new() };
     for scenario in &scenarios {
@@ -75,7 +80,7 @@ fn scenario(name: &str) -> Result<Scenario, Stop> {
         return Ok(Scenario::shipped(name)?);
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
-        Failure::new("lab-topology", ExitStatus::Usage, format!("cannot read {name}: {error}"))
+        Failure::new(Own::LabTopology, ExitStatus::Usage, format!("cannot read {name}: {error}"))
             .next("echoline lab test --list")
     })?;
     Ok(Scenario::parse(&text, name)?)

@@ -4,7 +4,7 @@ use super::args::Config;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::talk::Talk;
-use echoline::{Connection, Endpoint, Family};
+use echoline::{Code, Connection, Endpoint, Family};
 use echoline_server::connect_four::{ConnectFour, Effort, MAX_LINE};
 use echoline_server::{Lines, Server};
 use std::fmt::Display;
@@ -30,8 +30,12 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<(Connection, Option<Se
 
 fn start_server(config: &Config) -> Result<(SocketAddr, Server), Failure> {
     let failed = |error: &dyn Display| {
-        Failure::new("system", ExitStatus::Usage, format!("cannot start a server in this process: {error}"))
-            .next("echoline play HOST plays against a server elsewhere")
+        Failure::new(
+            Code::System,
+            ExitStatus::Usage,
+            format!("cannot start a server in this process: {error}"),
+        )
+        .next("echoline play HOST plays against a server elsewhere")
     };
     let loopback: IpAddr = match config.family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),

@@ -1,5 +1,6 @@
 //! What is typed: on a terminal with line editing, or from a pipe.
 
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use echoline::escape::escape;
@@ -61,7 +62,7 @@ impl Input {
 }
 
 fn failed(error: impl Display) -> Failure {
-    Failure::new("input", ExitStatus::Usage, format!("cannot read moves from standard input: {error}"))
+    Failure::new(Own::Input, ExitStatus::Usage, format!("cannot read moves from standard input: {error}"))
         .next("give moves on a terminal, or through a pipe, one a line")
 }
 

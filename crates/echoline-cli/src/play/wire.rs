@@ -1,10 +1,11 @@
 //! The protocol from the client's side. The board is kept here as well, so a server that breaks the rules is found
 //! out.
 
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
-use echoline::Connection;
 use echoline::escape::escape;
+use echoline::{Code, Connection};
 use echoline_server::connect_four::{Board, MAX_LINE, Move, Side, Size};
 
 /// One game with a server.
@@ -105,10 +106,9 @@ impl Game {
         let Some(line) = line else {
             let peer = self.connection.peer();
             let message = format!("{peer} finished before it answered {doing}");
-            return Err(Failure::new("closed-early", ExitStatus::Refused, message)
+            return Err(Failure::new(Code::ClosedEarly, ExitStatus::Refused, message)
                 .fact("so", "the server ended, or it closed a conversation that was silent for too long")
                 .next("echoline play again begins a new game")
-                .next("echoline explain closed-early")
                 .into());
         };
         Ok(line.trim_matches('\r').as_bytes().to_vec())
@@ -117,7 +117,7 @@ impl Game {
     fn unexpected(&self, said: &[u8], due: &str, doing: &str) -> Failure {
         let peer = self.connection.peer();
         let message = format!("{peer} answered {doing} with \"{}\", where {due} was due", escape(said));
-        let failure = Failure::new("unexpected-reply", ExitStatus::Refused, message);
+        let failure = Failure::new(Own::UnexpectedReply, ExitStatus::Refused, message);
         if said == b"ERROR" {
             return failure
                 .fact("so", "the server ends a conversation that it does not understand")

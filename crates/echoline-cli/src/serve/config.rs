@@ -5,6 +5,7 @@ use super::log::LogFormat;
 use super::memory;
 use super::target::Target;
 use crate::args::Voice;
+use crate::code::Own;
 use crate::descriptors;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
@@ -67,13 +68,13 @@ fn threads(asked: Option<NonZeroUsize>, default: NonZeroUsize) -> Result<NonZero
         return Ok(threads);
     }
     let message = format!("{threads} threads are too many: at most {MAX_THREADS} are possible");
-    Err(Failure::new("usage", ExitStatus::Usage, message)
+    Err(Failure::new(Own::Usage, ExitStatus::Usage, message)
         .next(format!("--threads {default} is one a processor of this machine")))
 }
 
 fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
     usize::try_from(asked.0).ok().and_then(NonZeroUsize::new).ok_or_else(|| {
-        Failure::new("usage", ExitStatus::Usage, format!("{flag} {asked} cannot be"))
+        Failure::new(Own::Usage, ExitStatus::Usage, format!("{flag} {asked} cannot be"))
             .next(format!("it takes 1B and more; {} is the default", Size(default.get() as u64)))
     })
 }

@@ -1,8 +1,9 @@
 //! Opens the listeners, and says why one cannot be had.
 
-use super::holder::{Hold, Holder, holder_of};
-use super::target::{Place, Target};
+use super::target::Target;
 use crate::failure::{Fact, Failure};
+use crate::holder::{Hold, Holder, holder_of};
+use crate::place::Place;
 use echoline::{Code, Endpoint, Error, Listener, Socket};
 use echoline_server::ServiceKind;
 use if_addrs::get_if_addrs;

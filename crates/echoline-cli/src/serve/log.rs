@@ -70,7 +70,9 @@ impl Log {
         )?;
         let writer = Records { queue: queue.clone(), format };
         let layer = fmt::layer().with_writer(move || writer.clone()).with_target(false).with_ansi(false);
-        let levels = Targets::new().with_default(level);
+        // Which engine serves, and why, is said by the program itself.
+        let levels =
+            Targets::new().with_default(level).with_target("echoline_server::server", LevelFilter::WARN);
         let records = match format {
             // What the program itself would log, it says in words.
             LogFormat::Text => {
@@ -102,7 +104,7 @@ impl Log {
     pub(super) fn failure(&self, failure: &Failure) {
         match self.format {
             LogFormat::Text => self.insist(&anstream::adapter::strip_str(&failure.text()).to_string()),
-            LogFormat::Json => tracing::error!(code = failure.code, "{}", failure.message),
+            LogFormat::Json => tracing::error!(code = failure.code.as_str(), "{}", failure.message),
         }
     }
 
@@ -203,7 +205,7 @@ mod tests {
         tracing::dispatcher::with_default(&records, || {
             tracing::warn!(target: "echoline_server", peer = %HOSTILE, name = HOSTILE, shown = ?HOSTILE, "{HOSTILE}");
             log.say(HOSTILE);
-            log.failure(&Failure::new("server", crate::exit::ExitStatus::Usage, HOSTILE));
+            log.failure(&Failure::new(crate::code::Own::Server, crate::exit::ExitStatus::Usage, HOSTILE));
             log.fault(HOSTILE);
         });
         log.settle();

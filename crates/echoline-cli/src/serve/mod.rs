@@ -2,13 +2,11 @@
 
 mod args;
 mod config;
-mod holder;
 mod listen;
 mod log;
 mod memory;
 mod progress;
 mod queue;
-mod reach;
 mod render;
 mod report;
 mod run;

@@ -1,6 +1,6 @@
 //! What `serve` says on standard error before it serves.
 
-use super::reach::Reach;
+use crate::reach::Reach;
 use std::fmt::Write;
 
 /// Addresses shown of one service; a machine full of containers has hundreds.

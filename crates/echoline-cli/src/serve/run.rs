@@ -4,13 +4,14 @@ use super::args::Args;
 use super::config::Config;
 use super::listen::{self, Opened};
 use super::log::Log;
-use super::reach::reach_of;
 use super::render::audience;
 use super::report::Summary;
 use super::signals::{self, Asked};
+use crate::code::{self, Own};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
+use crate::reach::reach_of;
 use crate::units::{Span, count, human_size};
 use echoline::Code;
 use echoline_server::{Ending, Server, ServerError, Unavailable};
@@ -195,17 +196,17 @@ fn spawn(
 }
 
 fn failed(error: &ServerError) -> Failure {
-    let failure = |code| Failure::new(code, ExitStatus::Usage, error.to_string());
+    let failure = |code: code::Code| Failure::new(code, ExitStatus::Usage, error.to_string());
     match error {
         ServerError::EngineUnavailable { reason, .. } if is_out_of_files(reason) => {
-            failure(Code::TooManyOpenFiles.as_str())
+            failure(Code::TooManyOpenFiles.into())
                 .fact("so", "each thread takes a few open files, and each connection one")
                 .next("fewer --threads, or a higher limit: ulimit -n shows it")
         }
         ServerError::EngineUnavailable { .. } => {
-            failure("engine-unavailable").next("--engine auto takes what works here and says why")
+            failure(Own::EngineUnavailable.into()).next("--engine auto takes what works here and says why")
         }
-        _ => failure("server"),
+        _ => failure(Own::Server.into()),
     }
 }
 
@@ -217,6 +218,6 @@ fn is_out_of_files(reason: &Unavailable) -> bool {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn no_thread(error: io::Error) -> Failure {
-    Failure::new("system", ExitStatus::Usage, format!("the system gave no thread: {error}"))
+    Failure::new(Code::System, ExitStatus::Usage, format!("the system gave no thread: {error}"))
         .next("look at the limit of processes and threads: ulimit -u")
 }

@@ -1,8 +1,10 @@
 //! `[SERVICE=]LISTEN`: what to serve where.
 
+use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
-use echoline::{Endpoint, Port};
+use crate::place::Place;
+use echoline::Port;
 use echoline_server::{ServiceKind, connect_four};
 
 /// One argument of `serve`, read.
@@ -10,17 +12,6 @@ use echoline_server::{ServiceKind, connect_four};
 pub(super) struct Target {
     pub(super) service: ServiceKind,
     pub(super) place: Place,
-}
-
-/// Where to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Both loopback addresses: this machine only.
-    Loopbacks(Port),
-    /// All interfaces, both families.
-    Everywhere(Port),
-    /// One host.
-    At(Endpoint),
 }
 
 impl Target {
@@ -51,24 +42,10 @@ fn usual_port(service: ServiceKind) -> Port {
 fn service(name: &str) -> Result<ServiceKind, Failure> {
     name.parse().map_err(|_| {
         let have: Vec<_> = ServiceKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        Failure::new("usage", ExitStatus::Usage, format!("there is no service \"{name}\""))
+        Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no service \"{name}\""))
             .fact("have", have.join(", "))
             .next("echoline serve echo=5151")
     })
-}
-
-impl Place {
-    fn parse(listen: &str, usual: Port) -> Result<Self, Stop> {
-        // `:PORT`, but not `::1`.
-        if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {
-            return Ok(Self::Everywhere(port.parse::<Port>()?));
-        }
-        if !listen.is_empty() && listen.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(Self::Loopbacks(listen.parse::<Port>()?));
-        }
-        let endpoint = Endpoint::parse_with_default(listen, usual)?;
-        Ok(if endpoint.host().is_localhost() { Self::Loopbacks(endpoint.port()) } else { Self::At(endpoint) })
-    }
 }
 
 #[cfg(test)]

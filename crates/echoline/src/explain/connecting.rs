@@ -4,7 +4,7 @@ use super::Page;
 use crate::code::Code;
 
 pub(super) static REFUSED: Page = Page {
-    code: Code::Refused,
+    code: Code::Refused.as_str(),
     title: "The host answered that nothing listens on the port.",
     so: "the host is up, but no program listens on that port there",
     meaning: "The connection request arrived and came back refused (a TCP reset, RFC 9293 section 3.10.7.1). So the \
@@ -32,7 +32,7 @@ pub(super) static REFUSED: Page = Page {
 };
 
 pub(super) static NO_ANSWER: Page = Page {
-    code: Code::NoAnswer,
+    code: Code::NoAnswer.as_str(),
     title: "Nothing came back to the connection request.",
     so: "the host is down, or a firewall drops: a closed port usually refuses",
     meaning: "The connection request (SYN) was sent, repeated, and neither accepted nor refused in the time allowed. \
@@ -61,7 +61,7 @@ pub(super) static NO_ANSWER: Page = Page {
 };
 
 pub(super) static NO_ROUTE: Page = Page {
-    code: Code::NoRoute,
+    code: Code::NoRoute.as_str(),
     title: "There is no route to the network of the host.",
     so: "this machine, or a router, knows no way to that network",
     meaning: "Each machine has a table that says through which interface or router to reach a network. For this \
@@ -86,7 +86,7 @@ pub(super) static NO_ROUTE: Page = Page {
 };
 
 pub(super) static HOST_UNREACHABLE: Page = Page {
-    code: Code::HostUnreachable,
+    code: Code::HostUnreachable.as_str(),
     title: "A router, or this machine, says that the host cannot be reached.",
     so: "the network is right, but no such host answers in it, or a firewall says no",
     meaning: "The way to the host's network exists, but the last step does not work: the machine next to the host \

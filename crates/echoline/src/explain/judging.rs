@@ -4,7 +4,7 @@ use super::Page;
 use crate::code::Code;
 
 pub(super) static NAME_SERVER_SILENT: Page = Page {
-    code: Code::NameServerSilent,
+    code: Code::NameServerSilent.as_str(),
     title: "No configured name server answers.",
     so: "the name may be fine; the machine that should know it is silent or out of reach",
     meaning: "A name becomes an address by asking a name server. The system's lookup failed, and a question put \
@@ -29,7 +29,7 @@ pub(super) static NAME_SERVER_SILENT: Page = Page {
 };
 
 pub(super) static REJECTED: Page = Page {
-    code: Code::Rejected,
+    code: Code::Rejected.as_str(),
     title: "A firewall on the way, or on the host, answered no.",
     so: "a rule rejects the request; whoever runs the machine named can allow it",
     meaning: "The request was turned away by a rule, and the sender of the answer said so: with an ICMP message, whose \
@@ -54,7 +54,7 @@ pub(super) static REJECTED: Page = Page {
 };
 
 pub(super) static DROPPED: Page = Page {
-    code: Code::Dropped,
+    code: Code::Dropped.as_str(),
     title: "The host is up, but requests to this port vanish.",
     so: "a firewall drops them: the host answers elsewhere, and a closed port would refuse",
     meaning: "Nothing came back to the request, and yet something else shows that the host is there: it accepted or \
@@ -80,30 +80,34 @@ pub(super) static DROPPED: Page = Page {
 };
 
 pub(super) static LOCAL_FIREWALL: Page = Page {
-    code: Code::LocalFirewall,
-    title: "This machine's own rules stop the request.",
-    so: "a firewall on this very machine is in the way; nothing reached the network",
-    meaning: "The request did not leave this machine, or its own rules answered it. The evidence: an ICMP message whose \
-              sender is this machine, requests that the kernel made and never handed to the network, or a program that \
-              listens here and is refused or silent.",
+    code: Code::LocalFirewall.as_str(),
+    title: "This machine's own rules stop it.",
+    so: "a firewall on this very machine is in the way, for what goes out or for what comes in",
+    meaning: "Going out: the request did not leave this machine, or its own rules answered it. The evidence: an ICMP \
+              message whose sender is this machine, or requests that the kernel made and never handed to the network. \
+              Coming in: a program listens here, and the rules do not let others reach it, or not even this machine.",
     causes: &[
         "A rule of nftables, iptables, ufw or firewalld for what goes out, often of a VPN with a kill switch.",
+        "A firewall that lets nothing in but what is allowed by name: ufw and firewalld do so when they are on.",
         "A limit for the service that runs this: IPAddressDeny of systemd, or a security module.",
         "A container's network policy.",
     ],
     tell: &[
-        "List the rules that match outgoing packets: sudo nft list ruleset, sudo iptables -S OUTPUT, sudo ufw status.",
+        "List the rules: sudo nft list ruleset, sudo iptables -S, sudo ufw status. The chains output and input are \
+         about what goes out and what comes in.",
+        "On the machine with the server: sudo echoline check --listen :PORT names the rule.",
         "Try as another user, outside the container, or without the VPN.",
     ],
     next: &[
         "look at the own rules: sudo nft list ruleset, sudo iptables -S, sudo ufw status",
+        "to let others in: sudo ufw allow PORT/tcp, or sudo firewall-cmd --add-port=PORT/tcp",
         "switch the VPN off and try again",
         "outside the container or service, try the same",
     ],
 };
 
 pub(super) static NOT_ECHO: Page = Page {
-    code: Code::NotEcho,
+    code: Code::NotEcho.as_str(),
     title: "What answers there is another program.",
     so: "the network works; the port belongs to a service that is no echo",
     meaning: "The connection works in both directions, but what came back has nothing to do with what was sent. \
@@ -124,7 +128,7 @@ pub(super) static NOT_ECHO: Page = Page {
 };
 
 pub(super) static DATA_LOST: Page = Page {
-    code: Code::DataLost,
+    code: Code::DataLost.as_str(),
     title: "The connection stands, but what is sent on it does not arrive.",
     so: "small packets pass and larger ones are lost, or a firewall lets only the handshake through",
     meaning: "The handshake worked, so the way is open in both directions for small packets. But the other machine \
@@ -150,7 +154,7 @@ pub(super) static DATA_LOST: Page = Page {
 };
 
 pub(super) static REQUEST_LOST: Page = Page {
-    code: Code::RequestLost,
+    code: Code::RequestLost.as_str(),
     title: "The connection stands, but the service never got what was sent.",
     so: "something before the server takes connections and keeps the data, or it is another server",
     meaning: "The other end was asked (its service whoami) whether a line of a certain number had reached its echo \
@@ -175,7 +179,7 @@ pub(super) static REQUEST_LOST: Page = Page {
 };
 
 pub(super) static REPLY_LOST: Page = Page {
-    code: Code::ReplyLost,
+    code: Code::ReplyLost.as_str(),
     title: "The service got what was sent; its reply did not come back.",
     so: "the way back is broken: a firewall or a route there drops what the server sends",
     meaning: "The other end was asked (its service whoami) whether a line of a certain number had reached its echo \

@@ -4,7 +4,7 @@ use super::Page;
 use crate::code::Code;
 
 pub(super) static NO_LOCAL_PORT: Page = Page {
-    code: Code::NoLocalPort,
+    code: Code::NoLocalPort.as_str(),
     title: "No local port is free for one more connection.",
     so: "this machine has too many connections to that one endpoint, open or just closed",
     meaning: "Each connection has a port on this side too, taken from a range of about 28,000. A port whose connection \
@@ -28,7 +28,7 @@ pub(super) static NO_LOCAL_PORT: Page = Page {
 };
 
 pub(super) static ADDRESS_NOT_AVAILABLE: Page = Page {
-    code: Code::AddressNotAvailable,
+    code: Code::AddressNotAvailable.as_str(),
     title: "The address belongs to no interface of this machine.",
     so: "the address is another machine's, or not set up here yet",
     meaning: "To listen on an address, or to connect from it, this machine must have it. A machine behind a router \
@@ -47,7 +47,7 @@ pub(super) static ADDRESS_NOT_AVAILABLE: Page = Page {
 };
 
 pub(super) static ADDRESS_IN_USE: Page = Page {
-    code: Code::AddressInUse,
+    code: Code::AddressInUse.as_str(),
     title: "Another socket holds the address and port.",
     so: "another program, or an earlier run of this one, listens there",
     meaning: "Only one program at a time can listen on a port of an address. A listener on all addresses (0.0.0.0 or \
@@ -67,7 +67,7 @@ pub(super) static ADDRESS_IN_USE: Page = Page {
 };
 
 pub(super) static PERMISSION_DENIED: Page = Page {
-    code: Code::PermissionDenied,
+    code: Code::PermissionDenied.as_str(),
     title: "This machine's rules forbid it to this user.",
     so: "the port is reserved for privileged programs, or a rule of this machine says no",
     meaning: "To listen on a port below 1024, most systems ask for a privilege; so no ordinary user can pretend to be a \
@@ -90,7 +90,7 @@ pub(super) static PERMISSION_DENIED: Page = Page {
 };
 
 pub(super) static TOO_MANY_OPEN_FILES: Page = Page {
-    code: Code::TooManyOpenFiles,
+    code: Code::TooManyOpenFiles.as_str(),
     title: "This process, or the machine, has no file descriptor left.",
     so: "the program holds as many connections and files as it may",
     meaning: "Each connection is a file descriptor, and a process may have only so many, often 1,024. A connection that \
@@ -108,7 +108,7 @@ pub(super) static TOO_MANY_OPEN_FILES: Page = Page {
 };
 
 pub(super) static SYSTEM: Page = Page {
-    code: Code::System,
+    code: Code::System.as_str(),
     title: "The operating system refused, for a reason without a code of its own.",
     so: "see what the operating system said",
     meaning: "The message ends with the words of the operating system. Echoline has no more to say about it.",

@@ -1,7 +1,9 @@
 //! What each code means, in plain words: the longer text behind an [`Error`](crate::Error).
 
 mod connecting;
+mod idle;
 mod judging;
+mod listening;
 mod local;
 mod names;
 mod talking;
@@ -14,11 +16,12 @@ use crate::code::Code;
 const WIDTH: usize = 78;
 
 /// The text for one code. `Display` writes all of it, wrapped at 78 characters.
+///
+/// A program may write pages for codes of its own; their text is ASCII.
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct Page {
-    /// The code.
-    pub code: Code,
+    /// The code as it is written, such as `no-answer`.
+    pub code: &'static str,
     /// What happened, in one line.
     pub title: &'static str,
     /// What that most likely means, in one line.
@@ -60,6 +63,9 @@ pub fn explain(code: Code) -> &'static Page {
         Code::LocalFirewall => &judging::LOCAL_FIREWALL,
         Code::NoRoute => &connecting::NO_ROUTE,
         Code::HostUnreachable => &connecting::HOST_UNREACHABLE,
+        Code::NotListening => &listening::NOT_LISTENING,
+        Code::LoopbackOnly => &listening::LOOPBACK_ONLY,
+        Code::NotAccepting => &listening::NOT_ACCEPTING,
         Code::NoLocalPort => &local::NO_LOCAL_PORT,
         Code::AddressNotAvailable => &local::ADDRESS_NOT_AVAILABLE,
         Code::AddressInUse => &local::ADDRESS_IN_USE,
@@ -74,6 +80,9 @@ pub fn explain(code: Code) -> &'static Page {
         Code::RequestLost => &judging::REQUEST_LOST,
         Code::ReplyLost => &judging::REPLY_LOST,
         Code::NoReply => &talking::NO_REPLY,
+        Code::IdleClosed => &idle::IDLE_CLOSED,
+        Code::IdleReset => &idle::IDLE_RESET,
+        Code::IdleLost => &idle::IDLE_LOST,
         Code::NotUtf8 => &talking::NOT_UTF8,
         Code::LineTooLong => &talking::LINE_TOO_LONG,
         Code::System => &local::SYSTEM,
@@ -124,7 +133,7 @@ mod tests {
     fn every_code_has_a_full_page_of_its_own() {
         for code in Code::ALL {
             let page = explain(*code);
-            assert_eq!(page.code, *code);
+            assert_eq!(page.code, code.as_str());
             for list in [page.causes, page.tell, page.next] {
                 assert!(!list.is_empty(), "{code}");
                 assert!(list.iter().all(|item| item.len() > 10), "{code}");

@@ -4,7 +4,7 @@ use super::Page;
 use crate::code::Code;
 
 pub(super) static BAD_ADDRESS: Page = Page {
-    code: Code::BadAddress,
+    code: Code::BadAddress.as_str(),
     title: "The host is neither a name nor an IP address.",
     so: "the host is mistyped",
     meaning: "A host is a name, such as example.com, an IPv4 address, which is four numbers from 0 to 255 with dots \
@@ -26,7 +26,7 @@ pub(super) static BAD_ADDRESS: Page = Page {
 };
 
 pub(super) static BAD_PORT: Page = Page {
-    code: Code::BadPort,
+    code: Code::BadPort.as_str(),
     title: "The port is missing, or is no number from 0 to 65535.",
     so: "the port is mistyped",
     meaning: "A port is a number of 16 bits that tells the programs on one host apart. Nothing was sent to the \
@@ -44,7 +44,7 @@ pub(super) static BAD_PORT: Page = Page {
 };
 
 pub(super) static NAME_NOT_FOUND: Page = Page {
-    code: Code::NameNotFound,
+    code: Code::NameNotFound.as_str(),
     title: "The name does not exist, or has no address.",
     so: "the name is mistyped, or known only in another network",
     meaning: "A name server was reached, and it answered that there is no such name, or that the name has no IP \
@@ -70,7 +70,7 @@ pub(super) static NAME_NOT_FOUND: Page = Page {
 };
 
 pub(super) static NAME_LOOKUP_FAILED: Page = Page {
-    code: Code::NameLookupFailed,
+    code: Code::NameLookupFailed.as_str(),
     title: "The name could not be looked up.",
     so: "no name server answers, or it is broken; the name itself may be fine",
     meaning: "The system's resolver gave up without an answer: neither an address, nor that the name does not exist. \
@@ -93,7 +93,7 @@ pub(super) static NAME_LOOKUP_FAILED: Page = Page {
 };
 
 pub(super) static NAME_LOOKUP_TIMED_OUT: Page = Page {
-    code: Code::NameLookupTimedOut,
+    code: Code::NameLookupTimedOut.as_str(),
     title: "The lookup of the name took longer than allowed.",
     so: "a name server does not answer, or answers very slowly",
     meaning: "The system's resolver asks several name servers, several times, and waits seconds each time. Its answer \
@@ -115,7 +115,7 @@ pub(super) static NAME_LOOKUP_TIMED_OUT: Page = Page {
 };
 
 pub(super) static NO_ADDRESS_OF_FAMILY: Page = Page {
-    code: Code::NoAddressOfFamily,
+    code: Code::NoAddressOfFamily.as_str(),
     title: "The host has no address of the IP version that was asked for.",
     so: "the host has only the other IP version",
     meaning: "There are two versions of IP, and a host may have addresses of one or both. What was asked for (IPv4 \
@@ -133,7 +133,7 @@ pub(super) static NO_ADDRESS_OF_FAMILY: Page = Page {
 };
 
 pub(super) static RESOLVER_BUSY: Page = Page {
-    code: Code::ResolverBusy,
+    code: Code::ResolverBusy.as_str(),
     title: "Too many lookups of this program are stuck already.",
     so: "the name servers of this machine do not answer",
     meaning: "A lookup by the system cannot be interrupted. One that takes too long is abandoned and goes on in the \

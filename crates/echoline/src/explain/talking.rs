@@ -4,7 +4,7 @@ use super::Page;
 use crate::code::Code;
 
 pub(super) static RESET: Page = Page {
-    code: Code::Reset,
+    code: Code::Reset.as_str(),
     title: "The other side, or something between, broke the connection off.",
     so: "the other program ended or gave up without finishing; what was on the way is lost",
     meaning: "A connection ends in order when each side finishes (FIN): all that was sent arrives. A reset (RST) ends \
@@ -30,7 +30,7 @@ pub(super) static RESET: Page = Page {
 };
 
 pub(super) static TIMED_OUT: Page = Page {
-    code: Code::TimedOut,
+    code: Code::TimedOut.as_str(),
     title: "An established connection stayed silent longer than allowed.",
     so: "the other side is stuck, slow, or gone without a word",
     meaning: "The connection stands on this side, but nothing moved on it in the time allowed: no bytes came, or the \
@@ -56,7 +56,7 @@ pub(super) static TIMED_OUT: Page = Page {
 };
 
 pub(super) static CLOSED_EARLY: Page = Page {
-    code: Code::ClosedEarly,
+    code: Code::ClosedEarly.as_str(),
     title: "The other side finished before everything expected had come.",
     so: "the other program ended the conversation in order, but too soon",
     meaning: "The other side finished its output (FIN), in order, while bytes were still expected: an echo that did \
@@ -78,7 +78,7 @@ pub(super) static CLOSED_EARLY: Page = Page {
 };
 
 pub(super) static ALTERED: Page = Page {
-    code: Code::Altered,
+    code: Code::Altered.as_str(),
     title: "What came back is not what was sent.",
     so: "the service is no echo, or something between changes the bytes",
     meaning: "An echo returns the same bytes in the same order. TCP itself neither changes nor reorders them, so a \
@@ -101,7 +101,7 @@ pub(super) static ALTERED: Page = Page {
 };
 
 pub(super) static NO_REPLY: Page = Page {
-    code: Code::NoReply,
+    code: Code::NoReply.as_str(),
     title: "The connection stands, but nothing came back on it.",
     so: "the service is no echo, or waits for something else",
     meaning: "The other machine accepted the connection and took the bytes, but sent none in the time allowed. A \
@@ -125,7 +125,7 @@ pub(super) static NO_REPLY: Page = Page {
 };
 
 pub(super) static NOT_UTF8: Page = Page {
-    code: Code::NotUtf8,
+    code: Code::NotUtf8.as_str(),
     title: "The received line is no UTF-8 text.",
     so: "the other side sends another character set, or no text at all",
     meaning: "A line was asked for as text, and its bytes are no UTF-8. The message says at which byte of the line, \
@@ -143,7 +143,7 @@ pub(super) static NOT_UTF8: Page = Page {
 };
 
 pub(super) static LINE_TOO_LONG: Page = Page {
-    code: Code::LineTooLong,
+    code: Code::LineTooLong.as_str(),
     title: "The received line is longer than the limit.",
     so: "the other side sends no line ends, or lines longer than was agreed",
     meaning: "A line ends with LF. So many bytes came without one that the limit was reached; without a limit, a peer \

@@ -4,19 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 
 /// A socket on the port that we want.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
+pub(crate) struct Holder {
     /// Its own end.
-    pub(super) address: SocketAddr,
-    pub(super) how: Hold,
+    pub(crate) address: SocketAddr,
+    pub(crate) how: Hold,
     /// The user it belongs to.
-    pub(super) uid: u32,
+    pub(crate) uid: u32,
     /// The process; `None` if it is another user's, which only root may see.
-    pub(super) process: Option<HolderProcess>,
+    pub(crate) process: Option<HolderProcess>,
 }
 
 /// How a socket holds its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hold {
+pub(crate) enum Hold {
     Listens,
     /// It is an end of a connection to there: the system gave it the port that we want.
     Connected(SocketAddr),
@@ -25,15 +25,15 @@ pub(super) enum Hold {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HolderProcess {
-    pub(super) pid: i32,
-    pub(super) name: String,
+pub(crate) struct HolderProcess {
+    pub(crate) pid: i32,
+    pub(crate) name: String,
 }
 
 /// The socket that keeps `wanted` from being listened on; `None` if the system shows none (a socket that is bound and
 /// does not listen is in no table).
 #[cfg(target_os = "linux")]
-pub(super) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
+pub(crate) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
     use procfs::net::{TcpState, tcp, tcp6};
 
     // Each table is missing where its family is.
@@ -51,7 +51,7 @@ pub(super) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn holder_of(_wanted: SocketAddr) -> Option<Holder> {
+pub(crate) fn holder_of(_wanted: SocketAddr) -> Option<Holder> {
     None
 }
 

@@ -7,17 +7,17 @@ use std::net::{IpAddr, SocketAddr};
 
 /// One address under which a server can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reach {
-    pub(super) address: SocketAddr,
+pub(crate) struct Reach {
+    pub(crate) address: SocketAddr,
     /// The interface with that address; `None` if this machine shows none.
-    pub(super) interface: Option<String>,
+    pub(crate) interface: Option<String>,
     /// The network on that interface, such as `192.168.1.0/24`.
-    pub(super) network: Option<String>,
-    pub(super) kind: AddressKind,
+    pub(crate) network: Option<String>,
+    pub(crate) kind: AddressKind,
 }
 
 /// Under which addresses each service can be reached: "any" becomes those of the interfaces. In the order served.
-pub(super) fn reach_of(bound: &[Bound]) -> Vec<(String, Vec<Reach>)> {
+pub(crate) fn reach_of(bound: &[Bound]) -> Vec<(String, Vec<Reach>)> {
     // Without the list, "any" stays as it is: what is served matters more than who is told.
     let interfaces = get_if_addrs().unwrap_or_default();
     let mut services: Vec<(String, Vec<Reach>)> = Vec::new();
@@ -67,12 +67,12 @@ fn network(interface: &Interface) -> String {
 }
 
 impl Reach {
-    pub(super) fn is_this_machine_only(&self) -> bool {
+    pub(crate) fn is_this_machine_only(&self) -> bool {
         self.kind == AddressKind::Loopback
     }
 
     /// Who can reach the address, in words.
-    pub(super) fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         let network = self.network.as_deref().unwrap_or("its network");
         match self.kind {
             AddressKind::Loopback => "this machine only".to_owned(),

@@ -1,0 +1,166 @@
+//! The rules of iptables and ip6tables, as `iptables -S` prints them (iptables(8), iptables-extensions(8)).
+
+use super::{Action, Base, Chain, Chains, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
+use std::net::IpAddr;
+
+/// The chains of the table filter that a packet meets.
+pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>) -> Chains {
+    let mut chains = Chains::new();
+    for line in listing.lines() {
+        let words = words(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["-P", chain, policy] => {
+                let policy = if *policy == "ACCEPT" { Action::Accept } else { Action::Stop(Stop::Drop) };
+                let met = *chain == if packet.way == Way::In { "INPUT" } else { "OUTPUT" };
+                let name = format!("chain {chain} of iptables");
+                let base = met.then_some(Base { priority: 0, policy, name });
+                chains.entry((*chain).to_owned()).or_default().base = base;
+            }
+            ["-N", chain] => drop(chains.entry((*chain).to_owned()).or_default()),
+            ["-A", chain, rest @ ..] => {
+                let rule = rule(rest, line, packet);
+                chains.entry((*chain).to_owned()).or_insert_with(Chain::default).rules.push(rule);
+            }
+            _ => {}
+        }
+    }
+    chains
+}
+
+/// As a shell splits a line: quotes keep a comment together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let (mut quoted, mut escaped) = (false, false);
+    for letter in line.trim().chars() {
+        let word = words.len() - 1;
+        match letter {
+            _ if escaped => {
+                words[word].push(letter);
+                escaped = false;
+            }
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words[word].push(letter),
+        }
+    }
+    words
+}
+
+fn rule(words: &[&str], line: &str, packet: Packet<'_>) -> Rule {
+    let mut applies = Truth::Yes;
+    let mut action = Action::Continue;
+    let mut at = 0;
+    let mut module = "";
+    while at < words.len() {
+        let negated = words[at] == "!";
+        let option = words.get(at + usize::from(negated)).copied().unwrap_or_default();
+        let first = at + usize::from(negated) + 1;
+        let end =
+            words[first.min(words.len())..].iter().position(|word| word.starts_with('-') || *word == "!");
+        let end = end.map_or(words.len(), |end| first + end);
+        let values = &words[first.min(end)..end];
+        let value = values.first().copied().unwrap_or_default();
+        at = end;
+        match option {
+            "-m" => {
+                module = value;
+                applies = applies.and(of_module(module));
+            }
+            "-j" => {
+                action = target(value);
+                // What follows is about the target.
+                break;
+            }
+            "-g" => action = Action::Goto(value.to_owned()),
+            _ => {
+                let truth = condition(option, values, module, packet);
+                applies = applies.and(if negated { truth.not() } else { truth });
+            }
+        }
+    }
+    Rule { applies, action, text: line.to_owned() }
+}
+
+/// What the name of a module alone says about a new TCP connection.
+fn of_module(module: &str) -> Truth {
+    match module {
+        "tcp" | "conntrack" | "state" | "multiport" | "comment" | "addrtype" | "mark" => Truth::Yes,
+        "udp" | "icmp" | "icmp6" | "ipv6-icmp" | "sctp" | "dccp" | "esp" | "ah" | "hl" | "rt" => Truth::No,
+        // Limits, sets, owners and whatever else: it depends.
+        _ => Truth::Perhaps,
+    }
+}
+
+fn target(name: &str) -> Action {
+    match name {
+        "ACCEPT" => Action::Accept,
+        "DROP" => Action::Stop(Stop::Drop),
+        "REJECT" => Action::Stop(Stop::Reject),
+        "RETURN" => Action::Return,
+        "LOG" | "NFLOG" | "ULOG" | "MARK" | "CONNMARK" | "SET" | "TRACE" | "AUDIT" | "CT" | "TCPMSS"
+        | "SECMARK" => Action::Continue,
+        "QUEUE" | "NFQUEUE" | "TARPIT" => Action::Unknown,
+        chain => Action::Jump(chain.to_owned()),
+    }
+}
+
+fn condition(option: &str, values: &[&str], module: &str, packet: Packet<'_>) -> Truth {
+    let value = values.first().copied().unwrap_or_default();
+    let Packet { way, port, from, to, interface, .. } = packet;
+    match option {
+        "-p" => Truth::of(matches!(value, "tcp" | "6" | "all" | "0")),
+        "--dport" | "--dports" | "--destination-port" | "--ports" => one_of_ports(value, port),
+        "--sport" | "--sports" => Truth::Perhaps,
+        "-i" if way == Way::In => interface_is(interface, value, '+'),
+        "-o" if way == Way::Out => interface_is(interface, value, '+'),
+        "-i" | "-o" => Truth::No,
+        "-s" => in_networks(from, value),
+        "-d" => in_networks(to, value),
+        "--ctstate" | "--state" => Truth::of(value.split(',').any(|state| state == "NEW")),
+        "--dst-type" if way == Way::In => {
+            Truth::of(value.split(',').any(|kind| matches!(kind, "LOCAL" | "UNICAST")))
+        }
+        "--syn" => Truth::Yes,
+        // Of a new connection, SYN alone is set.
+        "--tcp-flags" => {
+            let wanted = values.get(1).copied().unwrap_or_default();
+            let looks_at_syn = matches!(value, "ALL") || value.split(',').any(|flag| flag == "SYN");
+            Truth::of(wanted == if looks_at_syn { "SYN" } else { "NONE" })
+        }
+        "--comment" => Truth::Yes,
+        _ if module == "comment" => Truth::Yes,
+        _ => Truth::Perhaps,
+    }
+}
+
+fn one_of_ports(list: &str, port: u16) -> Truth {
+    let one = |part: &str| match part.split_once(':') {
+        None => part.parse::<u16>().map_or(Truth::Perhaps, |only| Truth::of(only == port)),
+        Some((first, last)) => {
+            let bound = |text: &str, open| if text.is_empty() { Some(open) } else { text.parse().ok() };
+            match (bound(first, 0), bound(last, u16::MAX)) {
+                (Some(first), Some(last)) => Truth::of((first..=last).contains(&port)),
+                _ => Truth::Perhaps,
+            }
+        }
+    };
+    list.split(',').fold(Truth::No, |found, part| found.or(one(part)))
+}
+
+fn in_networks(address: Option<IpAddr>, list: &str) -> Truth {
+    let one = |part: &str| {
+        let (network, bits) = part.split_once('/').unwrap_or((part, "128"));
+        let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u64>()) else {
+            return Truth::Perhaps;
+        };
+        let most = if network.is_ipv4() { 32 } else { 128 };
+        match address {
+            _ if bits == 0 => Truth::Yes,
+            None => Truth::Perhaps,
+            Some(address) => Truth::of(in_network(address, network, bits.min(most))),
+        }
+    };
+    list.split(',').fold(Truth::No, |found, part| found.or(one(part)))
+}

@@ -1,0 +1,38 @@
+//! LISTEN: the forms in which a place to listen is written.
+
+use crate::exit::ExitStatus;
+use crate::failure::{Failure, Stop};
+use echoline::{Endpoint, Port};
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Both loopback addresses: this machine only.
+    Loopbacks(Port),
+    /// All interfaces, both families.
+    Everywhere(Port),
+    /// One host.
+    At(Endpoint),
+}
+
+impl Place {
+    /// Reads `PORT`, `:PORT`, `HOST` or `HOST:PORT`; `usual` is the port where none is written.
+    pub(crate) fn parse(listen: &str, usual: Port) -> Result<Self, Stop> {
+        // As other programs write "everywhere".
+        if let Some(port) = listen.strip_prefix("*:") {
+            let message = format!("the * in {listen} is no address");
+            return Err(Failure::new(echoline::Code::BadAddress, ExitStatus::Usage, message)
+                .next(format!("every network, IPv4 and IPv6: :{port}"))
+                .into());
+        }
+        // `:PORT`, but not `::1`.
+        if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {
+            return Ok(Self::Everywhere(port.parse::<Port>()?));
+        }
+        if !listen.is_empty() && listen.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::Loopbacks(listen.parse::<Port>()?));
+        }
+        let endpoint = Endpoint::parse_with_default(listen, usual)?;
+        Ok(if endpoint.host().is_localhost() { Self::Loopbacks(endpoint.port()) } else { Self::At(endpoint) })
+    }
+}
