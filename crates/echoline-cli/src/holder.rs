@@ -1,5 +1,7 @@
 //! Who holds a port, as far as the system shows it.
 
+use serde::Serialize;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// A socket on the port that we want.
@@ -24,10 +26,13 @@ pub(crate) enum Hold {
     Ended(SocketAddr),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct HolderProcess {
     pub(crate) pid: i32,
     pub(crate) name: String,
+    /// By a signal or a debugger: it does nothing until it goes on.
+    #[serde(rename = "stopped")]
+    pub(crate) is_stopped: bool,
 }
 
 /// The socket that keeps `wanted` from being listened on; `None` if the system shows none (a socket that is bound and
@@ -58,18 +63,39 @@ pub(crate) fn holder_of(_wanted: SocketAddr) -> Option<Holder> {
 /// The process that has the socket with this inode open.
 #[cfg(target_os = "linux")]
 fn process_of(inode: u64) -> Option<HolderProcess> {
+    processes_of(&[inode]).remove(&inode).map(|processes| processes.into_iter().next())?
+}
+
+/// Which processes have these sockets open, by the sockets' inodes. Other users' processes show only to root.
+#[cfg(target_os = "linux")]
+pub(crate) fn processes_of(inodes: &[u64]) -> HashMap<u64, Vec<HolderProcess>> {
     use procfs::process::{FDTarget, all_processes};
 
-    let holds = |process: &procfs::process::Process| {
-        let descriptors = process.fd().into_iter().flatten().flatten();
-        descriptors
-            .map(|fd| fd.target)
-            .any(|target| matches!(target, FDTarget::Socket(held) if held == inode))
-    };
-    // Processes come and go while we look, and those of others hide their descriptors: look at the rest.
-    let process = all_processes().ok()?.flatten().find(holds)?;
-    let name = process.stat().map_or_else(|_| "a process".to_owned(), |stat| stat.comm);
-    Some(HolderProcess { pid: process.pid, name })
+    let mut holders: HashMap<u64, Vec<HolderProcess>> = HashMap::new();
+    for process in all_processes().into_iter().flatten().flatten() {
+        // Processes come and go while we look, and those of others hide their descriptors: look at the rest.
+        let Ok(descriptors) = process.fd() else { continue };
+        let mut held: Vec<u64> = descriptors
+            .flatten()
+            .filter_map(|descriptor| match descriptor.target {
+                FDTarget::Socket(inode) if inodes.contains(&inode) => Some(inode),
+                _ => None,
+            })
+            .collect();
+        held.sort_unstable();
+        held.dedup();
+        if held.is_empty() {
+            continue;
+        }
+        let stat = process.stat().ok();
+        let is_stopped = stat.as_ref().is_some_and(|stat| matches!(stat.state, 'T' | 't'));
+        let name = stat.map_or_else(|| "a process".to_owned(), |stat| stat.comm);
+        for inode in held {
+            let holder = HolderProcess { pid: process.pid, name: name.clone(), is_stopped };
+            holders.entry(inode).or_default().push(holder);
+        }
+    }
+    holders
 }
 
 /// Do two listeners exclude each other? They do on the same port, unless their addresses differ and neither is

@@ -31,6 +31,11 @@ pub(crate) fn reach_of(bound: &[Bound]) -> Vec<(String, Vec<Reach>)> {
     services
 }
 
+/// The same for one address.
+pub(crate) fn reach_at(address: SocketAddr) -> Vec<Reach> {
+    reach_on(address, &get_if_addrs().unwrap_or_default())
+}
+
 fn reach_on(bound: SocketAddr, interfaces: &[Interface]) -> Vec<Reach> {
     if !bound.ip().is_unspecified() || interfaces.is_empty() {
         let interface = interfaces.iter().find(|interface| interface.ip() == bound.ip());

@@ -18,6 +18,8 @@ pub struct TcpInfo {
     pub sent_again: u32,
     /// Segments sent again in the life of the connection, those included that this machine refused to send.
     pub total_sent_again: u32,
+    /// How long ago the last acknowledgement came, to some milliseconds.
+    pub since_acknowledgement: Duration,
     /// Smoothed round-trip time (RFC 6298). Zero before the first measurement.
     pub round_trip: Duration,
     /// Its variation (RFC 6298).
@@ -56,6 +58,7 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         unacknowledged: info.tcpi_unacked,
         sent_again: info.tcpi_retrans,
         total_sent_again: info.tcpi_total_retrans,
+        since_acknowledgement: Duration::from_millis(u64::from(info.tcpi_last_ack_recv)),
         round_trip: Duration::from_micros(u64::from(info.tcpi_rtt)),
         round_trip_variation: Duration::from_micros(u64::from(info.tcpi_rttvar)),
         segment_bytes: info.tcpi_snd_mss,
@@ -75,6 +78,7 @@ mod tests {
         let info = tcp_info(&stream).unwrap();
         assert!(info.round_trip > Duration::ZERO, "{info:?}");
         assert_eq!((info.timeouts, info.unacknowledged, info.total_sent_again), (0, 0, 0), "{info:?}");
+        assert!(info.since_acknowledgement < Duration::from_secs(60), "{info:?}");
         assert!(info.segment_bytes > 500 && info.path_mtu > info.segment_bytes, "{info:?}");
     }
 

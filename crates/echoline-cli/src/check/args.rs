@@ -1,10 +1,12 @@
 //! The flags of `echoline check`, and what they mean together.
 
-use super::findings::Expect;
+use super::findings::{Expect, Problem};
 use crate::args::Voice;
-use crate::units::Span;
+use crate::place::Place;
+use crate::units::{Span, UnitError};
 use echoline::{Endpoint, Error, Family, Port};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Say why two programs cannot talk: the name, the way, a firewall, NAT, or the other program
@@ -62,6 +64,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "json")]
     pub(super) watch: Option<Span>,
 
+    /// Find when and how a connection dies on which nothing is said, within so long a time
+    #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "watch", value_parser = idle_time)]
+    idle: Option<Span>,
+
+    /// Check the serving side of a port of this machine: who listens, for whom, and does the firewall let them in?
+    ///
+    /// PORT or :PORT is meant for other machines, localhost:PORT for this one alone, ADDRESS:PORT at that address.
+    #[arg(long, value_name = "ENDPOINT", conflicts_with_all = ["host", "source", "expect", "no_controls", "hops", "whoami"])]
+    listen: Option<String>,
+
     /// Put tokens in the place of names and addresses, the same token for the same thing
     #[arg(long)]
     pub(super) redact: bool,
@@ -85,6 +97,8 @@ Examples:
   echoline check --whoami 5152 192.0.2.7    both ends: NAT seen, a lost request and a lost reply told apart
   echoline check --whoami 5152 --backends 100 192.0.2.7    which instances are behind that address?
   echoline check --watch 10s 192.0.2.7      a line for each change of the verdict
+  echoline check --idle 10m 192.0.2.7       does a silent connection live for 10 minutes?
+  echoline check --listen 5151              on the server: can others reach port 5151?
   echoline check --json --redact host 22    for a program, without names and addresses";
 
 /// What to look at.
@@ -103,6 +117,23 @@ pub(super) struct Config {
     pub(super) whoami: Option<u16>,
     /// How many connections to count instances on.
     pub(super) backends: Option<usize>,
+    /// The longest silence that is tried.
+    pub(super) idle: Option<Duration>,
+}
+
+/// What `--listen` asks for.
+pub(super) struct Listen {
+    pub(super) asked: String,
+    pub(super) place: Result<Place, Problem>,
+    pub(super) family: Family,
+    pub(super) timeout: Duration,
+}
+
+/// From what a network cannot hide to what nobody waits for.
+fn idle_time(text: &str) -> Result<Span, String> {
+    const BOUNDS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
+    let span: Span = text.parse().map_err(|error: UnitError| error.to_string())?;
+    if BOUNDS.contains(&span.0) { Ok(span) } else { Err("a silence is from 100ms to 24h long".to_owned()) }
 }
 
 impl Args {
@@ -115,23 +146,41 @@ impl Args {
         };
         let is_default = endpoint.as_ref().is_ok_and(|endpoint| endpoint.port() == Port::DEFAULT);
         let usual = if is_default { Expect::Echo } else { Expect::Connect };
-        let family = match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        };
         Some(Config {
             endpoint,
             asked: host.clone(),
             expect: self.expect.unwrap_or(usual),
             http: host.starts_with("http://"),
-            family,
-            timeout: self.timeout.0.max(Duration::from_millis(1)),
+            family: self.family(),
+            timeout: self.timeout(),
             source: self.source,
             controls: !self.no_controls,
             hops: self.hops,
             whoami: self.whoami.map(Port::get),
             backends: self.backends.map(usize::from),
+            idle: self.idle.map(|idle| idle.0),
         })
+    }
+
+    /// `None` without `--listen`.
+    pub(super) fn listen(&self) -> Option<Listen> {
+        let asked = self.listen.clone()?;
+        // A port alone is meant as in `:PORT`: who checks whether it can be reached means others.
+        let bare = !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit());
+        let text = if bare { format!(":{asked}") } else { asked.clone() };
+        let place = Place::parse(&text, Port::DEFAULT).map_err(Problem::from);
+        Some(Listen { asked, place, family: self.family(), timeout: self.timeout() })
+    }
+
+    fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout.0.max(Duration::from_millis(1))
     }
 }

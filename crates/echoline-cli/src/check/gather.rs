@@ -1,8 +1,9 @@
 //! The order of the probes: name, then every address side by side, then one conversation.
 
 use super::args::Config;
-use super::findings::{AddressFinding, Findings, Problem, Target};
-use super::probe::{Job, ask_backends, ask_whoami, converse, look_up, probe_address};
+use super::findings::{AddressFinding, Expect, Findings, Poke, Problem, Target};
+use super::probe::{IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, probe_address};
+use super::verdict::{VerdictCode, verdict};
 use echoline::{AddressKind, Code, Endpoint};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -60,6 +61,12 @@ pub(super) fn gather(config: &Config) -> Findings {
         findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
         findings.backends =
             whoami.zip(config.backends).map(|(address, asked)| ask_backends(address, asked, config.timeout));
+        if let Some(longest) = config.idle.filter(|_| verdict(&findings).code == VerdictCode::Ok) {
+            drop(stream);
+            let poke = if config.expect == Expect::Echo { Poke::Echo } else { Poke::Keepalive };
+            let (source, patience) = (config.source, config.timeout);
+            findings.idle = Some(hold_idle(&IdlePlan { with, source, longest, poke, patience }));
+        }
     }
     findings
 }
@@ -97,6 +104,7 @@ fn empty(config: &Config) -> Findings {
         timing: None,
         whoami: None,
         backends: None,
+        idle: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::redact::Redactor;
 use crate::exit::ExitStatus;
 use crate::failure::Stop;
+use crate::holder::HolderProcess;
 use crate::output::Output;
 use crate::units::count;
 use echoline::AddressKind;
@@ -38,13 +39,7 @@ pub(super) struct Router {
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     /// `None`: another user's, which only root may see.
-    pub(super) program: Option<Program>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Program {
-    pub(super) pid: i32,
-    pub(super) name: String,
+    pub(super) program: Option<HolderProcess>,
 }
 
 /// The JSON document.
@@ -163,7 +158,7 @@ mod tests {
             listening: vec![
                 Listening {
                     address: "0.0.0.0:22".parse().unwrap(),
-                    program: Some(Program { pid: 7, name: "sshd\u{1b}".to_owned() }),
+                    program: Some(HolderProcess { pid: 7, name: "sshd\u{1b}".to_owned(), is_stopped: false }),
                 },
                 Listening { address: "[::1]:631".parse().unwrap(), program: None },
             ],

@@ -7,6 +7,7 @@
 //! | `probe` | all I/O: one file for each thing to look at |
 //! | `gather` | the order in which the probes run |
 //! | `machine` | this machine, when no host is given |
+//! | `firewall` | what rules do with a connection: a pure function |
 //! | `recognise` | the protocol that first bytes give away |
 //! | `verdict` | what the findings come to: a pure function |
 //! | `report`, `render`, `redact` | the whole as steps; as text and JSON; without names and addresses |
@@ -28,6 +29,7 @@ pub(crate) use args::Args;
 use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
+use crate::talk::Talk;
 use crate::units::human_time;
 use args::Config;
 use redact::Redactor;
@@ -35,25 +37,40 @@ use report::Report;
 use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    let begin = Instant::now();
+    if let Some(listen) = args.listen() {
+        let host = listen.asked.clone();
+        let findings = probe::look_at_listening(&listen.asked, listen.place, listen.family, listen.timeout);
+        return print(args, &Report::of_listening(&findings, begin.elapsed()), &host);
+    }
     let Some(config) = args.config() else { return machine::describe(args.json, args.redact) };
     if let Some(pause) = args.watch
         && config.endpoint.is_ok()
     {
         return watch(&config, pause.0, args.redact);
     }
-    let mut output = Output::new()?;
-    let begin = Instant::now();
+    if let Some(idle) = config.idle {
+        Talk::new(args.voice).say(format_args!(
+            "If all is well, some connections are held silent, for {} at most; Ctrl-C ends it earlier with what is known.",
+            human_time(idle)
+        ));
+    }
     let findings = gather::gather(&config);
-    let report = Report::new(&findings, begin.elapsed());
-    let mut redactor = args.redact.then(|| Redactor::new(&findings.target.host));
+    print(args, &Report::new(&findings, begin.elapsed()), &findings.target.host)
+}
+
+/// In the form that was asked for.
+fn print(args: &Args, report: &Report, host: &str) -> Result<ExitStatus, Stop> {
+    let mut output = Output::new()?;
+    let mut redactor = args.redact.then(|| Redactor::new(host));
     if args.json {
-        let mut document = serde_json::to_value(&report).unwrap_or_default();
+        let mut document = serde_json::to_value(report).unwrap_or_default();
         if let Some(redactor) = &mut redactor {
             redactor.value(&mut document);
         }
         output.json(&document)?;
     } else {
-        let text = render::text(&report, args.voice.verbose);
+        let text = render::text(report, args.voice.verbose);
         output.text(redactor.as_mut().map_or_else(|| text.clone(), |redactor| redactor.text(&text)))?;
     }
     Ok(report.exit())

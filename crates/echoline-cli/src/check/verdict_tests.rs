@@ -25,6 +25,7 @@ fn findings() -> Findings {
         timing: None,
         whoami: None,
         backends: None,
+        idle: None,
     }
 }
 
@@ -42,6 +43,7 @@ fn far(ended: Ended) -> AddressFinding {
         kind: AddressKind::of(address.ip()).as_str(),
         own: false,
         listens: None,
+        queue: None,
         route: Route { found: Some(way), missing: None, took_us: 10 },
         connect: Connect {
             source: Some(SocketAddr::new(ip(OWN), 40000)),

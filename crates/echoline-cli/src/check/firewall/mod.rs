@@ -228,7 +228,7 @@ impl Walk<'_> {
     fn chain(&mut self, chain: &Chain, depth: usize) -> Outcome {
         // What may have decided already, and the rule that says whether it has.
         let mut perhaps: Option<(Fate, String)> = None;
-        let mut note = |perhaps: &mut Option<(Fate, String)>, fate: Fate, rule: &str| {
+        let note = |perhaps: &mut Option<(Fate, String)>, fate: Fate, rule: &str| {
             *perhaps = Some(match perhaps.take() {
                 None => (fate, rule.to_owned()),
                 Some((before, first)) => (before.or(fate, &first), first),

@@ -3,8 +3,9 @@
 use super::control::{self, CONTROL_PORTS};
 use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
 use super::hops::{self, MAX_HOPS};
-use super::{micros, netlink, own};
-use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way};
+use super::{firewall, micros, netlink, own};
+use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way, end_of};
+use crate::check::firewall::{Packet, Way as Direction};
 use echoline::AddressKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Instant;
@@ -32,6 +33,7 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         kind: AddressKind::of(ip).as_str(),
         own,
         listens: None,
+        queue: None,
         route,
         connect: unsent(&std::io::ErrorKind::TimedOut.into()),
         neighbour: None,
@@ -48,13 +50,11 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         Ok(flight) => fly(job, flight, far, &mut finding),
     };
     if stream.is_none() && own {
-        finding.listens = own::listens(job.address);
+        let listener = own::listener(job.address);
+        (finding.listens, finding.queue) = (listener.map(|listener| listener.is_some()), listener.flatten());
     }
     if stream.is_none() && !own {
         finding.neighbour = neighbour(ip, finding.route.found.as_ref(), index);
-    }
-    if is_kept_here(&finding.connect) {
-        finding.own_rules = own::rules();
     }
     if far && job.controls && is_sent_back(&finding.connect) {
         finding.controls = control::ask(job);
@@ -65,7 +65,32 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
     } else if far && job.hops && finding.hops.is_empty() {
         finding.hops = hops::one_by_one(job, job.address);
     }
+    finding.own_rules = own_rule(&finding).into_iter().collect();
     (finding, stream)
+}
+
+/// The rule of this machine that is in the way, where it seems that there is one.
+fn own_rule(finding: &AddressFinding) -> Option<String> {
+    let connect = &finding.connect;
+    let silent_or_refused = matches!(connect.ended, Ended::NoAnswer | Ended::Refused);
+    let shut_here = finding.own && silent_or_refused && finding.listens != Some(false);
+    let refused_near = end_of(&finding.hops) == Some(1) && is_bare_refusal(connect);
+    if !(is_kept_here(connect) || shut_here || refused_near || connect.ended == Ended::Denied) {
+        return None;
+    }
+    let rules = firewall::read();
+    let to = finding.address;
+    let interface = finding.route.found.as_ref().map(|way| way.interface.as_str());
+    let packet = |way| Packet {
+        way,
+        ipv4: to.is_ipv4(),
+        port: to.port(),
+        from: connect.source.map(|source| source.ip()).filter(|source| !source.is_unspecified()),
+        to: Some(to.ip()),
+        interface,
+    };
+    let going_out = rules.against(packet(Direction::Out));
+    going_out.or_else(|| finding.own.then(|| rules.against(packet(Direction::In))).flatten())
 }
 
 /// A reset: it says nothing about who sent it.

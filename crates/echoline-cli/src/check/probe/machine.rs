@@ -2,12 +2,12 @@
 
 use super::name::configured_servers;
 use super::netlink;
-use crate::check::machine::{Address, Listening, Machine, Program, Router};
+use crate::check::machine::{Address, Listening, Machine, Router};
+use crate::holder::processes_of;
 use echoline::AddressKind;
 use if_addrs::get_if_addrs;
 use procfs::net::{TcpState, tcp, tcp6};
-use procfs::process::{FDTarget, all_processes};
-use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// A look at it; what the system does not show is left out.
 pub(in crate::check) fn look() -> Machine {
@@ -30,6 +30,11 @@ pub(in crate::check) fn look() -> Machine {
 /// case one of their networks is this machine's own.
 const NOWHERE: [&[&str]; 2] = [&["192.0.2.1", "198.51.100.1", "203.0.113.1"], &["2001:db8::1", "3fff::1"]];
 
+/// The router of IPv4 towards everywhere else.
+pub(super) fn router_of_ipv4() -> Option<IpAddr> {
+    NOWHERE[0].iter().find_map(|text| router(text)).map(|router| router.address)
+}
+
 fn router(towards: &str) -> Option<Router> {
     let answer = netlink::route(towards.parse().ok()?, 0).ok()?;
     Some(Router { address: answer.gateway?, interface: answer.interface })
@@ -39,28 +44,13 @@ fn router(towards: &str) -> Option<Router> {
 fn listening() -> Vec<Listening> {
     let tables = [tcp(), tcp6()].into_iter().flatten().flatten();
     let entries: Vec<_> = tables.filter(|entry| entry.state == TcpState::Listen).collect();
-    let holders = holders();
+    let inodes: Vec<u64> = entries.iter().map(|entry| entry.inode).collect();
+    let holders = processes_of(&inodes);
     let one = |entry: &procfs::net::TcpNetEntry| Listening {
         address: entry.local_address,
-        program: holders.get(&entry.inode).cloned(),
+        program: holders.get(&entry.inode).and_then(|processes| processes.first()).cloned(),
     };
     let mut listening: Vec<_> = entries.iter().map(one).collect();
     listening.sort_by_key(|listening| (listening.address.port(), listening.address));
     listening
-}
-
-/// Which program has a socket open, by the socket's inode. Other users' programs show only to root.
-fn holders() -> HashMap<u64, Program> {
-    let mut holders = HashMap::new();
-    for process in all_processes().into_iter().flatten().flatten() {
-        // Processes end while we look, and those of others hide their descriptors.
-        let Ok(descriptors) = process.fd() else { continue };
-        let name = process.stat().map_or_else(|_| "?".to_owned(), |stat| stat.comm);
-        for descriptor in descriptors.flatten() {
-            if let FDTarget::Socket(inode) = descriptor.target {
-                holders.entry(inode).or_insert_with(|| Program { pid: process.pid, name: name.clone() });
-            }
-        }
-    }
-    holders
 }

@@ -16,10 +16,10 @@ pub(super) struct Answer {
     pub(super) source: Option<IpAddr>,
 }
 
-const NETLINK: i32 = 16;
+pub(super) const NETLINK: i32 = 16;
 const NETLINK_ROUTE: i32 = 0;
-const REQUEST: u16 = 1;
-const ERROR: u16 = 2;
+pub(super) const REQUEST: u16 = 1;
+pub(super) const ERROR: u16 = 2;
 const NEW_ROUTE: u16 = 24;
 const GET_ROUTE: u16 = 26;
 const NEW_NEIGHBOUR: u16 = 28;
@@ -117,7 +117,11 @@ fn attribute(kind: u16, data: &[u8]) -> Vec<u8> {
 }
 
 fn each_attribute(reply: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    let mut rest = reply.get(BODY..).unwrap_or_default();
+    attributes(reply.get(BODY..).unwrap_or_default())
+}
+
+/// The attributes of which these bytes are full.
+pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes([*rest.first()?, *rest.get(1)?]));
         let kind = u16::from_ne_bytes([*rest.get(2)?, *rest.get(3)?]);

@@ -1,10 +1,13 @@
 //! The report: the verdict, and each step with its state and what was seen. Text and JSON render this one value.
 
+mod idle;
+mod listening;
 mod other_end;
 
+pub(super) use idle::long_time;
+
 use super::findings::{
-    AddressFinding, Answer, Control, Ended, Expect, Findings, Hop, HopAnswer, NameAnswer, NameSource, Target,
-    What,
+    AddressFinding, Answer, Control, Ended, Expect, Findings, Hop, HopAnswer, NameAnswer, NameSource, What,
 };
 use super::verdict::{Verdict, VerdictCode, translation, verdict};
 use crate::exit::ExitStatus;
@@ -22,9 +25,13 @@ pub(super) struct Report {
     /// The version of this document.
     pub(super) schema: u32,
     pub(super) verdict: Verdict,
-    pub(super) target: Target,
+    /// What was asked for.
+    pub(super) target: Value,
     pub(super) steps: Vec<Step>,
     pub(super) took_us: u64,
+    /// Somebody ended it early.
+    #[serde(skip)]
+    pub(super) interrupted: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,18 +79,22 @@ impl Report {
         steps.push(timing(findings));
         steps.extend(other_end::whoami(findings));
         steps.extend(other_end::backends(findings));
+        steps.extend(idle::idle(findings));
         Self {
-            schema: SCHEMA,
-            target: findings.target.clone(),
-            verdict: verdict(findings),
-            steps,
-            took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            interrupted: findings.idle.as_ref().is_some_and(|idle| idle.interrupted),
+            ..Self::whole(json!(findings.target), verdict(findings), steps, took)
         }
+    }
+
+    fn whole(target: Value, verdict: Verdict, steps: Vec<Step>, took: Duration) -> Self {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        Self { schema: SCHEMA, target, verdict, steps, took_us, interrupted: false }
     }
 
     /// What cannot be read, and what this machine has run out of, is no answer of the network.
     pub(super) fn exit(&self) -> ExitStatus {
         match self.verdict.code {
+            _ if self.interrupted => ExitStatus::Interrupted,
             VerdictCode::Ok => ExitStatus::Success,
             VerdictCode::Failure(
                 Code::BadAddress
@@ -307,7 +318,7 @@ fn connect_details(finding: &AddressFinding) -> Vec<String> {
             false => "no program of this machine listens there".to_owned(),
         }));
     }
-    says.extend(finding.own_rules.iter().map(|rule| format!("own rule for what goes out: {rule}")));
+    says.extend(finding.own_rules.iter().map(|rule| format!("own rule: {rule}")));
     says
 }
 

@@ -2,7 +2,7 @@
 
 use super::Certainty::{CannotTell, Certain, Likely};
 use super::Verdict;
-use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, Icmp};
+use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, Icmp, end_of};
 use crate::units::human_time;
 use echoline::Code;
 use std::net::IpAddr;
@@ -11,6 +11,8 @@ use std::time::Duration;
 /// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
 /// (RFC 4861 section 10; Linux asks for IPv4 just so).
 const NEIGHBOUR_TIME_US: u64 = 900_000;
+/// The whole of it, and a little: whoever waited longer would have heard that a host is missing.
+const ROUTER_TIME_US: u64 = 3_300_000;
 
 pub(super) fn judge(finding: &AddressFinding) -> Verdict {
     let to = finding.address;
@@ -114,6 +116,8 @@ fn told_by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
 }
 
+pub(super) const OWN_RULES_IN: &str =
+    "look at the own rules for what comes in: sudo nft list ruleset, or sudo ufw status";
 const OWN_RULES: &str = "look at the own rules for what goes out: sudo nft list ruleset, or sudo ufw status";
 
 /// The next machine on the way does not say where it is.
@@ -141,14 +145,17 @@ fn refused(finding: &AddressFinding) -> Verdict {
     let port = to.port();
     if finding.own {
         return match finding.listens {
-            Some(true) => Verdict::new(
-                Code::LocalFirewall,
-                Likely,
-                format!("A program of this machine listens on {to}, and yet it is refused: a rule of this machine rejects."),
-            )
-            .next("look at the own rules: sudo nft list ruleset, or sudo ufw status"),
+            Some(true) => {
+                let (certainty, rule) = own_rule(finding);
+                let sentence = format!(
+                    "A program of this machine listens on {to}, and yet it is refused: a rule of this machine \
+                     rejects.{rule}"
+                );
+                Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES_IN)
+            }
             Some(false) => {
-                let sentence = format!("Nothing listens on {to}: this machine's own table shows no such port.");
+                let sentence =
+                    format!("Nothing listens on {to}: this machine's own table shows no such port.");
                 Verdict::new(Code::Refused, Certain, sentence)
                     .next("start the server, or check its port: ss -ltn lists who listens")
             }
@@ -158,11 +165,16 @@ fn refused(finding: &AddressFinding) -> Verdict {
     }
     match (end_of(&finding.hops), end_of(&finding.control_hops)) {
         (Some(1), Some(control)) if control > 1 => {
+            let (certainty, rule) = own_rule(finding);
+            let or = match certainty {
+                Certain => "",
+                _ => ", or the router's answers in the host's place",
+            };
             let sentence = format!(
                 "The request to {to} is refused before the first router, while another port of that host is {control} \
-                 hops away: this machine's own firewall rejects it, or the router's answers in the host's place."
+                 hops away: this machine's own firewall rejects it{or}.{rule}"
             );
-            Verdict::new(Code::LocalFirewall, Likely, sentence).next(OWN_RULES)
+            Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
         }
         (Some(here), Some(control)) if here < control => {
             let sentence = format!(
@@ -178,15 +190,13 @@ fn refused(finding: &AddressFinding) -> Verdict {
                  firewall right before the host would look the same."
             );
             Verdict::new(Code::Refused, Likely, sentence)
-                .next(format!("on {}, see who listens: ss -ltn", to.ip()))
+                .next(format!(
+                    "on {}, see who listens, and for whom: echoline check --listen {port}, or ss -ltn",
+                    to.ip()
+                ))
                 .next("a server that listens on 127.0.0.1 only is refused from everywhere else")
         }
     }
-}
-
-/// How far away the end of the way is.
-fn end_of(hops: &[Hop]) -> Option<u8> {
-    hops.iter().find(|hop| hop.answer.is_final()).map(|hop| hop.ttl)
 }
 
 /// Nothing came back at all.
@@ -200,21 +210,7 @@ fn silent(finding: &AddressFinding) -> Verdict {
         return kept_here(finding);
     }
     if finding.own {
-        let (certainty, sentence) = match finding.listens {
-            Some(true) => (
-                CannotTell,
-                format!(
-                    "{to} is this machine, and a program listens there, and yet nothing answers: a rule drops it, or the program no longer takes connections."
-                ),
-            ),
-            _ => (
-                Likely,
-                format!("{to} is this machine, and yet nothing answers: a rule of this machine drops it."),
-            ),
-        };
-        return Verdict::new(Code::LocalFirewall, certainty, sentence)
-            .next("look at the own rules: sudo nft list ruleset, or sudo ufw status")
-            .next("see whether the program's queue is full: ss -ltn (Recv-Q above Send-Q)");
+        return silent_here(finding);
     }
     if let Some(control) = finding.controls.iter().find(|control| control.shows_host(to.ip())) {
         let how = if control.ended == Ended::Connected { "accepts" } else { "refuses" };
@@ -223,10 +219,9 @@ fn silent(finding: &AddressFinding) -> Verdict {
             control.port,
             to.port()
         );
-        return Verdict::new(Code::Dropped, Likely, sentence).next(format!(
-            "allow port {} in the firewall of the host, or of its network or cloud",
-            to.port()
-        ));
+        return Verdict::new(Code::Dropped, Likely, sentence)
+            .next(format!("allow port {} in the firewall of the host, or of its network or cloud", to.port()))
+            .next(on_the_host(finding));
     }
     let on_link = finding.route.found.as_ref().is_some_and(|way| way.gateway.is_none());
     if on_link && finding.neighbour.is_some() {
@@ -236,7 +231,8 @@ fn silent(finding: &AddressFinding) -> Verdict {
             to.ip()
         );
         return Verdict::new(Code::Dropped, Likely, sentence)
-            .next("on that machine, allow the port in its firewall");
+            .next("on that machine, allow the port in its firewall")
+            .next(on_the_host(finding));
     }
     let last = last_router(&finding.hops).map_or_else(String::new, |(router, ttl)| {
         let hops = if ttl == 1 { "1 hop".to_owned() } else { format!("{ttl} hops") };
@@ -244,17 +240,72 @@ fn silent(finding: &AddressFinding) -> Verdict {
     });
     let sentence =
         format!("Nothing came back from {to}: the host is down, or a firewall drops everything to it.{last}");
-    Verdict::new(Code::NoAnswer, CannotTell, sentence)
+    let verdict = Verdict::new(Code::NoAnswer, CannotTell, sentence);
+    // Routers say that a host is missing only after they have looked for it.
+    let verdict = match finding.connect.took_us < ROUTER_TIME_US {
+        true => verdict.next("wait longer: -w 5s; a router takes 3 s to say that a host is missing"),
+        false => verdict,
+    };
+    verdict
         .next("check that the host is on and that this is its address")
         .next("then look for a firewall that drops, on the host, in its network or in its cloud")
+}
+
+/// What a full queue looks like from here is what a firewall looks like; there it is plain.
+fn on_the_host(finding: &AddressFinding) -> String {
+    format!(
+        "on the host, see whether its program still takes connections: echoline check --listen {}, or ss -ltn",
+        finding.address.port()
+    )
+}
+
+/// This machine does not answer itself.
+fn silent_here(finding: &AddressFinding) -> Verdict {
+    let to = finding.address;
+    if let Some(queue) = finding.queue.filter(|queue| queue.is_full()) {
+        let sentence = format!(
+            "{to} is this machine, and the program that listens there takes no connections: its queue is full ({} wait, \
+             room for {}), so the system drops every new request.",
+            queue.waiting,
+            queue.may_wait.unwrap_or_default()
+        );
+        return Verdict::new(Code::NotAccepting, Certain, sentence)
+            .next(format!("see which program it is: sudo echoline check --listen {}", to.port()));
+    }
+    let (certainty, rule) = own_rule(finding);
+    let (certainty, sentence) = match (finding.listens, certainty) {
+        (_, Certain) => {
+            (Certain, format!("{to} is this machine, and a rule of this machine drops it.{rule}"))
+        }
+        (Some(true), _) => (
+            CannotTell,
+            format!(
+                "{to} is this machine, and a program listens there, and yet nothing answers: a rule drops it, or the \
+                 program no longer takes connections."
+            ),
+        ),
+        _ => (
+            Likely,
+            format!("{to} is this machine, and yet nothing answers: a rule of this machine drops it."),
+        ),
+    };
+    Verdict::new(Code::LocalFirewall, certainty, sentence)
+        .next(OWN_RULES_IN)
+        .next(format!("see whether the program takes connections: echoline check --listen {}", to.port()))
+}
+
+/// How sure the own rules make it, and the words for the one that does it.
+fn own_rule(finding: &AddressFinding) -> (super::Certainty, String) {
+    match finding.own_rules.first() {
+        Some(rule) => (Certain, format!(" The rule: {rule}.")),
+        None => (Likely, String::new()),
+    }
 }
 
 /// The kernel did not get the request past its own rules.
 fn kept_here(finding: &AddressFinding) -> Verdict {
     let to = finding.address;
-    let shown = finding.own_rules.first();
-    let rule = shown.map_or_else(String::new, |rule| format!(" One of its rules: {rule}."));
-    let certainty = if shown.is_some() { Certain } else { Likely };
+    let (certainty, rule) = own_rule(finding);
     let sentence = format!(
         "This machine's own firewall drops the request to {to}: it was sent and repeated here, and never left.{rule}"
     );

@@ -2,7 +2,11 @@
 
 mod address;
 mod conversation;
+mod idle;
+mod listening;
 mod name;
+
+pub(super) use listening::{program, remarks, verdict as listening_verdict};
 
 use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
 use echoline::{AddressKind, Code};
@@ -83,11 +87,7 @@ impl Verdict {
 
 /// Judges.
 pub(super) fn verdict(findings: &Findings) -> Verdict {
-    let mut verdict = judge(findings);
-    if let VerdictCode::Failure(code) = verdict.code {
-        verdict.next.push(format!("echoline explain {code}"));
-    }
-    verdict
+    judge(findings).explained()
 }
 
 fn judge(findings: &Findings) -> Verdict {
@@ -103,7 +103,14 @@ fn judge(findings: &Findings) -> Verdict {
     match &findings.conversation {
         Some(conversation) => {
             let judged = conversation::judge(findings, conversation);
-            if judged.code == VerdictCode::Ok { with_remarks(judged, findings) } else { judged }
+            match &findings.idle {
+                _ if judged.code != VerdictCode::Ok => judged,
+                Some(idle) => match idle::judge(idle) {
+                    lives if lives.code == VerdictCode::Ok => with_remarks(lives, findings),
+                    dies => dies,
+                },
+                None => with_remarks(judged, findings),
+            }
         }
         None => unreached(findings),
     }

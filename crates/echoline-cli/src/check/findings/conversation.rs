@@ -1,0 +1,100 @@
+//! What was said on the connection that stood.
+
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// What happened on the connection that stood.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::check) struct Conversation {
+    pub(in crate::check) with: SocketAddr,
+    /// What the other side said before it was asked, escaped; cut after 200 bytes.
+    pub(in crate::check) greeting: Option<String>,
+    pub(in crate::check) recognised: Option<&'static str>,
+    /// Of `--expect connect`: how the connection ended while nothing was sent.
+    pub(in crate::check) broke: Option<Broke>,
+    /// Of `--expect echo`, in this order, up to the first that did not come back identical.
+    pub(in crate::check) exchanges: Vec<Exchange>,
+    pub(in crate::check) took_us: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::check) enum Broke {
+    Closed,
+    Reset,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::check) struct Exchange {
+    pub(in crate::check) what: What,
+    pub(in crate::check) sent_bytes: usize,
+    pub(in crate::check) got_bytes: usize,
+    /// In how many pieces the answer came.
+    pub(in crate::check) reads: u32,
+    pub(in crate::check) result: Answer,
+    /// What came back instead, escaped; cut after 200 bytes.
+    pub(in crate::check) got: Option<String>,
+    pub(in crate::check) took_us: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::check) enum What {
+    Line,
+    LongLine,
+    BinaryLine,
+    /// One line, sent in two pieces.
+    Pieces,
+    /// Two lines, sent at once.
+    Pair,
+    /// An unfinished line, then the end of our output: it must come back, then their end.
+    HalfClose,
+}
+
+impl What {
+    pub(in crate::check) fn words(self) -> &'static str {
+        match self {
+            Self::Line => "a line",
+            Self::LongLine => "a long line",
+            Self::BinaryLine => "a line of all byte values",
+            Self::Pieces => "a line in two pieces",
+            Self::Pair => "two lines at once",
+            Self::HalfClose => "an unfinished line at the end",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::check) enum Answer {
+    Identical,
+    /// The same but for CR before LF, or LF itself.
+    LineEndings,
+    /// Recognisably what was sent, with this first byte changed.
+    Altered {
+        at: usize,
+    },
+    /// Something else altogether.
+    Different,
+    /// Nothing in time; whether the other side acknowledged (TCP) what was sent.
+    Silent {
+        acknowledged: Option<bool>,
+    },
+    Closed,
+    Reset,
+}
+
+/// Round trips of short lines, and the kernel's own view of the connection.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::check) struct Timing {
+    pub(in crate::check) round_trips: usize,
+    pub(in crate::check) min_us: Option<u64>,
+    pub(in crate::check) p50_us: Option<u64>,
+    pub(in crate::check) p99_us: Option<u64>,
+    /// The mean difference between one round trip and the next.
+    pub(in crate::check) jitter_us: Option<u64>,
+    /// The kernel's smoothed round-trip time (RFC 6298).
+    pub(in crate::check) kernel_rtt_us: u64,
+    pub(in crate::check) segments_sent_again: u32,
+    pub(in crate::check) took_us: u64,
+}

@@ -1,0 +1,140 @@
+//! What was seen of the serving side: a port of this machine, and who can reach it.
+
+use super::{Connect, Problem};
+use crate::check::firewall::Stop;
+use crate::holder::HolderProcess;
+use serde::{Serialize, Serializer};
+use std::net::{IpAddr, SocketAddr};
+
+/// Connections that the system has accepted for a program, which has not taken them yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(in crate::check) struct Queue {
+    pub(in crate::check) waiting: u32,
+    /// The backlog of listen(2); `None`: the system does not show it.
+    pub(in crate::check) may_wait: Option<u32>,
+}
+
+impl Queue {
+    /// Linux lets one more wait than the backlog says, and then drops what comes.
+    pub(in crate::check) fn is_full(self) -> bool {
+        self.may_wait.is_some_and(|most| self.waiting > most)
+    }
+}
+
+/// What the rules of this machine do with a new connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in crate::check) struct Firewall {
+    pub(in crate::check) family: &'static str,
+    /// Which rules were read: `nftables`, `iptables`.
+    pub(in crate::check) read: Vec<&'static str>,
+    /// `None`: what was read does not decide.
+    pub(in crate::check) ruling: Option<Ruling>,
+    /// Why some of it could not be read.
+    pub(in crate::check) unreadable: Option<&'static str>,
+    /// What ufw is told to do, in words.
+    pub(in crate::check) ufw: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "ruling")]
+pub(in crate::check) enum Ruling {
+    Passes,
+    /// By this rule.
+    Stopped {
+        #[serde(serialize_with = "how_as_text")]
+        how: Stop,
+        rule: String,
+    },
+    /// Some pass and some do not, as this rule decides.
+    Depends {
+        rule: String,
+    },
+}
+
+fn how_as_text<S: Serializer>(how: &Stop, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match how {
+        Stop::Drop => "drop",
+        Stop::Reject => "reject",
+    })
+}
+
+/// Everything that one look at the serving side saw.
+#[derive(Debug, Clone)]
+pub(in crate::check) struct ListenFindings {
+    /// As it was written.
+    pub(in crate::check) asked: String,
+    pub(in crate::check) wanted: Wanted,
+    pub(in crate::check) unreadable: Option<Problem>,
+    /// Every socket that listens on that port, whatever its address; `None`: the system shows none of any port.
+    pub(in crate::check) sockets: Option<Vec<Listener>>,
+    /// The addresses of this machine under which the port could be reached.
+    pub(in crate::check) places: Vec<Place>,
+    /// Where this machine connected to itself.
+    pub(in crate::check) knocks: Vec<Knock>,
+    /// For each family that is served to others.
+    pub(in crate::check) firewalls: Vec<Firewall>,
+    /// Towards the internet, where this machine's addresses are private.
+    pub(in crate::check) router: Option<IpAddr>,
+}
+
+/// What the port is meant for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in crate::check) struct Wanted {
+    pub(in crate::check) port: u16,
+    /// Of these alone; empty: of every address of the family.
+    pub(in crate::check) addresses: Vec<IpAddr>,
+    pub(in crate::check) ipv4: bool,
+    pub(in crate::check) ipv6: bool,
+    /// Other machines are meant to reach it.
+    pub(in crate::check) for_others: bool,
+}
+
+/// A socket that listens on the port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in crate::check) struct Listener {
+    pub(in crate::check) address: SocketAddr,
+    /// Of IPv6, and takes no IPv4 (`IPV6_V6ONLY`); `None`: not known.
+    pub(in crate::check) ipv6_only: Option<bool>,
+    pub(in crate::check) queue: Queue,
+    /// The one interface that it is bound to.
+    pub(in crate::check) interface: Option<String>,
+    pub(in crate::check) uid: u32,
+    /// Who has it open; empty: another user's processes, which only root may see.
+    pub(in crate::check) processes: Vec<HolderProcess>,
+}
+
+impl Listener {
+    /// Does a connection to that address come to this socket?
+    pub(in crate::check) fn serves(&self, ip: IpAddr) -> bool {
+        let (own, ip) = (self.address.ip().to_canonical(), ip.to_canonical());
+        let any = own.is_unspecified();
+        // Unless it says so, an IPv6 "any" takes IPv4 too.
+        let both = any && own.is_ipv6() && self.ipv6_only != Some(true);
+        own == ip || (any && own.is_ipv4() == ip.is_ipv4()) || both
+    }
+
+    /// All who could take a connection are stopped.
+    pub(in crate::check) fn is_stopped(&self) -> bool {
+        !self.processes.is_empty() && self.processes.iter().all(|process| process.is_stopped)
+    }
+}
+
+/// An address of this machine, and who can reach it, as far as the address decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in crate::check) struct Place {
+    pub(in crate::check) address: SocketAddr,
+    pub(in crate::check) kind: &'static str,
+    pub(in crate::check) interface: Option<String>,
+    pub(in crate::check) who: String,
+    /// A socket listens there.
+    pub(in crate::check) served: bool,
+}
+
+/// A connection from this machine to itself.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::check) struct Knock {
+    pub(in crate::check) address: SocketAddr,
+    pub(in crate::check) connect: Connect,
+    /// Did the program take it? `None`: not connected, or the system does not show it.
+    pub(in crate::check) taken: Option<bool>,
+}

@@ -1,0 +1,71 @@
+//! Programs of the system that tell what the kernel's files do not: each asked once, and not for long.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+/// More than that is no answer to read.
+const MAX_OUTPUT: u64 = 16 << 20;
+
+/// Why a program did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    NotInstalled,
+    /// It failed: it usually needs root.
+    Refused,
+}
+
+/// What it prints on standard output, if it ends well and in time.
+pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, NoAnswer> {
+    let file = find(program).ok_or(NoAnswer::NotInstalled)?;
+    let mut command = Command::new(file);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|_| NoAnswer::NotInstalled)?;
+    let (said, heard) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let read = stdout.take(MAX_OUTPUT).read_to_end(&mut text);
+            // Nobody listens any more when the time is up.
+            let _ = said.send(read.map(|_| text));
+        });
+    }
+    let text = heard.recv_timeout(PATIENCE);
+    if text.is_err() {
+        let _ = child.kill();
+    }
+    let ended_well = child.wait().is_ok_and(|status| status.success());
+    let text = text.ok().and_then(Result::ok).filter(|_| ended_well).ok_or(NoAnswer::Refused)?;
+    String::from_utf8(text).map_err(|_| NoAnswer::Refused)
+}
+
+/// `sbin` counts: the PATH of an ordinary user often lacks it.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    directories.map(|directory| directory.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_program_answers_or_says_how_not() {
+        assert_eq!(ask("echo", &["a", "b"]), Ok("a b\n".to_owned()));
+        assert_eq!(ask("no-such-program", &[]), Err(NoAnswer::NotInstalled));
+        assert_eq!(ask("false", &[]), Err(NoAnswer::Refused));
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_ended() {
+        let begin = Instant::now();
+        assert_eq!(ask("sleep", &["60"]), Err(NoAnswer::Refused));
+        assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,97 @@
+//! This machine's firewall, as far as this user may read it.
+
+use super::command::{self, NoAnswer};
+use crate::check::findings::{Firewall, Ruling};
+use crate::check::firewall::{
+    Chains, Fate, Packet, UfwFiles, fate, is_iptables, judge_ufw, parse_iptables, parse_nft,
+};
+use serde_json::Value;
+use std::fs;
+
+/// Everything that was read, once for both families.
+pub(super) struct Rules {
+    /// As JSON, and as a person reads it.
+    nft: Result<(Value, String), NoAnswer>,
+    /// IPv4 and IPv6; `None`: not asked, as nothing points at iptables.
+    iptables: [Option<Result<String, NoAnswer>>; 2],
+    ufw: [UfwFiles; 2],
+}
+
+/// Reads the rules, and changes nothing: iptables is asked only where its rules are, since asking may load its modules.
+pub(super) fn read() -> Rules {
+    let nft = command::ask("nft", &["--json", "list", "ruleset"]).and_then(|text| {
+        let ruleset = serde_json::from_str(&text).map_err(|_| NoAnswer::Refused)?;
+        let listing = command::ask("nft", &["--stateless", "--handle", "list", "ruleset"])?;
+        Ok((ruleset, listing))
+    });
+    let legacy =
+        |file: &str| fs::read_to_string(file).is_ok_and(|names| names.lines().any(|name| name == "filter"));
+    let written = match &nft {
+        Ok((ruleset, _)) => is_iptables(ruleset),
+        Err(NoAnswer::NotInstalled) => true,
+        Err(NoAnswer::Refused) => false,
+    };
+    let families = [("iptables", "/proc/net/ip_tables_names"), ("ip6tables", "/proc/net/ip6_tables_names")];
+    let iptables = families.map(|(program, names)| match (legacy(names), written) {
+        (true, _) => {
+            let legacy = command::ask(&format!("{program}-legacy"), &["-S"]);
+            Some(if legacy == Err(NoAnswer::NotInstalled) { command::ask(program, &["-S"]) } else { legacy })
+        }
+        (false, true) => Some(command::ask(program, &["-S"])),
+        (false, false) => None,
+    });
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let ufw = ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"].map(|rules| UfwFiles {
+        conf: read("/etc/ufw/ufw.conf"),
+        defaults: read("/etc/default/ufw"),
+        rules: fs::read_to_string(rules).ok(),
+    });
+    Rules { nft, iptables, ufw }
+}
+
+impl Rules {
+    /// What becomes of such a connection.
+    pub(super) fn judge(&self, packet: Packet<'_>) -> Firewall {
+        let mut chains = Chains::new();
+        let mut read = Vec::new();
+        let mut unread = None;
+        match &self.nft {
+            Ok((ruleset, listing)) => {
+                chains.extend(parse_nft(ruleset, listing, packet));
+                read.push("nftables");
+            }
+            Err(why) => unread = Some(*why),
+        }
+        match &self.iptables[usize::from(!packet.ipv4)] {
+            Some(Ok(listing)) => {
+                chains.extend(parse_iptables(listing, packet));
+                read.push("iptables");
+            }
+            // Its rules are there and cannot be read.
+            Some(Err(NoAnswer::Refused)) => unread = Some(NoAnswer::Refused),
+            // Rules of iptables in the tables of nft, and no iptables to read them.
+            Some(Err(NoAnswer::NotInstalled)) => unread = unread.or(Some(NoAnswer::NotInstalled)),
+            None => {}
+        }
+        let ruling = match (unread, fate(&chains)) {
+            (Some(_), Fate::Passes | Fate::Depends(_)) => None,
+            (_, Fate::Passes) => Some(Ruling::Passes),
+            (_, Fate::Stopped(how, rule)) => Some(Ruling::Stopped { how, rule }),
+            (_, Fate::Depends(rule)) => Some(Ruling::Depends { rule }),
+        };
+        let unreadable = unread.map(|why| match why {
+            NoAnswer::NotInstalled => "nft is not installed, so rules that only it can read may be there",
+            NoAnswer::Refused => "the rules are not readable without root",
+        });
+        let ufw = judge_ufw(&self.ufw[usize::from(!packet.ipv4)], packet);
+        Firewall { family: if packet.ipv4 { "IPv4" } else { "IPv6" }, read, ruling, unreadable, ufw }
+    }
+
+    /// The rule that stops, or may stop, such a connection.
+    pub(super) fn against(&self, packet: Packet<'_>) -> Option<String> {
+        match self.judge(packet).ruling? {
+            Ruling::Passes => None,
+            Ruling::Stopped { rule, .. } | Ruling::Depends { rule } => Some(rule),
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! When and how a connection dies on which nothing is said.
+//!
+//! That it died in silence can be noticed only by sending, and what is sent ends the silence. So there are several
+//! connections, each silent for another time and then poked once; and one that is never silent, for comparison.
+
+use super::flight::{Flight, Manner, wait};
+use super::micros;
+use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
+use echoline_sys::tcp_info;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use socket2::{SockRef, TcpKeepalive};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long the connections of the first series are silent, in 64ths of the whole.
+const AGES: [u32; 11] = [64, 56, 48, 40, 32, 24, 16, 8, 4, 2, 1];
+/// Of the second series, evenly between what lived and what died.
+const CLOSER: u32 = 7;
+/// Less than that is no silence: a busy network takes as long.
+const SHORTEST: Duration = Duration::from_millis(50);
+/// The kernel's keepalive counts in whole seconds.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
+/// How often something is said on the one that is never silent.
+const BUSY: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+/// How often the kernel is asked whether a keepalive was acknowledged.
+const STEP: Duration = Duration::from_millis(10);
+const LINE: &[u8] = b"echoline check, after a silence\n";
+
+/// What to hold, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::check) struct Plan {
+    pub(in crate::check) with: SocketAddr,
+    pub(in crate::check) source: Option<IpAddr>,
+    pub(in crate::check) longest: Duration,
+    pub(in crate::check) poke: Poke,
+    /// How long an answer may take.
+    pub(in crate::check) patience: Duration,
+}
+
+/// Holds connections until it is known how they die, or the time is up. A first signal ends it early.
+pub(in crate::check) fn hold(plan: &Plan) -> Idle {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // Without it a signal ends the program at once, which is no harm.
+        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupt));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupt));
+    }
+    let begin = Instant::now();
+    let mut holding = Holding { plan: *plan, begin, held: Vec::new(), busy: None, idle: empty(plan) };
+    holding.open_first_series();
+    holding.idle.interrupted = holding.wait_for_all(&interrupt);
+    let mut idle = holding.idle;
+    idle.tries.sort_by_key(|one| one.silent_us);
+    idle.took_us = micros(begin.elapsed());
+    idle
+}
+
+fn empty(plan: &Plan) -> Idle {
+    Idle {
+        with: plan.with,
+        asked_us: micros(plan.longest),
+        poke: plan.poke,
+        tries: Vec::new(),
+        busy_every_us: 0,
+        busy_ended: None,
+        problem: None,
+        interrupted: false,
+        took_us: 0,
+    }
+}
+
+/// A connection and what it waits for.
+struct Held {
+    stream: TcpStream,
+    /// Since then nothing was said on it.
+    silent_since: Instant,
+    /// So long it is silent.
+    age: Duration,
+    phase: Phase,
+    closer: bool,
+}
+
+enum Phase {
+    Silent,
+    /// Something was sent, and this much has come back.
+    Poked {
+        at: Instant,
+        got: Vec<u8>,
+    },
+}
+
+struct Holding {
+    plan: Plan,
+    begin: Instant,
+    held: Vec<Held>,
+    /// The one that is never silent, since when it is there, and whether it answered after the first death.
+    busy: Option<Busy>,
+    idle: Idle,
+}
+
+struct Busy {
+    held: Held,
+    opened: Instant,
+    answered: Instant,
+}
+
+impl Holding {
+    fn shortest(&self) -> Duration {
+        if self.plan.poke == Poke::Echo { SHORTEST } else { SHORTEST_KEEPALIVE }
+    }
+
+    /// The longest first: it is the one that decides how long all takes.
+    fn open_first_series(&mut self) {
+        let age = |part: u32| self.plan.longest * part / AGES[0];
+        let ages: Vec<Duration> = AGES.into_iter().map(age).collect();
+        let long_enough = |at: usize| at == 0 || ages[at] >= self.shortest();
+        let ages: Vec<Duration> = (0..ages.len()).filter(|at| long_enough(*at)).map(|at| ages[at]).collect();
+        self.open(&ages, false);
+        let period = (self.plan.longest / 32).clamp(BUSY[0], BUSY[1]);
+        self.idle.busy_every_us = micros(period);
+        if let Ok(held) = Held::open(&self.plan, period, false) {
+            if self.plan.poke == Poke::Keepalive {
+                // From now on by itself, every second.
+                let _ = keep_alive(&held.stream);
+            }
+            let now = Instant::now();
+            self.busy = Some(Busy { held, opened: now, answered: now });
+        }
+    }
+
+    fn open(&mut self, ages: &[Duration], closer: bool) {
+        for age in ages {
+            match Held::open(&self.plan, *age, closer) {
+                Ok(held) => self.held.push(held),
+                Err(error) => {
+                    self.idle.problem = Some(format!("a connection more could not be opened: {error}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// True if it was interrupted.
+    fn wait_for_all(&mut self, interrupt: &AtomicBool) -> bool {
+        let mut is_closer = false;
+        let mut died: Option<Instant> = None;
+        loop {
+            if interrupt.load(Ordering::Relaxed) {
+                return true;
+            }
+            let now = Instant::now();
+            self.poke_due(now);
+            self.end_overdue(now);
+            if died.is_none() && self.idle.first_dead().is_some() {
+                died = Some(now);
+            }
+            self.leave_out_longer();
+            if self.held.is_empty() && !is_closer && self.idle.first_dead().is_some_and(|dead| dead.poked) {
+                is_closer = true;
+                self.open_second_series();
+            }
+            // After a death, whatever was not silent has to show once more that it lives.
+            let compared = died.is_none_or(|died| self.busy.as_ref().is_none_or(|busy| busy.answered > died));
+            if self.held.is_empty()
+                && (compared || now >= self.begin + self.plan.longest + self.plan.patience)
+            {
+                return false;
+            }
+            self.sleep(self.next_event(now));
+        }
+    }
+
+    fn poke_due(&mut self, now: Instant) {
+        let poke = self.plan.poke;
+        for held in self.held.iter_mut().chain(self.busy.as_mut().map(|busy| &mut busy.held)) {
+            if matches!(held.phase, Phase::Silent) && now >= held.silent_since + held.age {
+                held.poke(poke, now);
+            }
+        }
+    }
+
+    /// Takes what is decided: an answer, an end, a time that is up.
+    fn end_overdue(&mut self, now: Instant) {
+        let (poke, patience) = (self.plan.poke, self.plan.patience);
+        let mut at = 0;
+        while at < self.held.len() {
+            match self.held[at].outcome(poke, patience, now) {
+                None => at += 1,
+                Some(one) => {
+                    self.held.swap_remove(at);
+                    self.idle.tries.push(one);
+                }
+            }
+        }
+        let Some(busy) = &mut self.busy else { return };
+        match busy.held.outcome(poke, patience, now) {
+            None => {}
+            Some(IdleTry { end: IdleEnd::Alive, .. }) => {
+                busy.answered = now;
+                (busy.held.phase, busy.held.silent_since) = (Phase::Silent, now);
+            }
+            Some(ended) => {
+                self.idle.busy_ended = Some((ended.end, micros(busy.opened.elapsed())));
+                self.busy = None;
+            }
+        }
+    }
+
+    /// What was to be silent for longer than what has died is not waited for.
+    fn leave_out_longer(&mut self) {
+        if let Some(dead) = self.idle.first_dead() {
+            let silent = Duration::from_micros(dead.silent_us);
+            self.held.retain(|held| held.age < silent);
+        }
+    }
+
+    /// Between the longest that lived and the shortest that died, as far as the time goes.
+    fn open_second_series(&mut self) {
+        let Some(dead) = self.idle.first_dead().map(|dead| Duration::from_micros(dead.silent_us)) else {
+            return;
+        };
+        let alive = Duration::from_micros(self.idle.longest_alive_us().unwrap_or(0));
+        let step = dead.saturating_sub(alive) / (CLOSER + 1);
+        let left = (self.begin + self.plan.longest).saturating_duration_since(Instant::now());
+        let ages: Vec<Duration> = (1..=CLOSER).rev().map(|part| alive + step * part).collect();
+        let fits = |age: &Duration| *age <= left && *age >= self.shortest();
+        let ages: Vec<Duration> = ages.into_iter().filter(fits).collect();
+        self.open(&ages, true);
+    }
+
+    fn next_event(&self, now: Instant) -> Instant {
+        let patience = self.plan.patience;
+        let of = |held: &Held| match held.phase {
+            Phase::Silent => held.silent_since + held.age,
+            Phase::Poked { .. } if self.plan.poke == Poke::Keepalive => now + STEP,
+            Phase::Poked { at, .. } => at + patience,
+        };
+        let all = self.held.iter().chain(self.busy.as_ref().map(|busy| &busy.held));
+        let last = self.begin + self.plan.longest + patience;
+        all.map(of).min().unwrap_or(last).max(now + Duration::from_millis(1))
+    }
+
+    /// Until something comes in, or a signal, or then.
+    fn sleep(&self, until: Instant) {
+        let all = self.held.iter().chain(self.busy.as_ref().map(|busy| &busy.held));
+        let mut fds: Vec<_> = all.map(|held| PollFd::new(&held.stream, PollFlags::IN)).collect();
+        let left = until.saturating_duration_since(Instant::now());
+        // A signal, too, is a reason to look around.
+        let _ = poll(&mut fds, Timespec::try_from(left).ok().as_ref());
+    }
+}
+
+impl Held {
+    /// Connects, and sees by one exchange that the other side answers.
+    fn open(plan: &Plan, age: Duration, closer: bool) -> io::Result<Self> {
+        let flight = Flight::start(plan.with, Manner { source: plan.source, hop_limit: None })?;
+        wait(&[&flight], Instant::now() + plan.patience);
+        let landed = flight.land();
+        let Some(mut stream) = landed.stream else {
+            let number = landed.connect.os_error;
+            return Err(number.map_or_else(|| ErrorKind::TimedOut.into(), io::Error::from_raw_os_error));
+        };
+        if plan.poke == Poke::Echo {
+            stream.set_read_timeout(Some(plan.patience))?;
+            let mut back = [0; LINE.len()];
+            stream.write_all(LINE)?;
+            stream.read_exact(&mut back)?;
+        }
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, silent_since: Instant::now(), age, phase: Phase::Silent, closer })
+    }
+
+    fn poke(&mut self, poke: Poke, now: Instant) {
+        // What goes wrong here shows when the answer is read.
+        let _ = match poke {
+            Poke::Echo => (&self.stream).write_all(LINE),
+            Poke::Keepalive => keep_alive(&self.stream),
+        };
+        self.phase = Phase::Poked { at: now, got: Vec::new() };
+    }
+
+    /// What became of it, once that is known.
+    fn outcome(&mut self, poke: Poke, patience: Duration, now: Instant) -> Option<IdleTry> {
+        let ended = self.receive();
+        let (silent, poked) = match &self.phase {
+            Phase::Silent => (now - self.silent_since, false),
+            Phase::Poked { at, .. } => (*at - self.silent_since, true),
+        };
+        let end = match (&self.phase, ended) {
+            (Phase::Silent, None) => return None,
+            (_, Some(end)) => end,
+            (Phase::Poked { got, .. }, None) if poke == Poke::Echo && got == LINE => IdleEnd::Alive,
+            (Phase::Poked { got, .. }, None) if poke == Poke::Echo && !LINE.starts_with(got) => {
+                IdleEnd::Altered
+            }
+            (Phase::Poked { at, .. }, None) if poke == Poke::Keepalive && self.is_acknowledged(now - *at) => {
+                IdleEnd::Alive
+            }
+            (Phase::Poked { at, .. }, None) if now >= *at + patience => {
+                let acknowledged =
+                    poke == Poke::Echo && tcp_info(&self.stream).is_ok_and(|info| info.unacknowledged == 0);
+                IdleEnd::Silent { acknowledged }
+            }
+            _ => return None,
+        };
+        Some(IdleTry { silent_us: micros(silent), end, poked, closer: self.closer })
+    }
+
+    /// Takes what came in; how it ended, if it did.
+    fn receive(&mut self) -> Option<IdleEnd> {
+        let mut buffer = [0; 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Some(IdleEnd::Closed),
+                Ok(length) => {
+                    // What comes unasked is none of ours: a greeting, or a farewell before the end.
+                    if let Phase::Poked { got, .. } = &mut self.phase
+                        && got.len() <= LINE.len()
+                    {
+                        got.extend_from_slice(&buffer[..length]);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    return Some(IdleEnd::Silent { acknowledged: false });
+                }
+                Err(_) => return Some(IdleEnd::Reset),
+            }
+        }
+    }
+
+    /// Has anything been acknowledged since then? Before that, there was a second of silence at least.
+    fn is_acknowledged(&self, since: Duration) -> bool {
+        tcp_info(&self.stream).is_ok_and(|info| info.since_acknowledgement <= since + SHORTEST_KEEPALIVE / 2)
+    }
+}
+
+/// A probe as soon as a second has passed without a word, and then every second.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let second = Duration::from_secs(1);
+    let settings = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(100);
+    SockRef::from(stream).set_tcp_keepalive(&settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// Echoes lines, and does this to each connection that was silent so long.
+    fn server(limit: Duration, end: fn(TcpStream)) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || {
+                    stream.set_read_timeout(Some(limit)).unwrap();
+                    let (mut input, mut output) = (&stream, &stream);
+                    let mut buffer = [0; 1024];
+                    while let Ok(length @ 1..) = input.read(&mut buffer) {
+                        output.write_all(&buffer[..length]).unwrap();
+                    }
+                    end(stream);
+                });
+            }
+        });
+        address
+    }
+
+    fn held(with: SocketAddr, poke: Poke, longest: Duration) -> Idle {
+        hold(&Plan { with, source: None, longest, poke, patience: Duration::from_secs(20) })
+    }
+
+    const LIMIT: Duration = Duration::from_millis(400);
+
+    #[test]
+    fn a_server_that_closes_what_is_silent_is_seen_to_do_so_and_when() {
+        let idle = held(server(LIMIT, drop), Poke::Echo, Duration::from_secs(8));
+        let dead = idle.first_dead().unwrap();
+        assert_eq!((dead.end, dead.poked), (IdleEnd::Closed, false));
+        assert!(dead.silent_us >= micros(LIMIT), "{idle:?}");
+        assert!(idle.busy_ended.is_none(), "{idle:?}");
+        assert!(idle.took_us < 7_000_000, "nothing longer is waited for: {idle:?}");
+    }
+
+    #[test]
+    fn a_server_that_resets_what_is_silent_is_told_from_one_that_closes() {
+        let reset = |stream: TcpStream| {
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        };
+        let idle = held(server(LIMIT, reset), Poke::Echo, Duration::from_secs(60));
+        assert_eq!(idle.first_dead().unwrap().end, IdleEnd::Reset, "{idle:?}");
+    }
+
+    #[test]
+    fn what_lives_is_poked_once_at_each_age_and_answers() {
+        let idle = held(server(Duration::from_secs(600), drop), Poke::Echo, Duration::from_millis(640));
+        let ages: Vec<u64> = idle.tries.iter().map(|one| one.silent_us / 10_000).collect();
+        assert_eq!(idle.tries.len(), 8, "{ages:?}");
+        assert!(idle.tries.iter().all(|one| one.end == IdleEnd::Alive && one.poked), "{idle:?}");
+        assert!(idle.longest_alive_us().unwrap() >= 640_000 && idle.busy_ended.is_none(), "{idle:?}");
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_is_seen_alive_by_its_keepalive() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let idle = held(listener.local_addr().unwrap(), Poke::Keepalive, Duration::from_millis(1_200));
+        assert_eq!(idle.tries.len(), 2, "{idle:?}");
+        assert!(idle.tries.iter().all(|one| one.end == IdleEnd::Alive), "{idle:?}");
+    }
+
+    #[test]
+    fn a_program_that_takes_lines_and_echoes_no_longer_is_silent_and_acknowledged() {
+        let stuck = |stream: TcpStream| {
+            let _held = stream;
+            thread::sleep(Duration::from_secs(60));
+        };
+        let plan = Plan {
+            with: server(LIMIT, stuck),
+            source: None,
+            longest: Duration::from_secs(4),
+            poke: Poke::Echo,
+            patience: Duration::from_millis(500),
+        };
+        let idle = hold(&plan);
+        let dead = idle.first_dead().unwrap();
+        assert_eq!((dead.end, dead.poked), (IdleEnd::Silent { acknowledged: true }, true), "{idle:?}");
+        assert!(idle.tries.iter().any(|one| one.closer), "a second series comes closer: {idle:?}");
+        assert!(idle.longest_alive_us().unwrap() < dead.silent_us, "{idle:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What silent connections come to.
+
+use super::Certainty::{CannotTell, Certain, Likely};
+use super::{Certainty, Verdict};
+use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
+use crate::check::report::long_time;
+use echoline::Code;
+
+pub(super) fn judge(idle: &Idle) -> Verdict {
+    let with = idle.with;
+    let alive = idle.longest_alive_us();
+    if let Some(dead) = idle.first_dead() {
+        return died(idle, dead, alive);
+    }
+    let Some(alive) = alive else {
+        let why = idle.problem.as_deref().unwrap_or("it was ended too early");
+        let verdict =
+            Verdict::ok(format!("{with} works, and nothing is known of silent connections: {why}."));
+        return unsure(verdict);
+    };
+    let lived = long_time(alive);
+    if alive < idle.asked_us {
+        let why = if idle.interrupted { "it was ended early" } else { "the longest of them is missing" };
+        return unsure(Verdict::ok(format!(
+            "A silent connection to {with} lives for {lived} at least; {why}."
+        )));
+    }
+    let how = match idle.poke {
+        Poke::Echo => "what was sent then came back",
+        Poke::Keepalive => "the other machine still knew it (TCP keepalive)",
+    };
+    Verdict::ok(format!("A connection to {with} survives a silence of {lived}: {how}."))
+}
+
+fn unsure(verdict: Verdict) -> Verdict {
+    Verdict { certainty: CannotTell, ..verdict }
+}
+
+fn died(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
+    let with = idle.with;
+    let after = long_time(dead.silent_us);
+    if let Some(longer) = alive.filter(|alive| *alive > dead.silent_us) {
+        let sentence = format!(
+            "A connection to {with} died after a silence of {after} ({}), and another one survived {}: it is not the \
+             silence alone.",
+            how(dead),
+            long_time(longer)
+        );
+        return Verdict::new(code(dead), CannotTell, sentence).next("try again, to see whether it is chance");
+    }
+    // A program may have a limit for what it hears, and a keepalive is nothing that it hears.
+    let heard = idle.poke == Poke::Echo;
+    if let Some((end, lived)) = idle.busy_died().filter(|_| heard) {
+        let sentence = format!(
+            "A connection to {with} died after a silence of {after} ({}), but so did one that was never silent, after \
+             {}: it is not the silence.",
+            how(dead),
+            long_time(lived)
+        );
+        let ended = IdleTry { end, ..dead.clone() };
+        return Verdict::new(otherwise(&ended), CannotTell, sentence)
+            .next("look at the log of the program there: did it end, or does it limit how long a connection may last?")
+            .next("check without --idle, to see whether it works at all");
+    }
+    silence(idle, dead, alive)
+}
+
+fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
+    let with = idle.with;
+    let after = long_time(dead.silent_us);
+    let lived = alive.map_or_else(String::new, |alive| format!(" It survived {}.", long_time(alive)));
+    let certainty: Certainty = if idle.busy_ended.is_some() { Likely } else { Certain };
+    match dead.end {
+        IdleEnd::Closed => {
+            let kept = match idle.busy_ended {
+                Some(_) if idle.poke == Poke::Keepalive => " TCP keepalive does not help: its program, or a proxy, wants to hear something.",
+                _ => "",
+            };
+            let sentence =
+                format!("The other side, {with}, ends a connection in order (FIN) after a silence of {after}.{kept}");
+            Verdict::new(Code::IdleClosed, certainty, sentence)
+                .next("look for an idle timeout of that length: in the server, then in proxies and load balancers")
+                .next("send something more often than that, or connect anew")
+        }
+        IdleEnd::Reset => {
+            let when = match dead.poked {
+                true => format!("when something is sent after a silence of {after}.{lived}"),
+                false => format!("after a silence of {after}, by itself."),
+            };
+            let sentence = format!("A connection to {with} is reset {when} A reset does not prove who sent it.");
+            let verdict = Verdict::new(Code::IdleReset, certainty, sentence);
+            match dead.poked {
+                true => verdict.next("look for a firewall or load balancer on the way that forgets connections"),
+                false => verdict.next("look for an idle timeout of that length: in the server, then in load balancers"),
+            }
+            .next("send something more often, or switch TCP keepalive on with a shorter time")
+        }
+        IdleEnd::Silent { acknowledged: true } => Verdict::new(
+            Code::NoReply,
+            Likely,
+            format!(
+                "{with} does not reply on a connection that was silent for {after}, though its machine acknowledges \
+                 what is sent.{lived} The program has given that connection up without ending it."
+            ),
+        )
+        .next("look at the log of the program there"),
+        IdleEnd::Silent { acknowledged: false } => Verdict::new(
+            Code::IdleLost,
+            Likely,
+            format!(
+                "A silent connection to {with} dies unnoticed: after {after} of silence, what was sent got no answer at \
+                 all.{lived} A router with NAT, a firewall or a load balancer on the way forgot it."
+            ),
+        )
+        .next(format!("switch TCP keepalive on, with a time below {}", long_time(alive.unwrap_or(dead.silent_us))))
+        .next("or send something of your own more often than that"),
+        IdleEnd::Altered | IdleEnd::Alive => Verdict::new(
+            Code::Altered,
+            Certain,
+            format!("{with} sends something else back on a connection that was silent for {after}.{lived}"),
+        )
+        .next("look at the log of the program there"),
+    }
+}
+
+fn code(dead: &IdleTry) -> Code {
+    match dead.end {
+        IdleEnd::Closed => Code::IdleClosed,
+        IdleEnd::Reset => Code::IdleReset,
+        IdleEnd::Silent { .. } => Code::IdleLost,
+        IdleEnd::Altered | IdleEnd::Alive => Code::Altered,
+    }
+}
+
+/// The code of what is not due to the silence.
+fn otherwise(ended: &IdleTry) -> Code {
+    match ended.end {
+        IdleEnd::Closed => Code::ClosedEarly,
+        IdleEnd::Reset => Code::Reset,
+        IdleEnd::Silent { .. } => Code::NoReply,
+        IdleEnd::Altered | IdleEnd::Alive => Code::Altered,
+    }
+}
+
+fn how(dead: &IdleTry) -> &'static str {
+    match (dead.end, dead.poked) {
+        (IdleEnd::Closed, _) => "FIN",
+        (IdleEnd::Reset, _) => "RST",
+        (IdleEnd::Silent { .. }, _) => "no answer",
+        (IdleEnd::Altered | IdleEnd::Alive, _) => "another answer",
+    }
+}
