@@ -170,24 +170,84 @@ fn another_program_on_the_port_is_no_echo_service() {
     assert!(ended.out().contains("[not-echo, certain]"), "{}", ended.out());
 }
 
+/// A scenario of the lab that plays `check`: what it asserts, and what is the matter in truth.
+struct Played {
+    name: &'static str,
+    about: &'static str,
+    code: &'static str,
+    certainty: &'static str,
+    cause: &'static str,
+}
+
+fn played() -> Vec<Played> {
+    let scenarios = echoline_lab::SHIPPED_SCENARIOS.iter();
+    let of_check =
+        scenarios.filter_map(|scenario| Some((scenario.name.strip_prefix("check-")?, scenario.text)));
+    let one = |(name, text): (&'static str, &'static str)| {
+        let about = text.lines().find_map(|line| line.strip_prefix("about = ")).unwrap().trim_matches('"');
+        let asserted = text.lines().rev().find_map(|line| line.strip_prefix("shows = [\"[")).unwrap();
+        let (code, rest) = asserted.split_once(", ").unwrap();
+        let certainty = rest.split(']').next().unwrap();
+        let marked = text.lines().find_map(|line| {
+            line.strip_prefix("# The true cause, where it is not the code of the verdict: ")
+        });
+        Played { name, about, code, certainty, cause: marked.unwrap_or(code) }
+    };
+    of_check.map(one).collect()
+}
+
 #[test]
 fn every_verdict_of_the_labs_scenarios_stands_in_the_documentation() {
     let text = include_str!("../../../docs/CHECK.md");
-    let mut count = 0;
-    for scenario in echoline_lab::SHIPPED_SCENARIOS {
-        let Some(name) = scenario.name.strip_prefix("check-") else { continue };
-        let about =
-            scenario.text.lines().find_map(|line| line.strip_prefix("about = ")).unwrap().trim_matches('"');
-        let asserted =
-            scenario.text.lines().rev().find_map(|line| line.strip_prefix("shows = [\"[")).unwrap();
-        let (code, rest) = asserted.split_once(", ").unwrap();
-        let certainty = rest.split(']').next().unwrap();
+    let played = played();
+    for Played { name, about, code, certainty, .. } in &played {
         let row = format!("| {name} | {about} | `{code}` | {certainty} |");
         assert!(text.lines().any(|line| line == row), "docs/CHECK.md lacks: {row}");
-        count += 1;
     }
-    assert!(count >= 30, "{count} scenarios");
-    assert!(text.contains(&format!("{count} scenarios of the lab")), "{count}");
+    assert!(played.len() >= 30, "{} scenarios", played.len());
+    assert!(text.contains(&format!("{} scenarios of the lab", played.len())), "{}", played.len());
+}
+
+#[test]
+fn the_confusion_matrix_of_the_documentation_is_that_of_the_scenarios() {
+    let played = played();
+    let mut causes: Vec<&str> = Vec::new();
+    for one in &played {
+        if !causes.contains(&one.cause) {
+            causes.push(one.cause);
+        }
+    }
+    let row = |title: &str, of: &dyn Fn(&Played) -> bool, sum: bool| {
+        let right = |certainty: &str| {
+            let right = |one: &&Played| of(one) && one.cause == one.code && one.certainty == certainty;
+            let count = played.iter().filter(right).count();
+            if count == 0 { String::new() } else { count.to_string() }
+        };
+        let wrong: Vec<&Played> = played.iter().filter(|one| of(one) && one.cause != one.code).collect();
+        let mut kinds: Vec<(&str, &str)> = wrong.iter().map(|one| (one.code, one.certainty)).collect();
+        kinds.dedup();
+        let words = |(code, certainty): &(&str, &str)| {
+            let count = wrong.iter().filter(|one| (one.code, one.certainty) == (*code, *certainty)).count();
+            format!("{count} `{code}`, {certainty}")
+        };
+        let words = kinds.iter().map(words).collect::<Vec<_>>().join("; ");
+        let other = if sum { wrong.len().to_string() } else { words };
+        format!(
+            "| {title} | {} | {} | {} | {other} |",
+            right("certain"),
+            right("likely"),
+            right("cannot-tell")
+        )
+    };
+    let mut rows: Vec<String> =
+        causes.iter().map(|cause| row(&format!("`{cause}`"), &|one| one.cause == *cause, false)).collect();
+    rows.push(row(&format!("all {}", played.len()), &|_| true, true));
+    let matrix = rows.join("\n");
+    let text = include_str!("../../../docs/CHECK.md");
+    assert!(text.contains(&matrix), "docs/CHECK.md should have:\n{matrix}");
+    // The one rule: a verdict that is not the cause never claims to be certain.
+    let wrong = played.iter().find(|one| one.cause != one.code && one.certainty == "certain");
+    assert!(wrong.is_none(), "{:?}", wrong.map(|one| one.name));
 }
 
 #[test]

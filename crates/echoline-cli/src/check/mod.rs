@@ -29,6 +29,7 @@ pub(crate) use args::Args;
 use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
+use crate::place::Place;
 use crate::talk::Talk;
 use crate::units::human_time;
 use args::Config;
@@ -39,7 +40,10 @@ use std::time::{Duration, Instant};
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let begin = Instant::now();
     if let Some(listen) = args.listen() {
-        let host = listen.asked.clone();
+        let host = match &listen.place {
+            Ok(Place::At(endpoint)) => endpoint.host().to_string(),
+            _ => String::new(),
+        };
         let findings = probe::look_at_listening(&listen.asked, listen.place, listen.family, listen.timeout);
         return print(args, &Report::of_listening(&findings, begin.elapsed()), &host);
     }

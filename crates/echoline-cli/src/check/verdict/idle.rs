@@ -150,3 +150,96 @@ fn how(dead: &IdleTry) -> &'static str {
         (IdleEnd::Altered | IdleEnd::Alive, _) => "another answer",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::VerdictCode;
+    use super::*;
+
+    fn one(silent_s: u64, end: IdleEnd, poked: bool) -> IdleTry {
+        IdleTry { silent_us: silent_s * 1_000_000, end, poked, closer: false }
+    }
+
+    fn idle(tries: &[IdleTry]) -> Idle {
+        Idle {
+            with: "203.0.113.10:5151".parse().unwrap(),
+            asked_us: 600_000_000,
+            poke: Poke::Echo,
+            tries: tries.to_vec(),
+            busy_every_us: 1_000_000,
+            busy_ended: None,
+            problem: None,
+            interrupted: false,
+            took_us: 0,
+        }
+    }
+
+    fn expect(idle: &Idle, code: Option<Code>, certainty: Certainty, words: &[&str]) {
+        let verdict = judge(idle);
+        let expected = code.map_or(VerdictCode::Ok, VerdictCode::Failure);
+        assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
+        for word in words {
+            assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+        }
+        assert!(code.is_none() || !verdict.next.is_empty(), "{verdict:?}");
+    }
+
+    const LOST: IdleEnd = IdleEnd::Silent { acknowledged: false };
+
+    #[test]
+    fn each_way_to_die_has_its_code_and_says_how_long_it_took() {
+        use IdleEnd::{Alive, Closed, Reset, Silent};
+        let alive = one(240, Alive, true);
+        let after = |end, poked| idle(&[alive.clone(), one(480, end, poked)]);
+        expect(&after(Closed, false), Some(Code::IdleClosed), Certain, &["(FIN)", "8.0 min"]);
+        expect(&after(Reset, false), Some(Code::IdleReset), Certain, &["8.0 min, by itself"]);
+        expect(
+            &after(Reset, true),
+            Some(Code::IdleReset),
+            Certain,
+            &["when something is sent", "survived 4.0 min"],
+        );
+        expect(
+            &after(LOST, true),
+            Some(Code::IdleLost),
+            Likely,
+            &["8.0 min", "survived 4.0 min", "forgot it"],
+        );
+        expect(&after(Silent { acknowledged: true }, true), Some(Code::NoReply), Likely, &["acknowledges"]);
+        expect(&after(IdleEnd::Altered, true), Some(Code::Altered), Certain, &["something else"]);
+    }
+
+    #[test]
+    fn what_lives_to_the_end_is_fine_and_what_was_ended_early_is_unsure() {
+        let whole = idle(&[one(300, IdleEnd::Alive, true), one(600, IdleEnd::Alive, true)]);
+        expect(&whole, None, Certain, &["survives a silence of 10.0 min"]);
+        let early = Idle { interrupted: true, ..idle(&[one(300, IdleEnd::Alive, true)]) };
+        expect(&early, None, CannotTell, &["5.0 min at least", "ended early"]);
+        let none = Idle { problem: Some("refused".to_owned()), ..idle(&[]) };
+        expect(&none, None, CannotTell, &["nothing is known of silent connections: refused"]);
+    }
+
+    #[test]
+    fn what_also_befell_one_that_was_never_silent_is_not_due_to_the_silence() {
+        let mut all = idle(&[one(240, IdleEnd::Alive, true), one(480, IdleEnd::Closed, false)]);
+        all.busy_ended = Some((IdleEnd::Closed, 480_000_000));
+        expect(&all, Some(Code::ClosedEarly), CannotTell, &["so did one that was never silent"]);
+        // A limit so short that even that one was silent for as long says nothing.
+        all.busy_every_us = 500_000_000;
+        expect(&all, Some(Code::IdleClosed), Likely, &["8.0 min"]);
+        // A program does not hear a keepalive.
+        (all.busy_every_us, all.poke) = (1_000_000, Poke::Keepalive);
+        expect(&all, Some(Code::IdleClosed), Likely, &["TCP keepalive does not help"]);
+    }
+
+    #[test]
+    fn a_longer_silence_that_was_survived_makes_a_shorter_death_chance() {
+        let odd = idle(&[one(240, LOST, true), one(480, IdleEnd::Alive, true)]);
+        expect(
+            &odd,
+            Some(Code::IdleLost),
+            CannotTell,
+            &["another one survived 8.0 min", "not the silence alone"],
+        );
+    }
+}

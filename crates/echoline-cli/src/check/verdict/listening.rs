@@ -32,8 +32,8 @@ fn judge(findings: &ListenFindings) -> Verdict {
         return only_here(findings, &serving);
     }
     not_accepting(findings, &serving)
-        .or_else(|| refused_here(findings, &serving))
         .or_else(|| kept_out(findings, &serving))
+        .or_else(|| refused_here(findings, &serving))
         .unwrap_or_else(|| fine(findings, &serving))
 }
 
@@ -165,7 +165,10 @@ fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Ver
 
 /// It listens, and not even this machine reaches it.
 fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
-    let failed = findings.knocks.iter().find(|knock| knock.connect.ended != Ended::Connected)?;
+    let failed = findings.knocks.first()?;
+    if findings.knocks.iter().any(|knock| knock.connect.ended == Ended::Connected) {
+        return None;
+    }
     let (how, certainty) = match failed.connect.ended {
         Ended::Refused | Ended::Reset => ("is refused", Likely),
         _ => ("gets no answer", CannotTell),
@@ -228,6 +231,10 @@ fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
     for remark in remarks(findings) {
         say(&remark);
     }
+    let failed = findings.knocks.iter().find(|knock| knock.connect.ended != Ended::Connected);
+    if let Some(failed) = failed {
+        say(&format!("But this machine's own connection to {} does not work.", failed.address));
+    }
     let depends = findings.firewalls.iter().find_map(|firewall| match &firewall.ruling {
         Some(Ruling::Depends { rule }) => Some(rule),
         _ => None,
@@ -277,3 +284,7 @@ impl Verdict {
         self
     }
 }
+
+#[cfg(test)]
+#[path = "listening_tests.rs"]
+mod tests;

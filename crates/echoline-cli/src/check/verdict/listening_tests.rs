@@ -1,0 +1,198 @@
+//! Every verdict about the serving side, from findings written down by hand.
+
+use super::*;
+use crate::check::findings::{Connect, Knock, Problem, Queue, Wanted};
+use crate::check::verdict::VerdictCode;
+use crate::holder::HolderProcess;
+
+fn listener(address: &str) -> Listener {
+    Listener {
+        address: address.parse().unwrap(),
+        ipv6_only: Some(false),
+        queue: Queue { waiting: 0, may_wait: Some(128) },
+        interface: None,
+        uid: 1000,
+        processes: vec![HolderProcess { pid: 7, name: "srv".to_owned(), is_stopped: false }],
+    }
+}
+
+fn knock(address: &str, ended: Ended, taken: Option<bool>) -> Knock {
+    let connect = Connect { source: None, ended, os_error: None, icmp: None, requests: None, took_us: 100 };
+    Knock { address: address.parse().unwrap(), connect, taken }
+}
+
+fn firewall(ruling: Option<Ruling>) -> Firewall {
+    let unreadable = ruling.is_none().then_some("the rules are not readable without root");
+    Firewall { family: "IPv4", read: vec!["nftables"], ruling, unreadable, ufw: None }
+}
+
+/// Of a machine with one address beside loopback, on which these sockets listen.
+fn findings(sockets: Vec<Listener>) -> ListenFindings {
+    let place = |address: &str| {
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        let served = sockets.iter().any(|listener| listener.serves(address.ip()));
+        let kind = AddressKind::of(address.ip()).as_str();
+        Place { address, kind, interface: None, who: "somebody".to_owned(), served }
+    };
+    let places =
+        vec![place("127.0.0.1:80"), place("192.168.1.10:80"), place("[::1]:80"), place("[2001:db8::1]:80")];
+    let served = places.iter().filter(|place| place.served);
+    let knocks =
+        served.map(|place| knock(&place.address.to_string(), Ended::Connected, Some(true))).collect();
+    ListenFindings {
+        asked: ":80".to_owned(),
+        wanted: Wanted { port: 80, addresses: Vec::new(), ipv4: true, ipv6: true, for_others: true },
+        unreadable: None,
+        sockets: Some(sockets),
+        places,
+        knocks,
+        firewalls: vec![firewall(Some(Ruling::Passes))],
+        router: None,
+    }
+}
+
+fn everywhere() -> ListenFindings {
+    findings(vec![listener("0.0.0.0:80"), listener("[::]:80")])
+}
+
+fn expect(findings: &ListenFindings, code: Option<Code>, certainty: Certainty, words: &[&str]) {
+    let verdict = verdict(findings);
+    let expected = code.map_or(VerdictCode::Ok, VerdictCode::Failure);
+    assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
+    for word in words {
+        assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+    }
+    if let Some(code) = code {
+        assert_eq!(verdict.next.last(), Some(&format!("echoline explain {code}")));
+        assert!(verdict.next.len() >= 2, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_server_that_all_reach_is_fine_and_one_of_a_single_family_is_with_a_remark() {
+    expect(
+        &everywhere(),
+        None,
+        Certain,
+        &["srv (process 7) listens on 0.0.0.0:80 and [::]:80", "keeps others out"],
+    );
+    let ipv4 = findings(vec![listener("0.0.0.0:80")]);
+    expect(&ipv4, None, Certain, &["It is not there for IPv6"]);
+    let ipv6 = findings(vec![Listener { ipv6_only: Some(true), ..listener("[::]:80") }]);
+    expect(&ipv6, None, Certain, &["It is not there for IPv4", "IPV6_V6ONLY"]);
+    let both = findings(vec![listener("[::]:80")]);
+    assert!(!verdict(&both).sentence.contains("not there"), "a socket of [::] takes IPv4 too");
+}
+
+#[test]
+fn nobody_and_loopback_alone_are_told_apart_from_a_wrong_address_or_family() {
+    expect(&findings(Vec::new()), Some(Code::NotListening), Certain, &["Nothing listens on port 80"]);
+    let loopback = findings(vec![listener("127.0.0.1:80"), listener("[::1]:80")]);
+    expect(
+        &loopback,
+        Some(Code::LoopbackOnly),
+        Certain,
+        &["Only this machine itself", "everybody else is refused"],
+    );
+    let mut meant = loopback;
+    (meant.wanted.for_others, meant.firewalls) = (false, Vec::new());
+    expect(&meant, None, Certain, &["takes connections"]);
+    let mut elsewhere = findings(vec![listener("10.0.0.1:80")]);
+    elsewhere.wanted.addresses = vec!["192.168.1.10".parse().unwrap()];
+    expect(
+        &elsewhere,
+        Some(Code::NotListening),
+        Certain,
+        &["on 192.168.1.10: srv (process 7) listens on 10.0.0.1:80"],
+    );
+    let mut ipv4 = findings(vec![Listener { ipv6_only: Some(true), ..listener("[::]:80") }]);
+    (ipv4.wanted.ipv6, ipv4.places) = (false, Vec::new());
+    expect(&ipv4, Some(Code::NotListening), Certain, &["for IPv4", "IPV6_V6ONLY"]);
+}
+
+#[test]
+fn a_program_that_takes_nothing_is_seen_by_its_state_its_queue_or_our_own_connection() {
+    let mut stopped = everywhere();
+    for listener in stopped.sockets.iter_mut().flatten() {
+        listener.processes[0].is_stopped = true;
+    }
+    expect(&stopped, Some(Code::NotAccepting), Certain, &["srv (process 7)", "is stopped"]);
+    let one_of_two_is_stopped = {
+        let mut listener = listener("0.0.0.0:80");
+        listener.processes.push(HolderProcess { pid: 8, name: "srv".to_owned(), is_stopped: true });
+        findings(vec![listener])
+    };
+    expect(&one_of_two_is_stopped, None, Certain, &["process 7 and 1 more"]);
+    let queue = |waiting| {
+        findings(vec![Listener { queue: Queue { waiting, may_wait: Some(5) }, ..listener("[::]:80") }])
+    };
+    expect(
+        &queue(6),
+        Some(Code::NotAccepting),
+        Certain,
+        &["6 wait in its queue, which has room for 5", "silence"],
+    );
+    expect(&queue(5), None, Certain, &[]);
+    let mut left = everywhere();
+    left.knocks[0].taken = Some(false);
+    expect(&left, Some(Code::NotAccepting), Likely, &["had not taken it"]);
+}
+
+#[test]
+fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
+    let with = |ruling| ListenFindings { firewalls: vec![firewall(ruling)], ..everywhere() };
+    let stopped = |how| Some(Ruling::Stopped { how, rule: "tcp dport 80 drop".to_owned() });
+    expect(
+        &with(stopped(Stop::Drop)),
+        Some(Code::LocalFirewall),
+        Certain,
+        &["drops what others send", "tcp dport 80 drop"],
+    );
+    expect(&with(stopped(Stop::Reject)), Some(Code::LocalFirewall), Certain, &["rejects what others send"]);
+    let some = Some(Ruling::Depends { rule: "ip saddr 10.0.0.0/8 accept".to_owned() });
+    expect(&with(some), None, Likely, &["some and not others: ip saddr 10.0.0.0/8 accept"]);
+    expect(&with(None), None, CannotTell, &["cannot be told: the rules are not readable without root"]);
+    assert_eq!(verdict(&with(None)).next, ["sudo echoline check --listen :80"]);
+    // One family of two is kept out.
+    let mut half = everywhere();
+    half.firewalls.push(Firewall { family: "IPv6", ..firewall(stopped(Stop::Drop)) });
+    expect(&half, Some(Code::LocalFirewall), Certain, &["over IPv6"]);
+    // ufw has a command of its own.
+    let ufw = Firewall { ufw: Some("ufw is on".to_owned()), ..firewall(stopped(Stop::Drop)) };
+    let ufw = ListenFindings { firewalls: vec![ufw], ..everywhere() };
+    assert_eq!(verdict(&ufw).next[0], "allow it: sudo ufw allow 80/tcp");
+}
+
+#[test]
+fn a_machine_that_does_not_reach_itself_has_a_rule_that_says_so() {
+    let all = |ended| {
+        let mut findings = everywhere();
+        for knock in &mut findings.knocks {
+            (knock.connect.ended, knock.taken) = (ended, None);
+        }
+        findings
+    };
+    expect(&all(Ended::Refused), Some(Code::LocalFirewall), Likely, &["is refused"]);
+    expect(
+        &all(Ended::NoAnswer),
+        Some(Code::LocalFirewall),
+        CannotTell,
+        &["gets no answer", "or the program"],
+    );
+    let mut one = everywhere();
+    one.knocks[0].connect.ended = Ended::NoAnswer;
+    expect(&one, None, Certain, &["own connection to 127.0.0.1:80 does not work"]);
+}
+
+#[test]
+fn what_cannot_be_read_and_a_system_that_shows_nothing_say_so() {
+    let problem = Problem {
+        code: Code::AddressNotAvailable,
+        message: "192.0.2.7 belongs to no interface".to_owned(),
+        remedy: "see which addresses there are".to_owned(),
+    };
+    let unreadable = ListenFindings { unreadable: Some(problem), ..everywhere() };
+    expect(&unreadable, Some(Code::AddressNotAvailable), Certain, &["192.0.2.7"]);
+    let blind = ListenFindings { sockets: None, ..everywhere() };
+    expect(&blind, Some(Code::System), CannotTell, &["no table of sockets"]);
+}
