@@ -193,18 +193,27 @@ fn a_rate_beyond_what_the_server_does_misses_its_bound_though_the_lines_that_lef
 
 #[test]
 fn a_server_that_leaves_early_is_counted_by_its_code() {
-    let port = server(|mut stream, number| {
-        if number > 0 {
-            let mut line = [0; 64];
-            while stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() {}
-        }
-    });
-    let (ended, report) = bench(&port, &["-n", "100", "-c", "3"]);
+    let leaving = || {
+        server(|mut stream, number| {
+            if number > 0 {
+                let mut line = [0; 64];
+                while stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() {}
+            }
+        })
+    };
+    let (ended, report) = bench(&leaving(), &["-n", "100", "-c", "3"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let errors = &report["errors"];
     assert_eq!(errors["connections_closed"], 1);
     let by_code = errors["by_code"].as_object().unwrap();
     assert!(by_code.contains_key("closed-early") || by_code.contains_key("reset"), "{by_code:?}");
+
+    let port = leaving();
+    let text = echoline(&["bench", "127.0.0.1", &port, "-n", "100", "-c", "3"]);
+    assert_eq!(text.code, Some(1), "{text:?}");
+    let check =
+        format!("  next  echoline check --expect echo 127.0.0.1:{port} says why\n  next  echoline explain ");
+    assert!(text.out().contains(&check) || cfg!(not(target_os = "linux")), "{}", text.out());
 }
 
 #[test]

@@ -4,12 +4,14 @@
 
 mod support;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 use support::{Ended, Serving, echoline};
 
 fn check(arguments: &[&str]) -> Ended {
@@ -282,4 +284,136 @@ fn watching_prints_a_line_for_each_change_of_the_verdict() {
     assert!(lines.recv_timeout(support::DEADLINE).unwrap().ends_with("[ok, certain]"));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// A document of `--listen`, and the state of each of its steps.
+fn listened(endpoint: &str) -> (Value, Vec<(String, String)>) {
+    let ended = check(&["--json", "--listen", endpoint]);
+    let document = document(&ended);
+    let steps = document["steps"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let states = steps.map(|step| (text(&step["step"]), text(&step["state"]))).collect();
+    (document, states)
+}
+
+#[test]
+fn a_server_for_this_machine_alone_is_found_to_be_so_and_is_fine_where_that_is_meant() {
+    let serving = Serving::echo(&["-q"]);
+    let port = serving.address(0).port();
+    let ended = check(&["--listen", &port.to_string()]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    let first = ended.out().lines().next().unwrap();
+    let begin =
+        format!("Only this machine itself can reach port {port}: echoline (process {})", serving.pid());
+    assert!(first.starts_with(&begin) && first.ends_with("[loopback-only, certain]"), "{first}");
+
+    let (document, states) = listened(&format!("127.0.0.1:{port}"));
+    assert_eq!((document["schema"].as_u64(), document["verdict"]["code"].as_str()), (Some(1), Some("ok")));
+    assert_eq!(document["target"]["expect"], "listen");
+    let expected = [
+        ("address", "pass"),
+        ("bound", "pass"),
+        ("queue", "pass"),
+        ("connect", "pass"),
+        ("firewall", "n/a"),
+        ("reach", "pass"),
+    ];
+    assert_eq!(states, expected.map(|(step, state)| (step.to_owned(), state.to_owned())));
+    let steps = &document["steps"];
+    assert_eq!(steps[1]["evidence"][0]["processes"][0]["pid"], serving.pid());
+    assert_eq!(steps[3]["evidence"][0]["taken"], true);
+}
+
+#[test]
+fn a_program_that_takes_no_connection_is_told_from_one_that_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    let ended = check(&["--listen", &endpoint]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    assert!(ended.out().contains("[not-accepting, likely]"), "{}", ended.out());
+    drop(listener);
+    let ended = check(&["--listen", &endpoint]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    assert!(ended.out().contains("[not-listening, certain]"), "{}", ended.out());
+}
+
+#[test]
+fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
+    for (endpoint, code) in [
+        ("256.0.0.1:80", "bad-address"),
+        (":70000", "bad-port"),
+        (":0", "bad-port"),
+        ("*:80", "bad-address"),
+        ("192.0.2.77:80", "address-not-available"),
+    ] {
+        let ended = check(&["--listen", endpoint]);
+        assert_eq!(ended.code, Some(2), "{endpoint}: {}", ended.out());
+        assert!(ended.out().contains(&format!("[{code}, certain]")), "{endpoint}: {}", ended.out());
+    }
+    for arguments in [&["--listen", "80", "host"][..], &["--listen", "80", "--hops"], &["--idle", "1s"]] {
+        assert_eq!(check(arguments).code, Some(2), "{arguments:?}");
+    }
+    let ended = check(&["--idle", "1ms", "127.0.0.1"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("from 100ms to 24h"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_server_that_ends_silent_connections_is_found_to_do_so_and_when() {
+    let serving = Serving::echo(&["-q", "--idle-timeout", "400ms"]);
+    let address = serving.address(0).to_string();
+    let ended = check(&["--json", "--expect", "echo", "--idle", "6s", &address]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    let document = document(&ended);
+    assert_eq!(document["verdict"]["code"], "idle-closed");
+    let step = document["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!((step["step"].as_str(), step["state"].as_str()), (Some("idle"), Some("fail")));
+    let tries = step["evidence"]["tries"].as_array().unwrap();
+    let dead: Vec<u64> = tries
+        .iter()
+        .filter(|one| one["end"] == "closed")
+        .map(|one| one["silent_us"].as_u64().unwrap())
+        .collect();
+    assert!(!dead.is_empty() && dead.iter().all(|us| *us >= 400_000), "{tries:?}");
+    assert_eq!(step["evidence"]["busy_ended"], Value::Null);
+    assert!(ended.stderr.contains("held silent"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_interrupted_silence_says_what_is_known_so_far_and_exits_130() {
+    let serving = Serving::echo(&["-q"]);
+    let mut child = Command::new(support::ECHOLINE)
+        .args([
+            "check",
+            "-q",
+            "--json",
+            "--expect",
+            "echo",
+            "--idle",
+            "600s",
+            &serving.address(0).to_string(),
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its connections stand: then it holds them.
+    let deadline = Instant::now() + support::DEADLINE;
+    let port = format!("{:04X}", serving.address(0).port());
+    let held = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        table
+            .lines()
+            .filter(|line| line.contains(&format!("0100007F:{port} ")) && line.contains(" 01 "))
+            .count()
+    };
+    while held() < 12 {
+        assert!(Instant::now() < deadline, "{} connections", held());
+        thread::sleep(Duration::from_millis(5));
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let document: Value = serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(document["verdict"]["certainty"], "cannot-tell");
+    assert_eq!(document["steps"].as_array().unwrap().last().unwrap()["evidence"]["interrupted"], true);
 }

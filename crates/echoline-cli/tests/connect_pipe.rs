@@ -206,6 +206,7 @@ fn assert_named(server: &Server, message: &str) {
 const NO_ECHO: &str = "   [altered]
   so    the service is no echo, or something on the way changes bytes
   next  --no-verify shows what a service says that is no echo
+  next  echoline check --expect echo SERVER says why
   next  echoline explain altered
 ";
 
@@ -250,6 +251,7 @@ fn a_changed_line_ending_is_named_with_the_flag_that_helps() {
          as CRLF (0x0d 0x0a)   [altered]
   so    something on the way rewrites line endings; what is behind was not compared
   next  -C sends lines with CRLF, as this server returns them
+  next  echoline check --expect echo SERVER says why
   next  echoline explain altered
 ",
     );
@@ -262,6 +264,7 @@ fn a_dropped_tail_is_missing_from_its_line() {
         "SERVER finished before everything was back: 5 bytes missing from line 3, byte 2   [closed-early]
   so    some programs take the end of our input for the end of all (ncat -c is one)
   next  keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...
+  next  echoline check --expect echo SERVER says why
   next  echoline explain closed-early
 ",
     );
@@ -274,6 +277,7 @@ fn a_server_that_never_replies_is_left_after_the_wait() {
         "SERVER did not answer in TIME: 14 bytes missing from line 1, byte 1   [no-reply]
   so    it took the bytes and did not return them: it is busy or stuck, or it is no echo
   next  --wait 1m waits longer; --no-verify is for a service that is no echo
+  next  echoline check --expect echo SERVER says why
   next  echoline explain no-reply
 ",
     );
@@ -286,6 +290,7 @@ fn a_reset_midway_says_what_is_missing() {
         "SERVER reset the connection, with 14 bytes missing from line 1, byte 1   [reset]
   so    the other program ended or gave up without finishing; what was on the way is lost
   next  look at the log of the other program, at this very moment
+  next  echoline check --expect echo SERVER says why
   next  echoline explain reset
 ",
     );

@@ -44,13 +44,22 @@ fn auto_serves_on_the_portable_engine_and_says_why_in_one_line() {
 }
 
 #[test]
+fn who_wants_to_know_more_is_told_the_reason_once_too() {
+    let serving = where_io_uring_is_denied(|| Serving::spawn(serve("auto").arg("-v"), 1));
+    serving.signal(Signal::TERM);
+    let ended = serving.end();
+    assert_eq!(ended.stderr.matches("uring does not work here").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
 fn an_engine_that_was_asked_for_and_is_denied_is_a_failure_that_says_why() {
     let ended = where_io_uring_is_denied(|| finish(&mut serve("uring"), b""));
     assert_eq!(
         ended.stderr,
         "the uring engine does not work here: io_uring_setup with DEFER_TASKRUN (Linux 6.1 and later): \
          Operation not permitted (os error 1)   [engine-unavailable]\n  \
-         next  --engine auto takes what works here and says why\n"
+         next  --engine auto takes what works here and says why\n  \
+         next  echoline explain engine-unavailable\n"
     );
     assert_eq!((ended.out(), ended.code), ("", Some(2)));
 }

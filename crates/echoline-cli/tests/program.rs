@@ -66,13 +66,63 @@ fn no_argument_shows_the_help_as_wrong_usage() {
     assert_eq!((ended.out(), ended.code), ("", Some(2)));
 }
 
+/// Whatever stands in brackets after a sentence has a page: `... [code]`, and check's `... [code, certainty]`.
+#[test]
+fn each_code_that_a_command_prints_is_one_that_explain_knows() {
+    let commands: &[&[&str]] = &[
+        &["connect", "127.0.0.1:1"],
+        &["connect", "256.0.0.1"],
+        &["connect", "no-such-host.invalid", "-w", "100ms"],
+        &["serve", "--engine", "portable", "192.0.2.7:0"],
+        &["serve", "nothing=1"],
+        &["serve", "--threads", "5000"],
+        &["serve", "*:1"],
+        &["bench", "127.0.0.1", "1"],
+        &["bench", "-n", "10", "-c", "1"],
+        &["bench", "merge", "/etc/hostname", "/etc/hostname"],
+        &["play", "127.0.0.1:1"],
+        &["explain", "nothing"],
+        &["man", "nothing"],
+        &["check", "127.0.0.1:1"],
+        &["check", "256.0.0.1"],
+        &["check", "--listen", "1"],
+        &["check", "--listen", "256.0.0.1:1"],
+        &["lab", "show", "nowhere"],
+        &["lab", "run", "pair", "nobody", "--", "true"],
+        &["lab", "down", "--lab", "nowhere"],
+    ];
+    let mut codes = Vec::new();
+    let of_linux = |command: &&&[&str]| matches!(command[0], "check" | "lab");
+    for command in commands.iter().filter(|command| cfg!(target_os = "linux") || !of_linux(command)) {
+        let ended = echoline(command);
+        let printed = format!("{}{}", ended.out(), ended.stderr);
+        let code = printed
+            .lines()
+            .find_map(|line| Some(line.split_once("   [")?.1.split([']', ',']).next()?.to_owned()));
+        let code = code.unwrap_or_else(|| panic!("{command:?} prints no code: {printed}"));
+        let page = echoline(&["explain", &code]);
+        assert_eq!((page.code, page.out().lines().next()), (Some(0), Some(code.as_str())), "{command:?}");
+        if ended.code != Some(0) {
+            let last = printed.lines().rfind(|line| line.starts_with("  next  ")).unwrap_or_default();
+            assert!(last.starts_with("  next  echoline explain "), "{command:?}: {printed}");
+        }
+        codes.push(code);
+    }
+    codes.sort();
+    codes.dedup();
+    assert!(codes.len() >= 10, "{codes:?}");
+}
+
 #[test]
 fn explain_lists_every_code_and_prints_its_page() {
     let list = echoline(&["explain"]);
     assert_eq!((list.stderr.as_str(), list.code), ("", Some(0)));
+    let listed: Vec<&str> = list.out().lines().map(|line| line.split(' ').next().unwrap()).collect();
     for code in echoline::Code::ALL {
-        assert!(list.out().lines().any(|line| line.split(' ').next() == Some(code.as_str())), "{code}");
-        let page = echoline(&["explain", code.as_str()]);
+        assert!(listed.contains(&code.as_str()), "{code}");
+    }
+    for code in listed {
+        let page = echoline(&["explain", code]);
         assert_eq!((page.stderr.as_str(), page.code), ("", Some(0)));
         assert!(page.out().starts_with(&format!("{code}\n")), "{}", page.out());
         assert!(page.out().contains("\nWhat to do\n"), "{}", page.out());
@@ -121,7 +171,8 @@ fn a_full_disk_on_standard_output_is_a_failure_that_says_so() {
             ended.stderr,
             "cannot write to standard output: No space left on device (os error 28)   [output]\n  \
              so    what follows would be lost, so the command ended here\n  \
-             next  give standard output a place that takes it: a disk with room, a pipe that is read\n",
+             next  give standard output a place that takes it: a disk with room, a pipe that is read\n  \
+             next  echoline explain output\n",
             "{words:?}"
         );
         assert_eq!(ended.code, Some(2), "{words:?}");

@@ -8,10 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use support::{ECHOLINE, Ended, echoline, finish, have, skip};
 
-/// A refused start says so on standard error alone, with exit code 2.
+/// A refused start says so on standard error alone, ends with the line that explains its code, and with exit code 2.
 #[track_caller]
 fn assert_refused(ended: &Ended, message: &str) {
-    assert_eq!(ended.stderr, message);
+    let (_, rest) = message.split_once("   [").unwrap();
+    let explain = format!("  next  echoline explain {}\n", rest.split(']').next().unwrap());
+    assert_eq!(ended.stderr, format!("{}{explain}", message.trim_end_matches(&explain)));
     assert_eq!((ended.out(), ended.code), ("", Some(2)));
 }
 
@@ -197,6 +199,11 @@ fn a_bad_port_a_bad_address_and_a_bare_number_say_what_is_wrong_and_what_to_writ
             "the host is missing   [bad-address]",
             "next  write a name or an IP address before the port; localhost is this machine\n  \
              next  echoline explain bad-address\n",
+        ),
+        (
+            "*:5151",
+            "the * in *:5151 is no address   [bad-address]",
+            "next  every network, IPv4 and IPv6: :5151\n",
         ),
         (
             "chargen=5151",
