@@ -110,7 +110,7 @@ fn each_code_that_a_command_prints_is_one_that_explain_knows() {
     }
     codes.sort();
     codes.dedup();
-    assert!(codes.len() >= 10, "{codes:?}");
+    assert!(codes.len() >= 5, "{codes:?}");
 }
 
 #[test]

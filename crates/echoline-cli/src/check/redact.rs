@@ -66,6 +66,10 @@ impl Redactor {
     fn word(&mut self, word: &str) -> String {
         let core = word.trim_end_matches(['.', ':']);
         let tail = &word[core.len()..];
+        let ip = core.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| core.parse());
+        if ip.is_ok_and(|ip: IpAddr| ip.is_loopback() || ip.is_unspecified()) {
+            return word.to_owned();
+        }
         if let Ok(address) = core.parse::<SocketAddr>() {
             return format!("{}:{}{tail}", self.token(address.ip()), address.port());
         }
@@ -80,9 +84,6 @@ impl Redactor {
     }
 
     fn token(&mut self, ip: IpAddr) -> String {
-        if ip.is_loopback() || ip.is_unspecified() {
-            return ip.to_string();
-        }
         let kind = match AddressKind::of(ip) {
             AddressKind::CarrierGradeNat => "cgnat",
             kind => kind.as_str(),
@@ -120,6 +121,8 @@ mod tests {
             redactor.text("127.0.0.1 at 12:30, 8192 bytes, 0.05 ms"),
             "127.0.0.1 at 12:30, 8192 bytes, 0.05 ms"
         );
+        let own = "0.0.0.0:5151 and [::]:5151, [::1]:80, ::1.";
+        assert_eq!(redactor.text(own), own);
     }
 
     #[test]

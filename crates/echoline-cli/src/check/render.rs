@@ -8,9 +8,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// Where the second line of a text begins.
-const INDENT: &str = "                ";
+const INDENT: &str = "                         ";
 /// As wide as a line of a ticket is read with ease.
-const WIDTH: usize = 100;
+const WIDTH: usize = 108;
 
 pub(super) fn text(report: &Report, verbose: bool) -> String {
     let verdict = &report.verdict;
@@ -36,7 +36,8 @@ pub(super) fn headline(verdict: &Verdict) -> String {
 }
 
 fn step(text: &mut String, step: &Step) {
-    let mut head = format!("{:<4}  {:<8}  ", step.state.word(), step.step);
+    let took = step.took_us.map_or_else(String::new, |us| human_time(Duration::from_micros(us)));
+    let mut head = format!("{:<4}  {:<8} {took:>8}  ", step.state.word(), step.step);
     for line in &step.says {
         wrapped(text, &head, INDENT, &shown(line));
         INDENT.clone_into(&mut head);

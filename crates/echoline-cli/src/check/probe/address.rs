@@ -8,7 +8,10 @@ use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neigh
 use crate::check::firewall::{Packet, Way as Direction};
 use echoline::AddressKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How much longer than the deadline reading this machine's rules may take.
+const RULES_PATIENCE: Duration = Duration::from_millis(150);
 
 /// What to look at, and how long.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +68,12 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
     } else if far && job.hops && finding.hops.is_empty() {
         finding.hops = hops::one_by_one(job, job.address);
     }
-    finding.own_rules = own_rule(&finding).into_iter().collect();
+    finding.own_rules = own_rule(&finding, job.deadline).into_iter().collect();
     (finding, stream)
 }
 
 /// The rule of this machine that is in the way, where it seems that there is one.
-fn own_rule(finding: &AddressFinding) -> Option<String> {
+fn own_rule(finding: &AddressFinding, deadline: Instant) -> Option<String> {
     let connect = &finding.connect;
     let silent_or_refused = matches!(connect.ended, Ended::NoAnswer | Ended::Refused);
     let shut_here = finding.own && silent_or_refused && finding.listens != Some(false);
@@ -78,7 +81,7 @@ fn own_rule(finding: &AddressFinding) -> Option<String> {
     if !(is_kept_here(connect) || shut_here || refused_near || connect.ended == Ended::Denied) {
         return None;
     }
-    let rules = firewall::read();
+    let rules = firewall::read(deadline.max(Instant::now()) + RULES_PATIENCE);
     let to = finding.address;
     let interface = finding.route.found.as_ref().map(|way| way.interface.as_str());
     let packet = |way| Packet {

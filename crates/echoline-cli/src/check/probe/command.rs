@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(2);
 /// More than that is no answer to read.
 const MAX_OUTPUT: u64 = 16 << 20;
 
@@ -15,12 +14,14 @@ const MAX_OUTPUT: u64 = 16 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     NotInstalled,
+    /// It had not ended when the time was up.
+    Slow,
     /// It failed: it usually needs root.
     Refused,
 }
 
-/// What it prints on standard output, if it ends well and in time.
-pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, NoAnswer> {
+/// What it prints on standard output, if it ends well, and until then.
+pub(super) fn ask(program: &str, arguments: &[&str], until: Instant) -> Result<String, NoAnswer> {
     let file = find(program).ok_or(NoAnswer::NotInstalled)?;
     let mut command = Command::new(file);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -34,12 +35,13 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, NoAnswer>
             let _ = said.send(read.map(|_| text));
         });
     }
-    let text = heard.recv_timeout(PATIENCE);
+    let text = heard.recv_timeout(until.saturating_duration_since(Instant::now()));
     if text.is_err() {
         let _ = child.kill();
     }
     let ended_well = child.wait().is_ok_and(|status| status.success());
-    let text = text.ok().and_then(Result::ok).filter(|_| ended_well).ok_or(NoAnswer::Refused)?;
+    let text = text.map_err(|_| NoAnswer::Slow)?;
+    let text = text.ok().filter(|_| ended_well).ok_or(NoAnswer::Refused)?;
     String::from_utf8(text).map_err(|_| NoAnswer::Refused)
 }
 
@@ -53,19 +55,20 @@ fn find(program: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
+    use std::time::Duration;
 
     #[test]
     fn a_program_answers_or_says_how_not() {
-        assert_eq!(ask("echo", &["a", "b"]), Ok("a b\n".to_owned()));
-        assert_eq!(ask("no-such-program", &[]), Err(NoAnswer::NotInstalled));
-        assert_eq!(ask("false", &[]), Err(NoAnswer::Refused));
+        let until = Instant::now() + Duration::from_secs(20);
+        assert_eq!(ask("echo", &["a", "b"], until), Ok("a b\n".to_owned()));
+        assert_eq!(ask("no-such-program", &[], until), Err(NoAnswer::NotInstalled));
+        assert_eq!(ask("false", &[], until), Err(NoAnswer::Refused));
     }
 
     #[test]
     fn one_that_does_not_end_is_ended() {
         let begin = Instant::now();
-        assert_eq!(ask("sleep", &["60"]), Err(NoAnswer::Refused));
+        assert_eq!(ask("sleep", &["60"], begin + Duration::from_millis(50)), Err(NoAnswer::Slow));
         assert!(begin.elapsed() < Duration::from_secs(30));
     }
 }

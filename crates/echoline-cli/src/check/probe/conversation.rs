@@ -195,7 +195,7 @@ fn listen(stream: &TcpStream, http_host: Option<&str>, patience: Duration, conve
     intake.take(Instant::now() + time);
     if !intake.got.is_empty() {
         let line = intake.got.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        conversation.greeting = Some(shown(line));
+        conversation.greeting = Some(shown(line.strip_suffix(b"\r").unwrap_or(line)));
         conversation.recognised = recognise(&intake.got);
     }
     conversation.broke = intake.end;

@@ -7,6 +7,7 @@ use crate::check::firewall::{
 };
 use serde_json::Value;
 use std::fs;
+use std::time::Instant;
 
 /// Everything that was read, once for both families.
 pub(super) struct Rules {
@@ -18,10 +19,11 @@ pub(super) struct Rules {
 }
 
 /// Reads the rules, and changes nothing: iptables is asked only where its rules are, since asking may load its modules.
-pub(super) fn read() -> Rules {
-    let nft = command::ask("nft", &["--json", "list", "ruleset"]).and_then(|text| {
+pub(super) fn read(until: Instant) -> Rules {
+    let ask = |program: &str, arguments: &[&str]| command::ask(program, arguments, until);
+    let nft = ask("nft", &["--json", "list", "ruleset"]).and_then(|text| {
         let ruleset = serde_json::from_str(&text).map_err(|_| NoAnswer::Refused)?;
-        let listing = command::ask("nft", &["--stateless", "--handle", "list", "ruleset"])?;
+        let listing = ask("nft", &["--stateless", "--handle", "list", "ruleset"])?;
         Ok((ruleset, listing))
     });
     let legacy =
@@ -29,15 +31,15 @@ pub(super) fn read() -> Rules {
     let written = match &nft {
         Ok((ruleset, _)) => is_iptables(ruleset),
         Err(NoAnswer::NotInstalled) => true,
-        Err(NoAnswer::Refused) => false,
+        Err(NoAnswer::Refused | NoAnswer::Slow) => false,
     };
     let families = [("iptables", "/proc/net/ip_tables_names"), ("ip6tables", "/proc/net/ip6_tables_names")];
     let iptables = families.map(|(program, names)| match (legacy(names), written) {
         (true, _) => {
-            let legacy = command::ask(&format!("{program}-legacy"), &["-S"]);
-            Some(if legacy == Err(NoAnswer::NotInstalled) { command::ask(program, &["-S"]) } else { legacy })
+            let legacy = ask(&format!("{program}-legacy"), &["-S"]);
+            Some(if legacy == Err(NoAnswer::NotInstalled) { ask(program, &["-S"]) } else { legacy })
         }
-        (false, true) => Some(command::ask(program, &["-S"])),
+        (false, true) => Some(ask(program, &["-S"])),
         (false, false) => None,
     });
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
@@ -68,7 +70,7 @@ impl Rules {
                 read.push("iptables");
             }
             // Its rules are there and cannot be read.
-            Some(Err(NoAnswer::Refused)) => unread = Some(NoAnswer::Refused),
+            Some(Err(why @ (NoAnswer::Refused | NoAnswer::Slow))) => unread = Some(*why),
             // Rules of iptables in the tables of nft, and no iptables to read them.
             Some(Err(NoAnswer::NotInstalled)) => unread = unread.or(Some(NoAnswer::NotInstalled)),
             None => {}
@@ -81,6 +83,7 @@ impl Rules {
         };
         let unreadable = unread.map(|why| match why {
             NoAnswer::NotInstalled => "nft is not installed, so rules that only it can read may be there",
+            NoAnswer::Slow => "reading the rules took too long",
             NoAnswer::Refused => "the rules are not readable without root",
         });
         let ufw = judge_ufw(&self.ufw[usize::from(!packet.ipv4)], packet);

@@ -23,6 +23,8 @@ const MAX_KNOCKS: usize = 16;
 const KNOCK_PATIENCE: Duration = Duration::from_millis(1_500);
 /// So long may a program take to accept a connection.
 const ACCEPT_PATIENCE: Duration = Duration::from_millis(300);
+/// So long may reading the rules take; there are machines with tens of thousands.
+const RULES_PATIENCE: Duration = Duration::from_secs(5);
 const ACCEPT_STEP: Duration = Duration::from_millis(5);
 
 /// Looks at everything; what the system does not show is left out.
@@ -213,7 +215,7 @@ fn is_taken(server: SocketAddr, client: SocketAddr) -> Option<bool> {
 
 /// What the rules say for each family that is served to others.
 fn firewalls(places: &[Place], port: u16) -> Vec<Firewall> {
-    let rules = firewall::read();
+    let rules = firewall::read(Instant::now() + RULES_PATIENCE);
     let outside: Vec<&Place> =
         places.iter().filter(|place| place.served && !place.address.ip().is_loopback()).collect();
     [true, false]

@@ -1,6 +1,6 @@
 //! Silent connections as a step.
 
-use super::{State, Step, step};
+use super::{State, Step, step, timed};
 use crate::check::findings::{Findings, IdleEnd, IdleTry, Poke};
 use crate::units::human_time;
 use serde_json::json;
@@ -54,7 +54,7 @@ pub(super) fn idle(findings: &Findings) -> Option<Step> {
         (None, Some(us)) if us >= idle.asked_us => State::Pass,
         _ => State::Warn,
     };
-    Some(Step { took_us: Some(idle.took_us), ..step("idle", state, says, json!(idle)) })
+    Some(timed(idle.took_us, step("idle", state, says, json!(idle))))
 }
 
 fn dead(one: &IdleTry) -> String {

@@ -114,11 +114,19 @@ fn step(step: &'static str, state: State, says: Vec<String>, evidence: Value) ->
     Step { step, state, took_us: None, says, evidence }
 }
 
+/// With the time that it took.
+fn timed(us: u64, step: Step) -> Step {
+    Step { took_us: Some(us), ..step }
+}
+
 fn skipped(name: &'static str) -> Step {
     step(name, State::Skip, vec!["an earlier step failed".to_owned()], Value::Null)
 }
 
 fn ms(us: u64) -> String {
+    if us < 10 {
+        return format!("{us} us");
+    }
     human_time(Duration::from_micros(us))
 }
 
@@ -176,7 +184,7 @@ fn name(findings: &Findings) -> Step {
         says.push(format!("{} more addresses were not tried", findings.addresses_left_out));
     }
     let state = if name.problem.is_some() { State::Fail } else { State::Pass };
-    Step { took_us: Some(name.took_us), ..step("name", state, says, json!(name)) }
+    timed(name.took_us, step("name", state, says, json!(name)))
 }
 
 /// The names of RFC 1035 section 4.1.1 as tools print them.
@@ -223,7 +231,7 @@ fn route(findings: &Findings) -> Step {
         json!({ "address": finding.address.ip(), "kind": finding.kind, "own": finding.own, "route": finding.route })
     });
     let took = findings.addresses.iter().map(|finding| finding.route.took_us).sum();
-    Step { took_us: Some(took), ..step("route", state, says, evidence.collect()) }
+    timed(took, step("route", state, says, evidence.collect()))
 }
 
 /// All, some or none.
@@ -346,7 +354,9 @@ fn controls(findings: &Findings) -> Option<Step> {
     };
     let state = grade(asked.iter().filter(|finding| answers(finding)).count(), asked.len());
     let state = if state == State::Fail { State::Warn } else { state };
-    Some(step("controls", state, asked.iter().map(line).collect(), evidence.collect()))
+    let took = asked.iter().flat_map(|finding| &finding.controls).map(|control| control.took_us).max();
+    let step = step("controls", state, asked.iter().map(line).collect(), evidence.collect());
+    Some(timed(took.unwrap_or_default(), step))
 }
 
 fn path(findings: &Findings) -> Option<Step> {
@@ -365,7 +375,9 @@ fn path(findings: &Findings) -> Option<Step> {
     let evidence = seen.iter().map(|finding| {
         json!({ "address": finding.address, "hops": finding.hops, "control_hops": finding.control_hops })
     });
-    Some(step("path", State::Pass, says, evidence.collect()))
+    let hops = seen.iter().flat_map(|finding| finding.hops.iter().chain(&finding.control_hops));
+    let took = hops.map(|hop| hop.took_us).max();
+    Some(timed(took.unwrap_or_default(), step("path", State::Pass, says, evidence.collect())))
 }
 
 /// `1 192.168.1.1, 2 silent, 3 connected`; silent hops at the end are left out.
@@ -417,7 +429,7 @@ fn conversation(findings: &Findings) -> Step {
         None if conversation.broke.is_some() && conversation.greeting.is_none() => State::Fail,
         None => State::Pass,
     };
-    Step { took_us: Some(conversation.took_us), ..step(name, state, says, json!(conversation)) }
+    timed(conversation.took_us, step(name, state, says, json!(conversation)))
 }
 
 fn exchange_line(exchange: &super::findings::Exchange) -> String {
@@ -469,5 +481,7 @@ fn timing(findings: &Findings) -> Step {
         timing.segments_sent_again
     ));
     let state = if timing.segments_sent_again > 0 { State::Warn } else { State::Pass };
-    Step { took_us: Some(timing.took_us), ..step("timing", state, parts, json!(timing)) }
+    let step = step("timing", state, parts, json!(timing));
+    // Where nothing may be sent, nothing took any time.
+    if timing.round_trips == 0 { step } else { timed(timing.took_us, step) }
 }

@@ -1,6 +1,6 @@
 //! What the other end says, when it was asked.
 
-use super::{State, Step, step};
+use super::{State, Step, step, timed};
 use crate::check::findings::{Expect, Findings};
 use crate::units::count;
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(super) fn whoami(findings: &Findings) -> Option<Step> {
     }
     says.extend(whoami.problem.as_ref().map(|problem| format!("{}: {problem}", whoami.address)));
     let state = if whoami.problem.is_some() { State::Warn } else { State::Pass };
-    Some(Step { took_us: Some(whoami.took_us), ..step("whoami", state, says, json!(whoami)) })
+    Some(timed(whoami.took_us, step("whoami", state, says, json!(whoami))))
 }
 
 pub(super) fn backends(findings: &Findings) -> Option<Step> {
@@ -58,5 +58,5 @@ pub(super) fn backends(findings: &Findings) -> Option<Step> {
     });
     says.extend(backends.problem.clone());
     let state = if backends.problem.is_some() { State::Warn } else { State::Pass };
-    Some(Step { took_us: Some(backends.took_us), ..step("backends", state, says, json!(backends)) })
+    Some(timed(backends.took_us, step("backends", state, says, json!(backends))))
 }

@@ -245,7 +245,8 @@ fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
         verdict.certainty = Likely;
     } else if let Some(unread) = unreadable {
         let why = unread.unreadable.unwrap_or("its rules were not found");
-        say(&format!("Whether this machine's firewall lets others in cannot be told: {why}."));
+        let ufw = unread.ufw.as_ref().map_or_else(String::new, |ufw| format!(" ({ufw})"));
+        say(&format!("Whether this machine's firewall lets others in cannot be told: {why}{ufw}."));
         verdict.certainty = CannotTell;
         verdict.next.push(format!("sudo echoline check --listen {}", findings.asked));
     } else {

@@ -152,6 +152,9 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     let some = Some(Ruling::Depends { rule: "ip saddr 10.0.0.0/8 accept".to_owned() });
     expect(&with(some), None, Likely, &["some and not others: ip saddr 10.0.0.0/8 accept"]);
     expect(&with(None), None, CannotTell, &["cannot be told: the rules are not readable without root"]);
+    let ufw = Firewall { ufw: Some("ufw is on and denies what no rule names".to_owned()), ..firewall(None) };
+    let told = ListenFindings { firewalls: vec![ufw], ..everywhere() };
+    expect(&told, None, CannotTell, &["without root (ufw is on and denies what no rule names)"]);
     assert_eq!(verdict(&with(None)).next, ["sudo echoline check --listen :80"]);
     // One family of two is kept out.
     let mut half = everywhere();
