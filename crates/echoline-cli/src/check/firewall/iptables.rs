@@ -1,6 +1,6 @@
 //! The rules of iptables and ip6tables, as `iptables -S` prints them (iptables(8), iptables-extensions(8)).
 
-use super::{Action, Base, Chain, Chains, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
+use super::{Action, Base, Chains, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
 use std::net::IpAddr;
 
 /// The chains of the table filter that a packet meets.
@@ -20,7 +20,7 @@ pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>) -> Chains {
             ["-N", chain] => drop(chains.entry((*chain).to_owned()).or_default()),
             ["-A", chain, rest @ ..] => {
                 let rule = rule(rest, line, packet);
-                chains.entry((*chain).to_owned()).or_insert_with(Chain::default).rules.push(rule);
+                chains.entry((*chain).to_owned()).or_default().rules.push(rule);
             }
             _ => {}
         }

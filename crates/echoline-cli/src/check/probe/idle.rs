@@ -120,7 +120,7 @@ impl Holding {
         let long_enough = |at: usize| at == 0 || ages[at] >= self.shortest();
         let ages: Vec<Duration> = (0..ages.len()).filter(|at| long_enough(*at)).map(|at| ages[at]).collect();
         self.open(&ages, false);
-        let period = (self.plan.longest / 32).clamp(BUSY[0], BUSY[1]);
+        let period = (self.plan.longest / 64).clamp(BUSY[0], BUSY[1]);
         self.idle.busy_every_us = micros(period);
         if let Ok(held) = Held::open(&self.plan, period, false) {
             if self.plan.poke == Poke::Keepalive {
@@ -377,7 +377,7 @@ mod tests {
         hold(&Plan { with, source: None, longest, poke, patience: Duration::from_secs(20) })
     }
 
-    const LIMIT: Duration = Duration::from_millis(400);
+    const LIMIT: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_server_that_closes_what_is_silent_is_seen_to_do_so_and_when() {
@@ -424,9 +424,9 @@ mod tests {
         let plan = Plan {
             with: server(LIMIT, stuck),
             source: None,
-            longest: Duration::from_secs(4),
+            longest: Duration::from_secs(6),
             poke: Poke::Echo,
-            patience: Duration::from_millis(500),
+            patience: Duration::from_secs(1),
         };
         let idle = hold(&plan);
         let dead = idle.first_dead().unwrap();
