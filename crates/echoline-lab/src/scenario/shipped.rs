@@ -142,6 +142,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-listen-drop"
     "check-listen-default-drop"
     "check-listen-reset"
+    "check-listen-redirected"
     "check-listen-some"
     "check-listen-unreadable"
     "check-listen-queue-full"

@@ -31,6 +31,8 @@ pub(in crate::check) struct Firewall {
     pub(in crate::check) ruling: Option<Ruling>,
     /// Why some of it could not be read.
     pub(in crate::check) unreadable: Option<&'static str>,
+    /// The rule that leads, or may lead, what comes in to another port or machine (destination NAT).
+    pub(in crate::check) led_elsewhere: Option<String>,
     /// What ufw is told to do, in words.
     pub(in crate::check) ufw: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! The rules of iptables and ip6tables, as `iptables -S` prints them (iptables(8), iptables-extensions(8)).
 
-use super::{Action, Base, Chains, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
+use super::{Action, Base, Chains, Packet, Question, Rule, Stop, Truth, Way, in_network, interface_is};
 use std::net::IpAddr;
 
-/// The chains of the table filter that a packet meets.
-pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>) -> Chains {
+/// The chains of one table, filter or nat, that a packet meets.
+pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>, question: Question) -> Chains {
     let mut chains = Chains::new();
     for line in listing.lines() {
         let words = words(line);
@@ -12,7 +12,12 @@ pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>) -> Chains {
         match words.as_slice() {
             ["-P", chain, policy] => {
                 let policy = if *policy == "ACCEPT" { Action::Accept } else { Action::Stop(Stop::Drop) };
-                let met = *chain == if packet.way == Way::In { "INPUT" } else { "OUTPUT" };
+                let met = *chain
+                    == match (packet.way, question) {
+                        (Way::In, Question::Nat) => "PREROUTING",
+                        (Way::In, Question::Filter) => "INPUT",
+                        (Way::Out, _) => "OUTPUT",
+                    };
                 let name = format!("chain {chain} of iptables");
                 let base = met.then_some(Base { priority: 0, policy, name });
                 chains.entry((*chain).to_owned()).or_default().base = base;
@@ -97,7 +102,7 @@ fn target(name: &str) -> Action {
     match name {
         "ACCEPT" => Action::Accept,
         "DROP" => Action::Stop(Stop::Drop),
-        "REJECT" => Action::Stop(Stop::Reject),
+        "REJECT" | "DNAT" | "REDIRECT" => Action::Stop(Stop::Reject),
         "RETURN" => Action::Return,
         "LOG" | "NFLOG" | "ULOG" | "MARK" | "CONNMARK" | "SET" | "TRACE" | "AUDIT" | "CT" | "TCPMSS"
         | "SECMARK" => Action::Continue,

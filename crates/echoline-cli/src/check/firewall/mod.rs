@@ -27,6 +27,15 @@ pub(super) struct Packet<'a> {
     pub(super) interface: Option<&'a str>,
 }
 
+/// What the chains are asked: who may pass, or who is led elsewhere before that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Filter,
+    /// To another port or machine (destination NAT): then the filters for this machine do not meet it. To be led
+    /// elsewhere stands as rejected here.
+    Nat,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     In,

@@ -1,6 +1,6 @@
 //! The rules of nftables, as `nft --json list ruleset` prints them (libnftables-json(5)).
 
-use super::{Action, Base, Chain, Chains, Packet, Rule, Stop, Truth, Way};
+use super::{Action, Base, Chain, Chains, Packet, Question, Rule, Stop, Truth, Way};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,7 +21,12 @@ fn objects<'a>(ruleset: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Va
 /// The chains that a packet meets. `listing` is what `nft -a list ruleset` prints: the rules as a person knows them.
 ///
 /// Tables whose rules only iptables can read are left out.
-pub(in crate::check) fn parse(ruleset: &Value, listing: &str, packet: Packet<'_>) -> Chains {
+pub(in crate::check) fn parse(
+    ruleset: &Value,
+    listing: &str,
+    packet: Packet<'_>,
+    question: Question,
+) -> Chains {
     let foreign: Vec<String> = objects(ruleset, "rule").filter(|rule| speaks_xt(rule)).map(table).collect();
     let mine =
         |object: &&Value| family_fits(text(object, "family"), packet) && !foreign.contains(&table(object));
@@ -31,7 +36,10 @@ pub(in crate::check) fn parse(ruleset: &Value, listing: &str, packet: Packet<'_>
     let mut chains: Chains = objects(ruleset, "chain")
         .filter(mine)
         .map(|chain| {
-            (key(chain, text(chain, "name")), Chain { base: base(chain, packet), rules: Vec::new() })
+            (
+                key(chain, text(chain, "name")),
+                Chain { base: base(chain, packet, question), rules: Vec::new() },
+            )
         })
         .collect();
     for rule in objects(ruleset, "rule").filter(mine) {
@@ -72,14 +80,15 @@ fn family_fits(family: &str, packet: Packet<'_>) -> bool {
 }
 
 /// Where the kernel begins with this packet, if it does here.
-fn base(chain: &Value, packet: Packet<'_>) -> Option<Base> {
+fn base(chain: &Value, packet: Packet<'_>, question: Question) -> Option<Base> {
     let hook = chain["hook"].as_str()?;
     let met = match packet.way {
+        Way::In if question == Question::Nat => hook == "prerouting",
         Way::In => matches!(hook, "ingress" | "prerouting" | "input"),
         Way::Out => matches!(hook, "output" | "postrouting" | "egress"),
     };
-    // Chains of the kinds nat and route choose a way and do not say who may take it.
-    if !met || text(chain, "type") != "filter" {
+    let kind = if question == Question::Nat { "nat" } else { "filter" };
+    if !met || text(chain, "type") != kind {
         return None;
     }
     // The hooks come one after the other, whatever the priorities are.
@@ -310,7 +319,7 @@ fn action(kind: &str, value: &Value, table: &str) -> Action {
     match kind {
         "accept" => Action::Accept,
         "drop" => Action::Stop(Stop::Drop),
-        "reject" => Action::Stop(Stop::Reject),
+        "reject" | "dnat" | "redirect" => Action::Stop(Stop::Reject),
         "jump" => Action::Jump(target()),
         "goto" => Action::Goto(target()),
         "return" => Action::Return,

@@ -19,7 +19,7 @@ fn from(address: &str, port: u16) -> Packet<'static> {
 }
 
 fn nft(packet: Packet<'_>) -> Fate {
-    fate(&parse_nft(&serde_json::from_str(NFT).unwrap(), NFT_LISTING, packet))
+    fate(&parse_nft(&serde_json::from_str(NFT).unwrap(), NFT_LISTING, packet, Question::Filter))
 }
 
 fn dropped(by: &str) -> Fate {
@@ -74,11 +74,11 @@ fn the_rules_of_iptables_decide_and_what_a_chain_leaves_open_goes_on_in_the_one_
         (from("10.0.0.1", 5151), Fate::Passes),
         (from("11.0.0.1", 5151), last()),
     ] {
-        assert_eq!(fate(&parse_iptables(IPTABLES, packet)), expected, "{packet:?}");
+        assert_eq!(fate(&parse_iptables(IPTABLES, packet, Question::Filter)), expected, "{packet:?}");
     }
     let without_foo = IPTABLES.lines().filter(|line| !line.contains(" foo ")).collect::<Vec<_>>().join("\n");
     let policy = dropped("chain INPUT of iptables: what no rule accepts is dropped");
-    assert_eq!(fate(&parse_iptables(&without_foo, to_port(1))), policy);
+    assert_eq!(fate(&parse_iptables(&without_foo, to_port(1), Question::Filter)), policy);
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn the_rules_that_ufw_writes_do_what_ufw_says() {
         (Packet { interface: Some("wlan0"), ..to_port(5154) }, policy()),
         (Packet { way: Way::Out, ..to_port(5155) }, Fate::Passes),
     ] {
-        assert_eq!(fate(&parse_iptables(UFW_IPTABLES, packet)), expected, "{packet:?}");
+        assert_eq!(fate(&parse_iptables(UFW_IPTABLES, packet, Question::Filter)), expected, "{packet:?}");
     }
     for (packet, rule) in
         [(to_port(5151), "10.0.0.0/8"), (to_port(5152), "ufw-user-limit"), (to_port(5154), "eth0")]
     {
-        let found = fate(&parse_iptables(UFW_IPTABLES, packet));
+        let found = fate(&parse_iptables(UFW_IPTABLES, packet, Question::Filter));
         assert!(matches!(&found, Fate::Depends(by) if by.contains(rule)), "{packet:?}: {found:?}");
     }
 }
@@ -110,14 +110,17 @@ fn tables_that_only_iptables_can_read_are_left_to_it() {
     let mixed: Value = serde_json::from_str(include_str!("samples/iptables.json")).unwrap();
     assert!(is_iptables(&mixed));
     assert!(!is_iptables(&serde_json::from_str(NFT).unwrap()));
-    assert_eq!(parse_nft(&mixed, "", to_port(5155)), Chains::new());
+    assert_eq!(parse_nft(&mixed, "", to_port(5155), Question::Filter), Chains::new());
 }
 
 #[test]
 fn a_ruleset_without_rules_lets_everything_in() {
-    assert_eq!(fate(&parse_nft(&json!({ "nftables": [] }), "", to_port(1))), Fate::Passes);
-    assert_eq!(fate(&parse_nft(&Value::Null, "", to_port(1))), Fate::Passes);
-    assert_eq!(fate(&parse_iptables("-P INPUT ACCEPT\n-P OUTPUT DROP\n", to_port(1))), Fate::Passes);
+    assert_eq!(fate(&parse_nft(&json!({ "nftables": [] }), "", to_port(1), Question::Filter)), Fate::Passes);
+    assert_eq!(fate(&parse_nft(&Value::Null, "", to_port(1), Question::Filter)), Fate::Passes);
+    assert_eq!(
+        fate(&parse_iptables("-P INPUT ACCEPT\n-P OUTPUT DROP\n", to_port(1), Question::Filter)),
+        Fate::Passes
+    );
 }
 
 fn chain(rules: &[(Truth, Action, &str)]) -> Chain {
@@ -207,4 +210,32 @@ fn ufw_is_told_in_its_own_words() {
     assert_eq!(unreadable, "ufw is on and denies what no rule names; its rules only root may read");
     assert_eq!(judge_ufw(&files("no", None), to_port(22)), None);
     assert_eq!(judge_ufw(&UfwFiles::default(), to_port(22)), None);
+}
+
+#[test]
+fn a_published_port_of_a_container_is_seen_to_be_led_elsewhere() {
+    // As docker writes it.
+    let docker = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n-N DOCKER\n\
+                  -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n\
+                  -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER\n\
+                  -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n\
+                  -A DOCKER -i docker0 -j RETURN\n\
+                  -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\n";
+    let of = |packet| fate(&parse_iptables(docker, packet, Question::Nat));
+    let eth0 = |port| Packet { interface: Some("eth0"), ..to_port(port) };
+    let rule = "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80";
+    assert_eq!(of(eth0(8080)), rejected(rule));
+    assert_eq!(of(eth0(8081)), Fate::Passes);
+    assert_eq!(of(Packet { interface: Some("docker0"), ..to_port(8080) }), Fate::Passes);
+
+    let nft = json!({ "nftables": [
+        { "table": { "family": "ip", "name": "n", "handle": 1 } },
+        { "chain": { "family": "ip", "table": "n", "name": "pre", "handle": 1, "type": "nat", "hook": "prerouting",
+                     "prio": -100, "policy": "accept" } },
+        { "rule": { "family": "ip", "table": "n", "chain": "pre", "handle": 2, "expr": [
+            { "match": { "op": "==", "left": { "payload": { "protocol": "tcp", "field": "dport" } }, "right": 80 } },
+            { "redirect": { "port": 8080 } } ] } } ] });
+    let of = |port, question| fate(&parse_nft(&nft, "", to_port(port), question));
+    assert_eq!(of(80, Question::Nat), rejected("rule 2 of chain pre in table ip n"));
+    assert_eq!((of(81, Question::Nat), of(80, Question::Filter)), (Fate::Passes, Fate::Passes));
 }

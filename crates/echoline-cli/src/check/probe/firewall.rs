@@ -3,7 +3,7 @@
 use super::command::{self, NoAnswer};
 use crate::check::findings::{Firewall, Ruling};
 use crate::check::firewall::{
-    Chains, Fate, Packet, UfwFiles, fate, is_iptables, judge_ufw, parse_iptables, parse_nft,
+    Chains, Fate, Packet, Question, UfwFiles, Way, fate, is_iptables, judge_ufw, parse_iptables, parse_nft,
 };
 use serde_json::Value;
 use std::fs;
@@ -13,8 +13,8 @@ use std::time::Instant;
 pub(super) struct Rules {
     /// As JSON, and as a person reads it.
     nft: Result<(Value, String), NoAnswer>,
-    /// IPv4 and IPv6; `None`: not asked, as nothing points at iptables.
-    iptables: [Option<Result<String, NoAnswer>>; 2],
+    /// IPv4 and IPv6, the tables filter and nat; `None`: not asked, as nothing points at iptables.
+    iptables: [Option<Result<[String; 2], NoAnswer>>; 2],
     ufw: [UfwFiles; 2],
 }
 
@@ -26,21 +26,31 @@ pub(super) fn read(until: Instant) -> Rules {
         let listing = ask("nft", &["--stateless", "--handle", "list", "ruleset"])?;
         Ok((ruleset, listing))
     });
-    let legacy =
-        |file: &str| fs::read_to_string(file).is_ok_and(|names| names.lines().any(|name| name == "filter"));
+    // The tables of iptables' own kind; asking for another one would make it.
+    let legacy = |file: &str| -> Vec<String> {
+        fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+    };
     let written = match &nft {
         Ok((ruleset, _)) => is_iptables(ruleset),
         Err(NoAnswer::NotInstalled) => true,
         Err(NoAnswer::Refused | NoAnswer::Slow) => false,
     };
     let families = [("iptables", "/proc/net/ip_tables_names"), ("ip6tables", "/proc/net/ip6_tables_names")];
-    let iptables = families.map(|(program, names)| match (legacy(names), written) {
-        (true, _) => {
-            let legacy = ask(&format!("{program}-legacy"), &["-S"]);
-            Some(if legacy == Err(NoAnswer::NotInstalled) { ask(program, &["-S"]) } else { legacy })
+    let both = |program: &str, has_nat: bool| {
+        let nat = if has_nat { ask(program, &["-t", "nat", "-S"])? } else { String::new() };
+        Ok([ask(program, &["-S"])?, nat])
+    };
+    let iptables = families.map(|(program, names)| {
+        let tables = legacy(names);
+        let has = |table: &str| tables.iter().any(|name| name == table);
+        match (has("filter"), written) {
+            (true, _) => {
+                let found = both(&format!("{program}-legacy"), has("nat"));
+                Some(if found == Err(NoAnswer::NotInstalled) { both(program, has("nat")) } else { found })
+            }
+            (false, true) => Some(both(program, true)),
+            (false, false) => None,
         }
-        (false, true) => Some(ask(program, &["-S"])),
-        (false, false) => None,
     });
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let ufw = ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"].map(|rules| UfwFiles {
@@ -54,19 +64,21 @@ pub(super) fn read(until: Instant) -> Rules {
 impl Rules {
     /// What becomes of such a connection.
     pub(super) fn judge(&self, packet: Packet<'_>) -> Firewall {
-        let mut chains = Chains::new();
+        let (mut chains, mut nat) = (Chains::new(), Chains::new());
         let mut read = Vec::new();
         let mut unread = None;
         match &self.nft {
             Ok((ruleset, listing)) => {
-                chains.extend(parse_nft(ruleset, listing, packet));
+                chains.extend(parse_nft(ruleset, listing, packet, Question::Filter));
+                nat.extend(parse_nft(ruleset, listing, packet, Question::Nat));
                 read.push("nftables");
             }
             Err(why) => unread = Some(*why),
         }
         match &self.iptables[usize::from(!packet.ipv4)] {
-            Some(Ok(listing)) => {
-                chains.extend(parse_iptables(listing, packet));
+            Some(Ok([filter, of_nat])) => {
+                chains.extend(parse_iptables(filter, packet, Question::Filter));
+                nat.extend(parse_iptables(of_nat, packet, Question::Nat));
                 read.push("iptables");
             }
             // Its rules are there and cannot be read.
@@ -87,7 +99,12 @@ impl Rules {
             NoAnswer::Refused => "the rules are not readable without root",
         });
         let ufw = judge_ufw(&self.ufw[usize::from(!packet.ipv4)], packet);
-        Firewall { family: if packet.ipv4 { "IPv4" } else { "IPv6" }, read, ruling, unreadable, ufw }
+        let led_elsewhere = match fate(&nat) {
+            Fate::Stopped(_, rule) | Fate::Depends(rule) if packet.way == Way::In => Some(rule),
+            _ => None,
+        };
+        let family = if packet.ipv4 { "IPv4" } else { "IPv6" };
+        Firewall { family, read, ruling, unreadable, led_elsewhere, ufw }
     }
 
     /// The rule that stops, or may stop, such a connection.

@@ -157,10 +157,14 @@ fn firewall(findings: &ListenFindings) -> Step {
     let mut says = Vec::new();
     for one in &findings.firewalls {
         says.push(ruling(one));
+        says.extend(
+            one.led_elsewhere.as_ref().map(|rule| format!("{}: led elsewhere (NAT): {rule}", one.family)),
+        );
         says.extend(one.ufw.clone());
     }
     says.dedup();
     let state = |one: &Firewall| match one.ruling {
+        _ if one.led_elsewhere.is_some() => State::Warn,
         Some(Ruling::Passes) => State::Pass,
         Some(Ruling::Stopped { .. }) => State::Fail,
         Some(Ruling::Depends { .. }) | None => State::Warn,

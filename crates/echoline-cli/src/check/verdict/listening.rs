@@ -214,6 +214,8 @@ fn kept_out(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict>
 
 fn stop(firewall: &Firewall) -> Option<(Stop, &str)> {
     match &firewall.ruling {
+        // It may never come there.
+        _ if firewall.led_elsewhere.is_some() => None,
         Some(Ruling::Stopped { how, rule }) => Some((*how, rule)),
         _ => None,
     }
@@ -240,7 +242,12 @@ fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
         _ => None,
     });
     let unreadable = findings.firewalls.iter().find(|firewall| firewall.ruling.is_none());
-    if let Some(rule) = depends {
+    if let Some(rule) = findings.firewalls.iter().find_map(|firewall| firewall.led_elsewhere.as_ref()) {
+        say(&format!(
+            "But a rule of this machine leads what comes in from elsewhere to another place (NAT): {rule}."
+        ));
+        verdict.certainty = Likely;
+    } else if let Some(rule) = depends {
         say(&format!("This machine's firewall lets in some and not others: {rule}."));
         verdict.certainty = Likely;
     } else if let Some(unread) = unreadable {

@@ -23,7 +23,7 @@ fn knock(address: &str, ended: Ended, taken: Option<bool>) -> Knock {
 
 fn firewall(ruling: Option<Ruling>) -> Firewall {
     let unreadable = ruling.is_none().then_some("the rules are not readable without root");
-    Firewall { family: "IPv4", read: vec!["nftables"], ruling, unreadable, ufw: None }
+    Firewall { family: "IPv4", read: vec!["nftables"], ruling, unreadable, led_elsewhere: None, ufw: None }
 }
 
 /// Of a machine with one address beside loopback, on which these sockets listen.
@@ -156,6 +156,13 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     let told = ListenFindings { firewalls: vec![ufw], ..everywhere() };
     expect(&told, None, CannotTell, &["without root (ufw is on and denies what no rule names)"]);
     assert_eq!(verdict(&with(None)).next, ["sudo echoline check --listen :80"]);
+    // What is led elsewhere never meets the rules for this machine.
+    let rule = Some("tcp dport 80 dnat to 172.17.0.2:80".to_owned());
+    let led = ListenFindings {
+        firewalls: vec![Firewall { led_elsewhere: rule, ..firewall(stopped(Stop::Drop)) }],
+        ..everywhere()
+    };
+    expect(&led, None, Likely, &["to another place (NAT): tcp dport 80 dnat to 172.17.0.2:80"]);
     // One family of two is kept out.
     let mut half = everywhere();
     half.firewalls.push(Firewall { family: "IPv6", ..firewall(stopped(Stop::Drop)) });
