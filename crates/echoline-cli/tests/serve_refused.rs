@@ -11,8 +11,9 @@ use support::{ECHOLINE, Ended, echoline, finish, have, skip};
 /// A refused start says so on standard error alone, ends with the line that explains its code, and with exit code 2.
 #[track_caller]
 fn assert_refused(ended: &Ended, message: &str) {
-    let (_, rest) = message.split_once("   [").unwrap();
-    let explain = format!("  next  echoline explain {}\n", rest.split(']').next().unwrap());
+    let (_, rest) = message.split_once("   [").expect("a code in brackets");
+    let (code, _) = rest.split_once(']').expect("a code in brackets");
+    let explain = format!("  next  echoline explain {code}\n");
     assert_eq!(ended.stderr, format!("{}{explain}", message.trim_end_matches(&explain)));
     assert_eq!((ended.out(), ended.code), ("", Some(2)));
 }
