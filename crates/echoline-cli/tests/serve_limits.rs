@@ -1,4 +1,5 @@
 //! The limits of `serve`: each acts, says so once, and is counted.
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
 
 mod support;
 

@@ -26,6 +26,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
 /// How often something is said on the one that is never silent.
 const BUSY: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+/// The timers of a server differ so much between its connections.
+const MARGIN: Duration = Duration::from_millis(200);
 /// How often the kernel is asked whether a keepalive was acknowledged.
 const STEP: Duration = Duration::from_millis(10);
 const LINE: &[u8] = b"echoline check, after a silence\n";
@@ -164,7 +166,7 @@ impl Holding {
                 self.open_second_series();
             }
             // After a death, whatever was not silent has to show once more that it lives.
-            let compared = died.is_none_or(|died| self.busy.as_ref().is_none_or(|busy| busy.answered > died));
+            let compared = died.is_none_or(|died| self.busy_outlived(died));
             if self.held.is_empty()
                 && (compared || now >= self.begin + self.plan.longest + self.plan.patience)
             {
@@ -172,6 +174,13 @@ impl Holding {
             }
             self.sleep(self.next_event(now));
         }
+    }
+
+    /// Has the one that was not silent answered since the first death, at an age at which the silent one was dead?
+    fn busy_outlived(&self, died: Instant) -> bool {
+        let (Some(busy), Some(dead)) = (&self.busy, self.idle.first_dead()) else { return true };
+        let age = Duration::from_micros(dead.silent_us) + busy.held.age + MARGIN;
+        busy.answered > died && busy.answered >= busy.opened + age
     }
 
     fn poke_due(&mut self, now: Instant) {
