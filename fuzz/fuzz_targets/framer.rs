@@ -68,7 +68,10 @@ impl<'a> Bench<'a> {
                 assert!(in_over_long || !window.contains(&b'\n'), "the line is within the limit");
                 assert!(in_over_long || piece.len() >= self.max_line, "too early to know");
                 let lines = count_lines(piece);
-                assert_eq!((lines, piece.ends_with(b"\n")), if self.framer.in_over_long() { (0, false) } else { (1, true) });
+                assert_eq!(
+                    (lines, piece.ends_with(b"\n")),
+                    if self.framer.in_over_long() { (0, false) } else { (1, true) }
+                );
                 self.at += piece.len();
             }
         }

@@ -45,6 +45,9 @@ mod burst;
 mod compute;
 mod config;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod pace;
 mod pressure;
 mod server;

@@ -424,7 +424,8 @@ impl Session {
         }
     }
 
-    /// Issues the next send if one may go, and notes since when our side has been finishing.
+    /// Issues the next send if one may go, which none may once the session is over, and notes since when our side has
+    /// been finishing.
     fn settle(&mut self, direct: Range<usize>, input: &[u8], now: Instant) -> Option<Batch> {
         if self.output.finished().is_some() && !self.input_ended && self.finishing_since.is_none() {
             self.finishing_since = Some(now);
@@ -433,7 +434,7 @@ impl Session {
             self.service_ended = true;
             self.untaken = Vec::new();
         }
-        if !self.may_send() {
+        if !self.may_send() || self.ending.is_some() {
             debug_assert!(direct.is_empty());
             return None;
         }
@@ -443,6 +444,9 @@ impl Session {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "session_bench.rs"]
+pub(crate) mod bench;
 #[cfg(test)]
 #[path = "session_limit_tests.rs"]
 mod limit_tests;
