@@ -7,6 +7,8 @@ pub(super) const PTR: u16 = 12;
 pub(super) const AAAA: u16 = 28;
 
 const HEADER: usize = 12;
+/// The longest name, with the lengths of its labels (RFC 1035, section 2.3.4): else an answer might not fit a datagram.
+const LONGEST_NAME: usize = 255;
 /// Seconds for which an answer may be kept: short, since a lab changes.
 const TIME_TO_LIVE: u32 = 1;
 /// A pointer to the question's name.
@@ -124,6 +126,7 @@ impl Reply {
 /// The name that begins at `at`, and where it ends. A question's name has no pointers.
 fn name_at(message: &[u8], mut at: usize) -> Option<(String, usize)> {
     let mut labels = Vec::new();
+    let start = at;
     loop {
         let length = usize::from(*message.get(at)?);
         at += 1;
@@ -137,7 +140,7 @@ fn name_at(message: &[u8], mut at: usize) -> Option<(String, usize)> {
             _ => return None,
         }
     }
-    Some((labels.join("."), at))
+    (at - start <= LONGEST_NAME).then(|| (labels.join("."), at))
 }
 
 /// The address in a name such as `10.113.0.203.in-addr.arpa`.

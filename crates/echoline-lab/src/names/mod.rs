@@ -148,6 +148,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_longer_than_any_is_a_mistake_and_its_answer_fits_a_datagram() {
+        // With the lengths of the labels and the root, 255 bytes and 257.
+        for (labels, code) in [(127, 3), (128, 1)] {
+            let reply =
+                zone().answer(&ask(&vec!["x"; labels].join("."), message::A), false).expect("a reply");
+            assert_eq!((counts(&reply).0, reply.len() <= LARGEST_UDP), (code, true));
+        }
+        // Found by the fuzzer: the question alone was longer than a datagram.
+        let reply = zone().answer(&ask(&["x"; 300].join("."), message::A), false).expect("a reply");
+        assert!(reply.len() <= LARGEST_UDP);
+    }
+
+    #[test]
     fn manners_are_silence_failure_and_refusal() {
         let query = ask("echo.lab.test", message::A);
         let with = |manner| Zone { manner, ..zone() }.answer(&query, false);

@@ -1,5 +1,7 @@
 //! Engines move bytes between the kernel and sessions. They differ in how, never in what is said.
 
+#[cfg(all(test, target_os = "linux"))]
+mod errors;
 mod portable;
 #[cfg(target_os = "linux")]
 mod uring;

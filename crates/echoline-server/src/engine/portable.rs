@@ -1,14 +1,15 @@
 //! The portable engine: readiness through mio, one receive buffer for all connections of a worker.
 
-use std::io::{self, Read as _};
-use std::net::{Shutdown, SocketAddr};
+mod calls;
+
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use rustix::net::{SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
@@ -291,7 +292,7 @@ impl Portable {
 
 impl Connection {
     fn receive(&mut self, worker: &Worker, buffer: &mut [u8], now: Instant) {
-        match self.stream.read(buffer) {
+        match calls::receive(&self.stream, buffer) {
             Ok(0) => {
                 self.readable = false;
                 let batch = self.client.session.on_end_of_input(now);
@@ -311,14 +312,14 @@ impl Connection {
 
     fn send_all(&mut self, worker: &Worker, mut next: Option<Batch>, source: &[u8], now: Instant) {
         while let Some(batch) = next {
-            let sent = send(&self.stream, &batch.held, &source[batch.input.clone()]);
+            let sent = calls::send(&self.stream, &batch.held, &source[batch.input.clone()]);
             let socket = &SockRef::from(&self.stream);
             next = worker.on_sent(&mut self.client, socket, batch, source, sent, now);
         }
     }
 
     fn shut_output(&mut self, now: Instant) {
-        match self.stream.shutdown(Shutdown::Write) {
+        match calls::shut_output(&self.stream) {
             Ok(()) => self.client.session.on_output_shut(now),
             Err(error) => self.client.session.on_failed(Ending::by(&error)),
         }
@@ -353,7 +354,7 @@ impl Acceptor {
 
     /// One accept. Returns the connection if it is this worker's own.
     fn accept(&mut self, worker: &mut Worker, now: Instant) -> Option<Accepted> {
-        match self.listener.accept() {
+        match calls::accept(&self.listener) {
             Ok((stream, peer)) => worker.on_accepted(stream.into(), peer, self.service, now),
             Err(error) => {
                 match worker.on_accept_failed(&error, self.address, now) {
@@ -368,18 +369,6 @@ impl Acceptor {
     }
 }
 
-/// One write: both parts together, or what the kernel takes of them. A broken connection is an error, never SIGPIPE.
-fn send(stream: &TcpStream, held: &[u8], input: &[u8]) -> io::Result<usize> {
-    let flags = SendFlags::NOSIGNAL;
-    let sent = rustix::io::retry_on_intr(|| {
-        if held.is_empty() {
-            rustix::net::send(stream, input, flags)
-        } else if input.is_empty() {
-            rustix::net::send(stream, held, flags)
-        } else {
-            let parts = [io::IoSlice::new(held), io::IoSlice::new(input)];
-            rustix::net::sendmsg(stream, &parts, &mut SendAncillaryBuffer::default(), flags)
-        }
-    })?;
-    Ok(sent)
-}
+#[cfg(all(test, target_os = "linux"))]
+#[path = "portable/tests.rs"]
+mod tests;

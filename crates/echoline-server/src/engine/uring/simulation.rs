@@ -3,7 +3,6 @@
 //! A failing seed is repeated with `ECHOLINE_SEED=n cargo test -p echoline-server simulation`; `ECHOLINE_SEEDS=n`
 //! plays fewer than usual, for slow instrumented builds, or more.
 
-mod errors;
 mod fake;
 
 use std::collections::BTreeSet;
@@ -16,9 +15,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use self::errors::Operation;
 use self::fake::{CONNECTIONS, FakeKernel};
 use crate::config::{Config, LongLines};
+use crate::engine::errors::{self, Operation};
 use crate::engine::uring::driver::Driver;
 use crate::engine::uring::kernel::Kernel as _;
 use crate::service::{Instance, ServiceKind};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::io::Errno;
 
-use super::errors::{self, Operation};
+use crate::engine::errors::{self, Operation};
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::engine::uring::ring::is_passing;
 use crate::slots::Key;

@@ -4,9 +4,10 @@ use rustix::io::Errno;
 
 use crate::stats::Ending;
 
-/// The operations of the seam; those that go on differently afterwards stand apart.
+/// The operations of the ring's seam; those that go on differently afterwards stand apart. The portable engine knows
+/// `ReceiveBulk`, `SendNow`, `AcceptQueued` and `ShutOutput`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     ReceiveStream,
     ReceiveBulk,
     SendNow,
@@ -111,7 +112,7 @@ const SHUT_OUTPUT: &[Errno] = &[Errno::BADF, Errno::INVAL, Errno::NOTCONN, Errno
 const ENTER: &[Errno] = &[Errno::AGAIN, Errno::BUSY, Errno::INTR, Errno::TIME];
 
 /// `io_uring_enter(2)`: what stays, and so ends the worker.
-pub(super) const ENTER_FOR_EVER: &[Errno] = &[
+pub(crate) const ENTER_FOR_EVER: &[Errno] = &[
     Errno::BADF,
     Errno::BADFD,
     Errno::BADR,
@@ -124,7 +125,7 @@ pub(super) const ENTER_FOR_EVER: &[Errno] = &[
 ];
 
 /// Every error that an operation may answer with.
-pub(super) fn of(operation: Operation) -> Vec<Errno> {
+pub(crate) fn of(operation: Operation) -> Vec<Errno> {
     let (empty, cancelled) = (&[Errno::AGAIN][..], &[Errno::CANCELED][..]);
     match operation {
         Operation::ReceiveStream | Operation::ReceiveBulk => RECEIVE.to_vec(),
@@ -139,7 +140,7 @@ pub(super) fn of(operation: Operation) -> Vec<Errno> {
 }
 
 /// Every answer that the simulation has to show.
-pub(super) fn all() -> Vec<(Operation, Errno)> {
+pub(crate) fn all() -> Vec<(Operation, Errno)> {
     use Operation::{
         AcceptMany, AcceptOnce, AcceptQueued, Cancel, Enter, ReceiveBulk, ReceiveStream, SendNow, SendWait,
         ShutOutput,
@@ -162,7 +163,7 @@ pub(super) fn all() -> Vec<(Operation, Errno)> {
 }
 
 /// How a connection ends on which this was the first answer of its kind; `None` goes on.
-pub(super) fn ending(operation: Operation, errno: Errno) -> Option<Ending> {
+pub(crate) fn ending(operation: Operation, errno: Errno) -> Option<Ending> {
     match (operation, errno) {
         (_, Errno::AGAIN | Errno::INTR | Errno::CANCELED) => None,
         (Operation::ReceiveStream | Operation::ReceiveBulk, Errno::NOBUFS) => None,
@@ -172,6 +173,6 @@ pub(super) fn ending(operation: Operation, errno: Errno) -> Option<Ending> {
 }
 
 /// Does a listener that is told so never accept again?
-pub(super) fn breaks_a_listener(errno: Errno) -> bool {
+pub(crate) fn breaks_a_listener(errno: Errno) -> bool {
     matches!(errno, Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::FAULT)
 }

@@ -1,0 +1,126 @@
+//! Every error at every system call on a connection or a listener, between two conversations over loopback.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::calls::Call;
+use super::calls::failing::{self, Failure};
+use super::*;
+use crate::config::{Config, LongLines};
+use crate::engine::errors::{self, Operation};
+use crate::service::{Instance, ServiceKind};
+use crate::shared::{NamedService, Shared};
+use crate::stats::Stats;
+use crate::worker::Listening;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_LINE: usize = 16;
+
+/// What every client says: the second line is refused where long lines are.
+const SAYS: &[&[u8]] = &[b"one\n", b"a line that is too long\n", b"three\n"];
+
+/// Serves until everybody has left, on a thread of its own, with one call that fails.
+fn serve(failure: Failure, long_lines: LongLines) -> (SocketAddr, thread::JoinHandle<Stats>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let config = Config {
+        max_line: NonZeroUsize::new(MAX_LINE).expect("not zero"),
+        long_lines,
+        workers: NonZeroUsize::MIN,
+        ..Config::default()
+    };
+    let serving = thread::spawn(move || {
+        listener.set_nonblocking(true).expect("a socket can be");
+        let factory = ServiceKind::Echo.factory(&config, &Arc::new(Instance::new()));
+        let service = NamedService { name: "echo".to_owned(), factory };
+        let shared = Arc::new(Shared::new(config, vec![service], 1, Instant::now()));
+        let worker = Worker::new(Arc::clone(&shared), 0, vec![Listening { listener, address, service: 0 }]);
+        let engine = Portable::new().expect("a poller");
+        shared.post(0).set_waker(engine.waker());
+        failing::set(Some(failure));
+        // Two clients, and then nobody.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let since = Instant::now();
+                while shared.stats().accepted < 2 && !shared.is_over() {
+                    assert!(since.elapsed() < PATIENCE, "{failure:?}: not both were accepted");
+                    thread::yield_now();
+                }
+                shared.order(|orders| orders.retire = true);
+            });
+            engine.run(worker).expect("polling works");
+        });
+        assert!(failing::set(None).is_none(), "{failure:?} did not happen");
+        shared.stats()
+    });
+    (address, serving)
+}
+
+/// Says everything, then hears until the server is done. `None` if the connection broke.
+fn talk(address: SocketAddr) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut heard = Vec::new();
+    let whole = SAYS.iter().try_for_each(|line| stream.write_all(line));
+    let finished = whole.and_then(|()| stream.shutdown(Shutdown::Write));
+    match finished.and_then(|()| stream.read_to_end(&mut heard)) {
+        Ok(_) => Some(heard),
+        Err(error) => {
+            assert_ne!(error.kind(), ErrorKind::WouldBlock, "the server hangs");
+            None
+        }
+    }
+}
+
+fn check(call: Call, operation: Operation, errno: Errno, after: u8, long_lines: LongLines) {
+    let failure = Failure { call, errno, after };
+    let (address, serving) = serve(failure, long_lines);
+    let clients = [address; 2].map(|address| thread::spawn(move || talk(address)));
+    let heard = clients.map(|client| client.join().expect("a client"));
+    let stats = serving.join().unwrap_or_else(|_| panic!("{failure:?}"));
+    let (all, ending) = match long_lines {
+        LongLines::Pass => (SAYS.concat(), Ending::Done),
+        LongLines::Close => (SAYS[0].to_vec(), Ending::LongLine),
+    };
+    if call == Call::Accept {
+        let broken = errors::breaks_a_listener(errno);
+        let whole = heard.iter().flatten().filter(|heard| **heard == all).count();
+        assert!(broken || whole == 2, "{failure:?}: {heard:?}");
+        return;
+    }
+    let failed = errors::ending(operation, errno);
+    let whole = heard.iter().flatten().filter(|heard| **heard == all).count();
+    assert!(whole >= if failed.is_some() { 1 } else { 2 }, "{failure:?}: {heard:?}");
+    let mut ended = [0; Ending::ALL.len()];
+    ended[failed.unwrap_or(ending) as usize] += 1;
+    ended[ending as usize] += 1;
+    assert_eq!(stats.ended, ended, "{failure:?}");
+}
+
+#[test]
+fn no_error_of_a_call_harms_another_connection_and_each_ends_with_its_reason() {
+    let never_blocks = |errno: &Errno| *errno != Errno::AGAIN;
+    for after in [0, 1] {
+        for errno in errors::of(Operation::ReceiveBulk).into_iter().filter(never_blocks) {
+            // Buffers and cancelling are the ring's.
+            if !matches!(errno, Errno::NOBUFS | Errno::CANCELED) {
+                check(Call::Receive, Operation::ReceiveBulk, errno, after, LongLines::Pass);
+            }
+        }
+        for errno in errors::of(Operation::SendNow).into_iter().filter(never_blocks) {
+            check(Call::Send, Operation::SendNow, errno, after, LongLines::Pass);
+        }
+        for errno in errors::of(Operation::AcceptQueued).into_iter().filter(never_blocks) {
+            check(Call::Accept, Operation::AcceptQueued, errno, after, LongLines::Pass);
+        }
+        for errno in errors::of(Operation::ShutOutput) {
+            check(Call::ShutOutput, Operation::ShutOutput, errno, after, LongLines::Close);
+        }
+    }
+}
