@@ -9,6 +9,7 @@ use echoline::explain::explain;
 use echoline::{Code as NetworkCode, Endpoint, Error, Operation, Port};
 use if_addrs::get_if_addrs;
 use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -101,7 +102,7 @@ impl From<&Error> for Failure {
         let mut failure = Self::new(code, exit_of(error), error.to_string());
         failure.facts.extend(left_from(error.attempts()));
         if let [_, _, ..] = error.attempts() {
-            failure.facts.extend(error.attempts().iter().map(tried));
+            failure.facts.extend(all_tried(error.attempts()));
         }
         // A text that could not be read says by itself what is wrong with it.
         if !matches!(code, NetworkCode::BadAddress | NetworkCode::BadPort) {
@@ -145,7 +146,9 @@ fn left_from(attempts: &[Attempt]) -> Option<Fact> {
     };
     let mut sources: Vec<_> =
         attempts.iter().filter_map(|attempt| attempt.source).map(|it| via(it.ip())).collect();
-    sources.dedup();
+    // The families alternate, and so do their sources.
+    let mut seen = HashSet::new();
+    sources.retain(|source| seen.insert(source.clone()));
     (!sources.is_empty()).then(|| Fact::new("from", sources.join(", ")))
 }
 
@@ -172,14 +175,33 @@ fn exit_of(error: &Error) -> ExitStatus {
     }
 }
 
+/// A name server decides how many there are: the first few one by one, the rest by how they ended.
+fn all_tried(attempts: &[Attempt]) -> Vec<Fact> {
+    const SHOWN: usize = 8;
+    let (shown, rest) = attempts.split_at(attempts.len().min(SHOWN));
+    let mut facts: Vec<_> = shown.iter().map(tried).collect();
+    let mut endings: BTreeMap<&str, usize> = BTreeMap::new();
+    for attempt in rest {
+        *endings.entry(ended(attempt)).or_default() += 1;
+    }
+    if !rest.is_empty() {
+        let endings: Vec<_> = endings.iter().map(|(ended, number)| format!("{number} {ended}")).collect();
+        facts.push(Fact::new("tried", format!("{} more: {}", rest.len(), endings.join(", "))));
+    }
+    facts
+}
+
 fn tried(attempt: &Attempt) -> Fact {
-    let Attempt { address, took, outcome, .. } = attempt;
-    let ended = match outcome {
+    let Attempt { address, took, .. } = attempt;
+    Fact::new("tried", format!("{address}: {} after {}", ended(attempt), human_time(*took)))
+}
+
+fn ended(attempt: &Attempt) -> &'static str {
+    match attempt.outcome {
         Outcome::Failed { code, .. } => code.as_str(),
         Outcome::Connected => "connected",
         _ => "abandoned",
-    };
-    Fact::new("tried", format!("{address}: {ended} after {}", human_time(*took)))
+    }
 }
 
 /// Parts of it can come from a peer or from a name server, and some are escaped already.

@@ -15,6 +15,7 @@ mod descriptors;
 mod holder;
 mod place;
 mod reach;
+mod recognise;
 mod units;
 
 // The commands.

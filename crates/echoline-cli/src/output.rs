@@ -3,6 +3,7 @@
 use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
+use echoline::escape;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -40,16 +41,18 @@ impl Output {
 
     /// The one JSON document of a `--json` run, on lines of its own.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), Stop> {
-        serde_json::to_writer_pretty(&mut self.out, document).map_err(|error| stop(error.into()))?;
-        self.bytes(b"\n")?;
-        self.flush()
+        self.document(&serde_json::to_string_pretty(document))
     }
 
     /// One JSON document on one line, written at once: a stream that is read as it comes.
     pub(crate) fn json_line(&mut self, document: &impl Serialize) -> Result<(), Stop> {
-        serde_json::to_writer(&mut self.out, document).map_err(|error| stop(error.into()))?;
-        self.bytes(b"\n")?;
-        self.flush()
+        self.document(&serde_json::to_string(document))
+    }
+
+    /// Texts of a peer can stand in it, and standard output can be a terminal.
+    fn document(&mut self, document: &serde_json::Result<String>) -> Result<(), Stop> {
+        let document = document.as_ref().map_err(|error| stop(io::Error::other(error.to_string())))?;
+        self.text(escape::json(document).to_string())
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Stop> {

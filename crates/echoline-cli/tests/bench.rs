@@ -217,6 +217,23 @@ fn a_server_that_leaves_early_is_counted_by_its_code() {
 }
 
 #[test]
+fn a_reply_without_an_end_is_left_in_time_and_counted_by_its_code() {
+    for text in [b"a".as_slice(), b"a\n"] {
+        let port = server(move |mut stream, _| {
+            let mut line = [0; 64];
+            let flood: Vec<u8> = text.iter().copied().cycle().take(256 * 1024).collect();
+            // The client leaves when it has seen enough.
+            if stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() {
+                while stream.write_all(&flood).is_ok() {}
+            }
+        });
+        let (ended, report) = bench(&port, &["-t", "300ms", "--warm-up", "0s", "-c", "2"]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(report["errors"]["by_code"], serde_json::json!({"endless": 2}), "{report:#}");
+    }
+}
+
+#[test]
 fn nothing_that_listens_is_a_failure_that_explains_itself() {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let ended = echoline(&["bench", &format!("127.0.0.1:{port}")]);

@@ -203,36 +203,43 @@ fn assert_named(server: &Server, message: &str) {
     assert_eq!((settled(&ended.stderr, server).as_str(), ended.code), (message, Some(1)));
 }
 
-const NO_ECHO: &str = "   [altered]
+const ALTERED: &str = "   [altered]
   so    the service is no echo, or something on the way changes bytes
   next  --no-verify shows what a service says that is no echo
   next  echoline check --expect echo SERVER says why
   next  echoline explain altered
 ";
 
+const ADDED: &str = "   [added]
+  so    the service is no echo, or something on the way puts bytes in
+  next  --no-verify shows what a service says that is no echo
+  next  echoline check --expect echo SERVER says why
+  next  echoline explain added
+";
+
 #[test]
 fn an_altered_byte_is_named() {
     let message = "SERVER did not return what was sent: line 3, byte 2: sent 'h' (0x68), received 'H' (0x48)";
-    assert_named(&Server::answering(|text| text.replace('h', "H")), &format!("{message}{NO_ECHO}"));
+    assert_named(&Server::answering(|text| text.replace('h', "H")), &format!("{message}{ALTERED}"));
 }
 
 #[test]
 fn an_additional_byte_is_named() {
     let message = "SERVER did not return what was sent: line 2, byte 1: 1 byte came that was not sent: \"!\"";
-    assert_named(&Server::answering(|text| text.replace("two", "!two")), &format!("{message}{NO_ECHO}"));
+    assert_named(&Server::answering(|text| text.replace("two", "!two")), &format!("{message}{ADDED}"));
 }
 
 #[test]
 fn a_missing_byte_is_named() {
     let message = "SERVER did not return what was sent: line 3, byte 2: 1 byte did not come back: \"h\"";
-    assert_named(&Server::answering(|text| text.replace('h', "")), &format!("{message}{NO_ECHO}"));
+    assert_named(&Server::answering(|text| text.replace('h', "")), &format!("{message}{ALTERED}"));
 }
 
 #[test]
 fn bytes_behind_the_end_are_named() {
     let message = "SERVER did not return what was sent: line 4, byte 1, behind all that was sent: \
                    4 bytes came that were not sent: \"bye\\n\"";
-    assert_named(&Server::answering(|text| text + "bye\n"), &format!("{message}{NO_ECHO}"));
+    assert_named(&Server::answering(|text| text + "bye\n"), &format!("{message}{ADDED}"));
 }
 
 #[test]
@@ -240,7 +247,7 @@ fn what_a_server_says_reaches_the_message_escaped() {
     let message = "SERVER did not return what was sent: line 1, byte 1: 17 bytes came that were not sent: \
                    \"\\x1b]0;owned\\x07\\u{9b}2J\\u{202e}\"";
     let server = Server::answering(|text| format!("\x1b]0;owned\x07\u{9b}2J\u{202e}{text}"));
-    assert_named(&server, &format!("{message}{NO_ECHO}"));
+    assert_named(&server, &format!("{message}{ADDED}"));
 }
 
 #[test]
@@ -297,11 +304,47 @@ fn a_reset_midway_says_what_is_missing() {
 }
 
 #[test]
-fn a_server_that_never_ends_is_cut_off_at_the_first_byte_too_many() {
-    let ended = connect(&["-q", &Server::endless().address()], b"one\n");
-    assert!(ended.stderr.contains("at least 64 bytes came that were not sent: \"aaaa"), "{}", ended.stderr);
+fn a_server_that_never_ends_is_left_and_named() {
+    let server = Server::endless(0);
+    let ended = connect(&["-q", &server.address()], b"one\n");
+    let message =
+        format!("{} sends without an end: line 2, byte 1, behind all that was sent: ", server.address());
+    assert!(ended.stderr.starts_with(&message), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"aaaaaaaaaaaaaaaaaaaaaaaa...\"   [endless]\n"), "{}", ended.stderr);
     assert!(ended.stdout.len() < 1 << 20, "{} bytes", ended.stdout.len());
     assert_eq!(ended.code, Some(1));
+}
+
+#[test]
+fn another_protocol_is_named() {
+    for (says, protocol) in [
+        ("SSH-2.0-OpenSSH_9.2p1\r\n", "SSH"),
+        ("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "HTTP"),
+        ("220 mail.example ESMTP\r\n", "SMTP"),
+        (
+            "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefgh\r\n",
+            "chargen (RFC 864)",
+        ),
+    ] {
+        for server in [Server::speaking_first(says), Server::answering(move |_| says.to_owned())] {
+            let ended = connect(&["-q", &server.address()], b"hello\n");
+            let message = format!("{} is no echo service: it speaks {protocol} (", server.address());
+            assert!(ended.stderr.starts_with(&message), "{}", ended.stderr);
+            assert!(ended.stderr.contains("   [not-echo]\n"), "{}", ended.stderr);
+            assert_eq!(ended.code, Some(1));
+        }
+    }
+}
+
+#[test]
+fn an_echo_of_another_protocols_words_is_an_echo() {
+    let request = b"SSH-2.0-mine\r\nHTTP/1.1 200 OK\r\n";
+    let ended = connect(&["-q"], request);
+    assert_eq!((ended.stdout.as_slice(), ended.code), (&request[..], Some(0)));
+    // What is altered far behind them does not make them the server's.
+    let server = Server::answering(|text| text.replace("OK", "KO"));
+    let ended = connect(&["-q", &server.address()], request);
+    assert!(ended.stderr.contains("[altered]"), "{}", ended.stderr);
 }
 
 #[test]

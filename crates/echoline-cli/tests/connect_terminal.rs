@@ -210,7 +210,7 @@ fn a_service_that_speaks_first_is_shown_at_once() {
         (
             &[][..],
             "220 mail\\r       10 bytes, not asked for\n",
-            "the service speaks first, so it is no echo\n",
+            "is no echo service: it speaks SMTP or FTP (before anything was sent: 10 bytes came that were not sent: ",
             1,
         ),
         (&["--no-verify"], "220 mail\n", "Sent nothing; received 1 line, 10 bytes.\n", 0),

@@ -87,6 +87,10 @@ codes! {
     ClosedEarly = "closed-early",
     /// What came back is not what was sent.
     Altered = "altered",
+    /// More came back than was sent.
+    Added = "added",
+    /// More came back than was sent, and it does not end.
+    Endless = "endless",
     /// What answers there is another program.
     NotEcho = "not-echo",
     /// The connection stands, but what is sent on it does not arrive.

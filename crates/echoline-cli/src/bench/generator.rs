@@ -23,7 +23,7 @@ const ALARM: Token = Token(usize::MAX - 1);
 const RECEIVE: usize = 256 * 1024;
 /// How often silence is looked for.
 const SWEEP_NS: u64 = 100_000_000;
-/// After so many lines that nobody sent, a connection is closed: its bytes would never end.
+/// After so many lines that are not as they were sent, a connection is closed: nothing more is learned from it.
 const MOST_FAULTS: u64 = 100_000;
 
 pub(super) struct Generator {
@@ -307,7 +307,11 @@ impl Generator {
             answered += link.take(&self.tape, received, |sent| measured += meter.answered(sent, now_ns));
             link.answered += measured;
             link.since_ns = now_ns;
-            if link.faults().total() > MOST_FAULTS {
+            let faults = link.faults();
+            if faults.surplus > MOST_FAULTS || link.is_endless() {
+                return self.give_up(n, now_ns, Code::Endless);
+            }
+            if faults.total() > MOST_FAULTS {
                 return self.give_up(n, now_ns, Code::Altered);
             }
             if bytes < self.buffer.len() && !to_end {

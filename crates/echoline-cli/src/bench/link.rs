@@ -78,6 +78,10 @@ impl Link {
         self.verifier.faults()
     }
 
+    pub(super) fn is_endless(&self) -> bool {
+        self.verifier.is_endless()
+    }
+
     /// Begins `lines` more, timed from `intended_ns`.
     pub(super) fn begin(&mut self, lines: usize, intended_ns: u64, now_ns: u64) {
         if self.verifier.on_their_way() == 0 {

@@ -49,6 +49,8 @@ struct Trouble {
     partial: Vec<u8>,
     /// The partial line was too long to be kept; only its end matters now.
     over_long: bool,
+    /// Bytes that were not the expected ones, since a line was answered last.
+    foreign: u64,
     /// Lines that were overtaken, oldest first; lost unless they still come.
     overtaken: VecDeque<usize>,
     /// Lines taken as answered by altered ones, oldest first; if one still comes, what was received was surplus.
@@ -57,6 +59,9 @@ struct Trouble {
 
 /// How many overtaken or replaced lines are remembered; older ones keep the verdict they have.
 const REMEMBERED: usize = 256;
+
+/// So many bytes that answer no line do not end: far more than a server holds back.
+const ENDLESS: u64 = 16 << 20;
 
 impl Verifier {
     pub(super) fn new(start: Cursor) -> Self {
@@ -79,7 +84,11 @@ impl Verifier {
         while !input.is_empty() {
             if self.trouble.as_ref().is_none_or(|trouble| trouble.partial.is_empty() && !trouble.over_long) {
                 let same = self.same(tape, input);
-                self.on_their_way -= tape.advance(&mut self.expected, same);
+                let answered = tape.advance(&mut self.expected, same);
+                self.on_their_way -= answered;
+                if let (Some(trouble), 1..) = (&mut self.trouble, answered) {
+                    trouble.foreign = 0;
+                }
                 input = &input[same..];
                 if input.is_empty() {
                     break;
@@ -114,6 +123,7 @@ impl Verifier {
         }
         let end = input.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
         let piece = &input[..end.unwrap_or(input.len())];
+        trouble.foreign += piece.len() as u64;
         if trouble.partial.len() + piece.len() > tape.longest() {
             trouble.over_long = true;
             trouble.partial.clear();
@@ -160,11 +170,17 @@ impl Verifier {
     fn answered(&mut self, tape: &Tape, lines: usize) {
         self.expected = tape.at(tape.after(self.expected.line, lines));
         self.on_their_way -= lines;
+        self.trouble.get_or_insert_default().foreign = 0;
     }
 
     /// The faults so far. Lines still on their way are none.
     pub(super) fn faults(&self) -> Faults {
         self.trouble.as_ref().map_or_else(Faults::default, |trouble| trouble.faults)
+    }
+
+    /// The other side sends without being asked, and nothing shows that it will end.
+    pub(super) fn is_endless(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.foreign > ENDLESS)
     }
 
     /// The faults when nothing more will come: what is on its way is lost; an unfinished line that is not the expected

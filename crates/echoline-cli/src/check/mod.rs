@@ -8,7 +8,6 @@
 //! | `gather` | the order in which the probes run |
 //! | `machine` | this machine, when no host is given |
 //! | `firewall` | what rules do with a connection: a pure function |
-//! | `recognise` | the protocol that first bytes give away |
 //! | `verdict` | what the findings come to: a pure function |
 //! | `report`, `render`, `redact` | the whole as steps; as text and JSON; without names and addresses |
 
@@ -18,7 +17,6 @@ mod firewall;
 mod gather;
 mod machine;
 mod probe;
-mod recognise;
 mod redact;
 mod render;
 mod report;

@@ -81,11 +81,18 @@ fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
 fn tell(event: ConnectEvent<'_>, endpoint: &Endpoint, talk: Talk, trace: Trace) {
     match event {
         ConnectEvent::Resolved { addresses, took } if endpoint.host().ip().is_none() => {
-            let all: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+            // A name server decides how many there are.
+            const SHOWN: usize = 8;
+            let shown: Vec<_> =
+                addresses.iter().take(SHOWN).map(|address| address.ip().to_string()).collect();
+            let more = match addresses.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             talk.detail(format_args!(
-                "{} is {} (found in {})",
+                "{} is {}{more} (found in {})",
                 endpoint.host(),
-                all.join(", "),
+                shown.join(", "),
                 human_time(took)
             ));
         }

@@ -24,7 +24,7 @@ pub(super) enum Difference {
     /// The reply stopped before its end.
     Missing { at: Position, bytes: u64 },
     /// More came back than was sent. `at` is the end of what was sent, `bytes` the first of them.
-    Surplus { at: Position, bytes: Vec<u8> },
+    Surplus { at: Position, bytes: Vec<u8>, endless: bool },
 }
 
 /// How a line ends.
@@ -36,13 +36,24 @@ pub(super) enum Ending {
 }
 
 impl Difference {
+    /// The first bytes that came are not what was sent: they may be another protocol's. A few agree by chance.
+    pub(super) fn is_at_the_start(&self) -> bool {
+        let (Self::Altered { at, .. }
+        | Self::Added { at, .. }
+        | Self::LeftOut { at, .. }
+        | Self::LineEnding { at, .. }
+        | Self::Missing { at, .. }
+        | Self::Surplus { at, .. }) = self;
+        at.offset < 4
+    }
+
     /// Names the difference at `at`, where what was sent goes on with `sent` and what came back with `received`.
     ///
     /// Both are the start of what follows, up to [`CONTEXT`] bytes; `received` is not empty, and its first byte is not
     /// the first of `sent`. Which bytes were added or left out is the reading after which the most bytes agree.
     pub(super) fn name(at: Position, sent: &[u8], received: &[u8]) -> Self {
         let Some((&first_sent, &first_received)) = sent.first().zip(received.first()) else {
-            return Self::Surplus { at, bytes: received.to_vec() };
+            return Self::Surplus { at, bytes: received.to_vec(), endless: false };
         };
         if sent.starts_with(b"\n") && received.starts_with(b"\r\n") {
             return Self::LineEnding { at, sent: Ending::Lf, received: Ending::Crlf };
@@ -113,7 +124,7 @@ impl fmt::Display for Difference {
             Self::Missing { at, bytes } => {
                 write!(f, "{} missing from {at}", count(*bytes, "byte"))
             }
-            Self::Surplus { at, bytes } => {
+            Self::Surplus { at, bytes, .. } => {
                 let place = match at.offset {
                     0 => "before anything was sent".to_owned(),
                     _ => format!("{at}, behind all that was sent"),

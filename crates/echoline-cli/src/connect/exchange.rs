@@ -47,7 +47,8 @@ pub(super) enum Ending {
     Complete,
     /// As above, but the server left its side open for the whole wait.
     LeftOpen,
-    Different(Difference),
+    /// And the protocol that its first bytes give away.
+    Different(Difference, Option<&'static str>),
     /// The server finished; `None` if all that was sent came back, but the input had not ended.
     ClosedEarly(Option<Difference>),
     /// The server finished behind the end of our side, before all was back.

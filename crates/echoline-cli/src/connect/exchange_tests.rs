@@ -63,7 +63,7 @@ fn answer(change: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static) -> impl FnOn
 
 fn difference(ending: &Ending) -> String {
     match ending {
-        Ending::Different(difference) => difference.to_string(),
+        Ending::Different(difference, _) => difference.to_string(),
         other => panic!("{other:?} is no difference"),
     }
 }

@@ -5,6 +5,7 @@ use super::exchange::{Ending, Options, Sending, Shared, Stalled, Tally, is_timeo
 use super::round_trip::RoundTrips;
 use super::trace::Call;
 use crate::failure::Stop;
+use crate::recognise::recognise;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ pub(super) struct Receiver<'a> {
     stream: &'a TcpStream,
     options: Options,
     buffer: Vec<u8>,
+    /// The first bytes that came.
+    head: Vec<u8>,
     pub(super) received: Tally,
     pub(super) round_trips: RoundTrips,
 }
@@ -22,11 +25,15 @@ impl<'a> Receiver<'a> {
     const RECV_MAX: usize = 256 * 1024;
     /// How long to look for the bytes that follow a difference, to name it better.
     const CONTEXT_WAIT: Duration = Duration::from_millis(200);
+    /// So many bytes behind all that was sent, within that time, have no end.
+    const ENDLESS: usize = 1 << 20;
+    /// Enough to know a protocol by.
+    const HEAD: usize = 200;
 
     pub(super) fn new(shared: &'a Shared, stream: &'a TcpStream, options: Options) -> Self {
         let buffer = vec![0; options.trace.recv_max(Self::RECV_MAX)];
         let (received, round_trips) = (Tally::default(), RoundTrips::new());
-        Self { shared, stream, options, buffer, received, round_trips }
+        Self { shared, stream, options, buffer, head: Vec::new(), received, round_trips }
     }
 
     /// Returns when the conversation is over, or with what `output` answers.
@@ -44,7 +51,8 @@ impl<'a> Receiver<'a> {
                 Ok(length) => {
                     let different = self.take(length, output)?;
                     if let Some(difference) = different {
-                        return Ok(Ending::Different(difference));
+                        let speaks = recognise(&self.head).filter(|_| difference.is_at_the_start());
+                        return Ok(Ending::Different(difference, speaks));
                     }
                     (began, timeout) = (Instant::now(), self.wait());
                 }
@@ -84,6 +92,7 @@ impl<'a> Receiver<'a> {
         length: usize,
         output: &mut impl FnMut(&[u8]) -> Result<(), Stop>,
     ) -> Result<Option<Difference>, Stop> {
+        self.keep_head(length);
         let received = &self.buffer[..length];
         let same = if self.options.verify {
             let mut state = self.shared.lock();
@@ -104,18 +113,39 @@ impl<'a> Receiver<'a> {
         let mut received = self.buffer[same..length].to_vec();
         let deadline = Instant::now() + Self::CONTEXT_WAIT;
         while received.len() < CONTEXT {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            match self.recv(left) {
-                Ok(more) if more > 0 => received.extend_from_slice(&self.buffer[..more]),
-                _ => break,
-            }
+            let Some(more) = self.more_until(deadline) else { break };
+            received.extend_from_slice(&self.buffer[..more]);
         }
+        let mut came = received.len();
         received.truncate(CONTEXT);
         let state = self.shared.lock();
-        Difference::name(state.window.position(), &state.window.peek(CONTEXT), &received)
+        let mut difference =
+            Difference::name(state.window.position(), &state.window.peek(CONTEXT), &received);
+        drop(state);
+        if let Difference::Surplus { endless, .. } = &mut difference {
+            while came < Self::ENDLESS {
+                let Some(more) = self.more_until(deadline) else { break };
+                came += more;
+            }
+            *endless = came >= Self::ENDLESS;
+        }
+        difference
+    }
+
+    /// Bytes received into the buffer; none at the end of input, or when nothing came in time.
+    fn more_until(&mut self, deadline: Instant) -> Option<usize> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let more = self.recv(left).ok().filter(|more| *more > 0)?;
+        self.keep_head(more);
+        Some(more)
+    }
+
+    fn keep_head(&mut self, length: usize) {
+        let room = Self::HEAD - self.head.len();
+        self.head.extend_from_slice(&self.buffer[..length.min(room)]);
     }
 
     /// The server finished: is that the end?

@@ -144,7 +144,7 @@ fn amount(tally: Tally) -> String {
 
 fn difference(ending: Ending) -> Option<Difference> {
     match ending {
-        Ending::Different(difference) | Ending::CutOff(difference) => Some(difference),
+        Ending::Different(difference, _) | Ending::CutOff(difference) => Some(difference),
         Ending::ClosedEarly(difference) | Ending::Broken(_, difference) => difference,
         _ => None,
     }
@@ -155,7 +155,7 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
     let failure = |code: NetworkCode, message: String| Failure::new(code, ExitStatus::Refused, message);
     let failed = match ending {
         Ending::Complete | Ending::LeftOpen | Ending::Interrupted => return None,
-        Ending::Different(difference) => altered(server, difference),
+        Ending::Different(difference, speaks) => different(server, difference, *speaks),
         Ending::ClosedEarly(None) => {
             failure(NetworkCode::ClosedEarly, format!("{server} finished while our input was still open"))
                 .fact("so", "all that was sent came back; nothing more can be sent")
@@ -207,22 +207,38 @@ fn checked(failure: Failure, dialled: &Dialled) -> Failure {
     if helps { failure.next(check) } else { failure }
 }
 
-fn altered(server: &str, difference: &Difference) -> Failure {
+fn different(server: &str, difference: &Difference, speaks: Option<&str>) -> Failure {
+    if let Some(protocol) = speaks {
+        let message = format!("{server} is no echo service: it speaks {protocol} ({difference})");
+        return Failure::new(NetworkCode::NotEcho, ExitStatus::Refused, message)
+            .fact("so", "the network works; the port belongs to another program")
+            .next("check the port; --no-verify shows what a service says that is no echo");
+    }
+    let failure = |code: NetworkCode, message: String| {
+        Failure::new(code, ExitStatus::Refused, message)
+            .next("--no-verify shows what a service says that is no echo")
+    };
     let message = format!("{server} did not return what was sent: {difference}");
-    let failure = Failure::new(NetworkCode::Altered, ExitStatus::Refused, message);
+    let rewritten = "something on the way rewrites line endings; what is behind was not compared";
     match difference {
-        Difference::Surplus { at, .. } if at.offset == 0 => failure
-            .fact("so", "the service speaks first, so it is no echo")
-            .next("--no-verify shows what a service says that is no echo"),
-        Difference::LineEnding { sent: LineEnd::Lf, .. } => failure
-            .fact("so", "something on the way rewrites line endings; what is behind was not compared")
-            .next("-C sends lines with CRLF, as this server returns them"),
-        Difference::LineEnding { .. } => failure
-            .fact("so", "something on the way rewrites line endings; what is behind was not compared")
-            .next("leave -C out: this server returns lines with LF"),
-        _ => failure
-            .fact("so", "the service is no echo, or something on the way changes bytes")
-            .next("--no-verify shows what a service says that is no echo"),
+        Difference::Surplus { endless: true, .. } => {
+            failure(NetworkCode::Endless, format!("{server} sends without an end: {difference}"))
+                .fact("so", "it sends without being asked; the rest was not waited for")
+        }
+        Difference::Surplus { at, .. } if at.offset == 0 => {
+            failure(NetworkCode::Added, message).fact("so", "the service speaks first, so it is no echo")
+        }
+        Difference::Surplus { .. } | Difference::Added { .. } => failure(NetworkCode::Added, message)
+            .fact("so", "the service is no echo, or something on the way puts bytes in"),
+        Difference::LineEnding { sent, .. } => {
+            let next = match sent {
+                LineEnd::Lf => "-C sends lines with CRLF, as this server returns them",
+                LineEnd::Crlf => "leave -C out: this server returns lines with LF",
+            };
+            Failure::new(NetworkCode::Altered, ExitStatus::Refused, message).fact("so", rewritten).next(next)
+        }
+        _ => failure(NetworkCode::Altered, message)
+            .fact("so", "the service is no echo, or something on the way changes bytes"),
     }
 }
 

@@ -65,7 +65,7 @@ fn without_cr(bytes: &[u8]) -> Vec<u8> {
 /// What is wrong with an answer, in the line under it.
 pub(super) fn problem(problem: &Ending, wait: Duration) -> String {
     let text = match problem {
-        Ending::Different(difference) => format!("not identical: {difference}"),
+        Ending::Different(difference, _) => format!("not identical: {difference}"),
         Ending::ClosedEarly(Some(missing)) => format!("the connection ended: {missing}"),
         Ending::Broken(error, _) => format!("the connection broke: {error}"),
         Ending::NoReply { from, .. } if from.byte == 1 => format!("no reply in {}", human_time(wait)),

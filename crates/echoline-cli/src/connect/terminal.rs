@@ -9,6 +9,7 @@ use super::round_trip::RoundTrips;
 use super::screen;
 use super::trace::Call;
 use super::window::Position;
+use crate::recognise::recognise;
 use crate::talk::Talk;
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -173,8 +174,10 @@ impl<'a> Terminal<'a> {
         };
         let (unasked, spoke_first) = self.inbox.unasked();
         let at = if spoke_first { Position::START } else { self.position };
-        let surplus = (verify && !unasked.is_empty())
-            .then_some(Ending::Different(Difference::Surplus { at, bytes: unasked }));
+        let surplus = (verify && !unasked.is_empty()).then(|| {
+            let speaks = recognise(&unasked).filter(|_| spoke_first);
+            Ending::Different(Difference::Surplus { at, bytes: unasked, endless: false }, speaks)
+        });
         if spoke_first && surplus.is_some() {
             // What followed from it is of no interest.
             self.problem = None;
@@ -203,7 +206,9 @@ fn judge(sent: &[u8], received: &[u8], waited: Waited, start: Position, verify: 
     match waited {
         _ if verify && received == sent => None,
         _ if verify && same < received.len() => {
-            Some(Ending::Different(Difference::name(at, &cut(&sent[same..]), &cut(&received[same..]))))
+            let difference = Difference::name(at, &cut(&sent[same..]), &cut(&received[same..]));
+            let speaks = recognise(received).filter(|_| difference.is_at_the_start());
+            Some(Ending::Different(difference, speaks))
         }
         Waited::TimedOut if verify || received.is_empty() => {
             Some(Ending::NoReply { missing, from: at, stalled: Stalled::Ended })

@@ -79,13 +79,18 @@ impl Server {
         })
     }
 
-    /// Echoes, and then says more until nobody listens.
-    pub(crate) fn endless() -> Self {
-        Self::new(|mut stream| {
-            let mut text = Vec::new();
-            stream.read_to_end(&mut text).unwrap();
-            stream.write_all(&text).unwrap();
-            while stream.write_all(&[b'a'; 4096]).is_ok() {}
+    /// Echoes the first piece, and then says more, at least so many bytes and then until nobody listens.
+    pub(crate) fn endless(at_least: u64) -> Self {
+        Self::new(move |mut stream| {
+            let mut piece = vec![0; 64 * 1024];
+            let length = stream.read(&mut piece).unwrap();
+            stream.write_all(&piece[..length]).unwrap();
+            piece.fill(b'a');
+            let mut said = 0;
+            while stream.write_all(&piece).is_ok() {
+                said += piece.len() as u64;
+            }
+            assert!(said >= at_least, "the client left after {said} bytes");
         })
     }
 

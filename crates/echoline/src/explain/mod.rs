@@ -75,6 +75,8 @@ pub fn explain(code: Code) -> &'static Page {
         Code::TimedOut => &talking::TIMED_OUT,
         Code::ClosedEarly => &talking::CLOSED_EARLY,
         Code::Altered => &talking::ALTERED,
+        Code::Added => &talking::ADDED,
+        Code::Endless => &talking::ENDLESS,
         Code::NotEcho => &judging::NOT_ECHO,
         Code::DataLost => &judging::DATA_LOST,
         Code::RequestLost => &judging::REQUEST_LOST,

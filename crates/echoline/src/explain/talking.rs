@@ -100,6 +100,45 @@ pub(super) static ALTERED: Page = Page {
     ],
 };
 
+pub(super) static ADDED: Page = Page {
+    code: Code::Added.as_str(),
+    title: "More came back than was sent.",
+    so: "the service says something of its own, or something between puts bytes in",
+    meaning: "All that was compared came back as it was sent, but with bytes that nobody sent before, between or behind \
+              it. An echo says nothing of its own.",
+    causes: &[
+        "The service greets, prompts, or takes its leave: it is made for people, or it is no echo service.",
+        "A proxy or a load balancer adds a header, or an error page of its own.",
+        "The service repeats a line, or answers with one of another conversation.",
+    ],
+    tell: &[
+        "The message shows the first of them: a greeting or another protocol is easily known.",
+        "Connect to the server from its own machine. If nothing is added then, something between adds it.",
+    ],
+    next: &[
+        "check that an echo service listens there; for others, switch the comparison off",
+        "look at what was added: its words often name the program",
+    ],
+};
+
+pub(super) static ENDLESS: Page = Page {
+    code: Code::Endless.as_str(),
+    title: "More came back than was sent, and it does not end.",
+    so: "the service sends without being asked; the rest was not waited for",
+    meaning: "Behind the last byte that was sent, so many more came at once that waiting for the end would be waiting \
+              for ever. They were counted, not kept: a server cannot fill this machine's memory.",
+    causes: &[
+        "The service is a source of bytes: chargen (RFC 864), a stream of sound or pictures, a file.",
+        "The service has a defect, and sends the same buffer again and again.",
+        "The other side wants to do harm.",
+    ],
+    tell: &["Look at the first hundred bytes: a pattern, text or a file's beginning shows what it is."],
+    next: &[
+        "check that an echo service listens there, and that it is not stuck",
+        "look at what it sends: nc HOST PORT | head -c 1000",
+    ],
+};
+
 pub(super) static NO_REPLY: Page = Page {
     code: Code::NoReply.as_str(),
     title: "The connection stands, but nothing came back on it.",

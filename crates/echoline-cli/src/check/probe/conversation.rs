@@ -2,7 +2,7 @@
 
 use super::{micros, timing};
 use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Timing, What};
-use crate::check::recognise::recognise;
+use crate::recognise::recognise;
 use echoline::escape::escape;
 use echoline_sys::tcp_info;
 use std::io::{ErrorKind, Read, Write};

@@ -1,7 +1,7 @@
 //! What a program says about itself by its first bytes.
 
 /// The protocol, where the bytes leave little doubt.
-pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
+pub(crate) fn recognise(bytes: &[u8]) -> Option<&'static str> {
     const BEGINNINGS: [(&[u8], &str); 11] = [
         (b"SSH-", "SSH"),
         (b"HTTP/", "HTTP"),
@@ -29,8 +29,21 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
     if bytes.len() > 6 && bytes[3..5] == [0, 10] && bytes[5].is_ascii_digit() {
         return Some("MySQL");
     }
+    if is_chargen(bytes) {
+        return Some("chargen (RFC 864)");
+    }
     let known = BEGINNINGS.iter().find(|(beginning, _)| upper.starts_with(&beginning.to_ascii_uppercase()));
     known.map(|(_, name)| *name)
+}
+
+/// The printable ASCII characters in their order, round and round, from wherever the line begins (RFC 864).
+fn is_chargen(bytes: &[u8]) -> bool {
+    /// Half of a line: nobody types so much of it.
+    const ENOUGH: usize = 36;
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let follows = |pair: &[u8]| matches!(pair, [b'~', b' ']) || pair[0].checked_add(1) == Some(pair[1]);
+    let printable = line.iter().all(|byte| (b' '..=b'~').contains(byte));
+    line.len() >= ENOUGH && printable && line.windows(2).all(follows)
 }
 
 #[cfg(test)]
@@ -48,6 +61,12 @@ mod tests {
             (b"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\"\r\n", Some("HTTP")),
             (b"J\0\0\0\x0a8.0.36\0", Some("MySQL")),
             (b"\x15\x03\x01\x00\x02\x02\x46", Some("TLS")),
+            (
+                b"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghij\r\n$%",
+                Some("chargen (RFC 864)"),
+            ),
+            (b"XYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ !\"#$%&'()*+,-./", Some("chargen (RFC 864)")),
+            (b"abcdefghijklmnopqrstuvwxyz\n", None),
             (b"hello\n", None),
             (b"", None),
         ] {
