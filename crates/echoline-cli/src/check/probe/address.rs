@@ -1,6 +1,7 @@
 //! One address: the way there, the connection, and when that fails what else there is to see.
 
 use super::control::{self, CONTROL_PORTS};
+use super::firewall::Rules;
 use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
 use super::hops::{self, MAX_HOPS};
 use super::{firewall, micros, netlink, own};
@@ -8,6 +9,7 @@ use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neigh
 use crate::check::firewall::{Packet, Way as Direction};
 use echoline::AddressKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How much longer than the deadline reading this machine's rules may take.
@@ -45,12 +47,13 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         hops: Vec::new(),
         control_hops: Vec::new(),
     };
+    let mut rules = None;
     let stream = match Flight::start(job.address, Manner { source: job.source, hop_limit: None }) {
         Err(error) => {
             finding.connect = unsent(&error);
             None
         }
-        Ok(flight) => fly(job, flight, far, &mut finding),
+        Ok(flight) => fly(job, flight, far, &mut finding, &mut rules),
     };
     if stream.is_none() && own {
         let listener = own::listener(job.address);
@@ -68,12 +71,16 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
     } else if far && job.hops && finding.hops.is_empty() {
         finding.hops = hops::one_by_one(job, job.address);
     }
-    finding.own_rules = own_rule(&finding, job.deadline).into_iter().collect();
+    finding.own_rules = own_rule(&finding, rules, job.deadline).into_iter().collect();
     (finding, stream)
 }
 
 /// The rule of this machine that is in the way, where it seems that there is one.
-fn own_rule(finding: &AddressFinding, deadline: Instant) -> Option<String> {
+fn own_rule(
+    finding: &AddressFinding,
+    reading: Option<JoinHandle<Rules>>,
+    deadline: Instant,
+) -> Option<String> {
     let connect = &finding.connect;
     let silent_or_refused = matches!(connect.ended, Ended::NoAnswer | Ended::Refused);
     let shut_here = finding.own && silent_or_refused && finding.listens != Some(false);
@@ -81,7 +88,8 @@ fn own_rule(finding: &AddressFinding, deadline: Instant) -> Option<String> {
     if !(is_kept_here(connect) || shut_here || refused_near || connect.ended == Ended::Denied) {
         return None;
     }
-    let rules = firewall::read(deadline.max(Instant::now()) + RULES_PATIENCE);
+    let read = reading.and_then(|reading| reading.join().ok());
+    let rules = read.unwrap_or_else(|| firewall::read(deadline.max(Instant::now()) + RULES_PATIENCE));
     let to = finding.address;
     let interface = finding.route.found.as_ref().map(|way| way.interface.as_str());
     let packet = |way| Packet {
@@ -115,9 +123,22 @@ fn is_kept_here(connect: &Connect) -> bool {
 }
 
 /// Waits for the request to end. While nothing comes back, asks around.
-fn fly(job: &Job, flight: Flight, far: bool, finding: &mut AddressFinding) -> Option<TcpStream> {
+///
+/// Reading this machine's rules takes time, so that begins as soon as they are suspected.
+fn fly(
+    job: &Job,
+    flight: Flight,
+    far: bool,
+    finding: &mut AddressFinding,
+    rules: &mut Option<JoinHandle<Rules>>,
+) -> Option<TcpStream> {
     let patience = (Instant::now() + FIRST_REPETITION).min(job.deadline);
-    if wait(&[&flight], patience).is_empty() && !finding.own {
+    let silent = wait(&[&flight], patience).is_empty();
+    if silent && (finding.own || flight.is_kept_here()) {
+        let until = job.deadline + RULES_PATIENCE;
+        *rules = Some(thread::spawn(move || firewall::read(until)));
+    }
+    if silent && !finding.own {
         look_around(job, &flight, far, finding);
     } else {
         wait(&[&flight], job.deadline);

@@ -93,6 +93,11 @@ impl Flight {
         Landed { connect, stream }
     }
 
+    /// It was due again, and this machine has not let it out.
+    pub(super) fn is_kept_here(&self) -> bool {
+        requests(&self.socket).is_some_and(|requests| requests.left_this_machine == Some(false))
+    }
+
     fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
