@@ -7,7 +7,14 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use support::{Ended, Serving, connect, echoline};
+use support::{DEADLINE, Ended, Serving, assert_echoes, echoline};
+
+fn connect(serving: &Serving) -> TcpStream {
+    // It waits without looking: a reset that follows at once is found by the first read.
+    let stream = TcpStream::connect(serving.address(0)).expect("a server that listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
+    stream
+}
 
 /// Waits until the server has ended the connection.
 fn wait_for_the_end(mut stream: TcpStream) {
@@ -23,9 +30,9 @@ fn stop(serving: Serving) -> Ended {
 #[test]
 fn a_source_with_too_many_connections_is_told_of_once_and_counted() {
     let serving = Serving::echo(&["--max-connections-per-source", "1"]);
-    let first = connect(serving.address(0));
+    let first = connect(&serving);
     for _ in 0..5 {
-        wait_for_the_end(connect(serving.address(0)));
+        wait_for_the_end(connect(&serving));
     }
     drop(first);
     let said = stop(serving).stderr;
@@ -39,7 +46,7 @@ fn a_source_with_too_many_connections_is_told_of_once_and_counted() {
 #[test]
 fn slow_clients_are_told_of_once_whichever_thread_serves_them() {
     let serving = Serving::echo(&["--min-progress", "1KiB/100ms", "--threads", "2"]);
-    let clients: Vec<_> = (0..6).map(|_| connect(serving.address(0))).collect();
+    let clients: Vec<_> = (0..6).map(|_| connect(&serving)).collect();
     for mut client in clients {
         client.write_all(b"half a line").unwrap();
         wait_for_the_end(client);
@@ -52,7 +59,7 @@ fn slow_clients_are_told_of_once_whichever_thread_serves_them() {
 #[test]
 fn memory_that_is_used_up_is_told_of_and_the_line_passed_on() {
     let serving = Serving::echo(&["--max-buffered", "4KiB", "--threads", "1"]);
-    let mut client = connect(serving.address(0));
+    let mut client = connect(&serving);
     let line = [b'x'; 6 * 1024];
     client.write_all(&line).unwrap();
     let mut passed = [0; 6 * 1024];
@@ -67,7 +74,7 @@ fn memory_that_is_used_up_is_told_of_and_the_line_passed_on() {
 #[test]
 fn sigusr1_writes_the_counters_and_the_server_goes_on() {
     let mut serving = Serving::echo(&["--log", "json"]);
-    let mut client = connect(serving.address(0));
+    let mut client = connect(&serving);
     client.write_all(b"hello\nhal").unwrap();
     client.read_exact(&mut [0; 6]).unwrap();
     serving.signal(Signal::USR1);
@@ -87,7 +94,9 @@ fn sigusr1_writes_the_counters_and_the_server_goes_on() {
 #[test]
 fn sigusr1_tells_a_person_the_counters_in_words() {
     let mut serving = Serving::echo(&[]);
-    let client = connect(serving.address(0));
+    let client = connect(&serving);
+    // The server knows of it.
+    assert_echoes(&client);
     serving.signal(Signal::USR1);
     serving.wait_until_it_says("1 connection open.");
     drop(client);
