@@ -2,7 +2,8 @@
 //! stream says it must be.
 //!
 //! The first byte is the limit of a line (0: 1000), the second how many bytes of script follow. Each byte of the
-//! script is one call: the top bit asks for a batch, the rest is how many more bytes have arrived before it.
+//! script is one call: the top bit asks for a batch, the rest is how many more bytes have arrived before it. 127 has the
+//! framer release what it holds.
 
 #![no_main]
 
@@ -18,6 +19,10 @@ fuzz_target!(|bytes: &[u8]| {
     let framer = Framer::new(NonZeroUsize::new(max_line).expect("not zero"));
     let mut bench = Bench { framer, max_line, stream, at: 0, offered: 0 };
     for step in script {
+        if *step == 127 {
+            bench.release();
+            continue;
+        }
         bench.offered = stream.len().min(bench.offered + usize::from(step & 0x7f));
         bench.cut(step & 0x80 != 0);
     }
@@ -92,6 +97,14 @@ impl<'a> Bench<'a> {
             assert_eq!(count_lines(bytes), 1);
         }
         bytes
+    }
+
+    fn release(&mut self) {
+        let (held, passing) = (self.framer.held().to_vec(), self.framer.in_over_long());
+        assert_eq!(self.framer.release(), held);
+        assert_eq!(held, self.stream[self.at..self.at + held.len()]);
+        assert_eq!((self.framer.in_over_long(), self.framer.held_memory()), (passing || !held.is_empty(), 0));
+        self.at += held.len();
     }
 
     fn finish(mut self) {

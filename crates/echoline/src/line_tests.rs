@@ -147,6 +147,49 @@ fn a_batch_stops_before_a_line_above_the_limit() {
 }
 
 #[test]
+fn a_batch_takes_every_whole_line_within_the_limit() {
+    // The first window of five bytes ends before the second line does.
+    let mut framer = Framer::new(NonZeroUsize::new(5).unwrap());
+    assert_eq!(framer.next_batch(b"a\nbcd\n"), Cut::Lines(6));
+}
+
+#[test]
+fn a_released_line_goes_on_as_an_over_long_one_and_the_next_is_held_again() {
+    let mut framer = Framer::new(DEFAULT_MAX_LINE);
+    assert_eq!((framer.release(), framer.in_over_long()), (Vec::new(), false));
+    assert_eq!(framer.next_batch(b"so f"), Cut::Partial);
+    assert_eq!(framer.held(), b"so f");
+    assert_eq!((framer.release(), framer.in_over_long()), (b"so f".to_vec(), true));
+    assert_eq!((framer.held(), framer.held_memory()), (&b""[..], 0));
+    // Nothing is held, and so there is nothing to release: the line still goes on.
+    assert_eq!((framer.release(), framer.in_over_long()), (Vec::new(), true));
+    assert_eq!(framer.next_batch(b"ar\nnext"), Cut::OverLong(3));
+    assert_eq!(framer.next_batch(b"next"), Cut::Partial);
+    assert_eq!(framer.finish(), b"next");
+}
+
+#[test]
+fn bytes_that_are_not_offered_again_are_forgotten() {
+    let mut framer = Framer::new(NonZeroUsize::new(8).unwrap());
+    assert_eq!(framer.next_batch(b"a\nbcdef"), Cut::Lines(2));
+    assert_eq!(framer.window(b"bcdef", 0), (5, &b"bcdef"[..]), "not looked at again");
+    assert_eq!(framer.window(b"x\ny", 0), (0, &b"x\ny"[..]), "fewer than were known");
+    assert_eq!(framer.next_batch(b"x\ny"), Cut::Lines(2));
+}
+
+#[test]
+fn held_memory_grows_by_doubling_and_only_when_it_has_to() {
+    let mut framer = Framer::new(DEFAULT_MAX_LINE);
+    let mut sizes = vec![framer.held_memory()];
+    for _ in 0..60_000 {
+        assert_eq!(framer.next_batch(b"x"), Cut::Partial);
+        sizes.extend(Some(framer.held_memory()).filter(|size| sizes.last() != Some(size)));
+        assert!(framer.held_memory() <= FIRST_HELD.max(2 * framer.held().len() - 2));
+    }
+    assert_eq!(sizes, [0, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]);
+}
+
+#[test]
 fn held_memory_goes_with_the_bytes() {
     let mut framer = Framer::new(DEFAULT_MAX_LINE);
     assert_eq!(framer.next_batch(&[b'x'; 60_000]), Cut::Partial);
