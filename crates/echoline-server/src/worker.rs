@@ -202,9 +202,9 @@ impl Worker {
     }
 
     /// The engine has closed the socket.
-    pub(crate) fn on_closed(&mut self, client: Client, ending: Ending, now: Instant) {
+    pub(crate) fn on_closed(&mut self, mut client: Client, ending: Ending, now: Instant) {
         self.counters().ended[ending as usize].add(1);
-        self.count_buffered(client.buffered, 0);
+        self.count_buffered(&mut client, 0);
         let service = &self.shared.services[client.service].name;
         let peer = client.peer.address;
         match (ending, ending.limit()) {
@@ -225,14 +225,13 @@ impl Worker {
     /// Keeps the session's deadline and its memory in view; called after every event of the session.
     pub(crate) fn watch(&mut self, key: Key, client: &mut Client) {
         self.timers.watch(key, client.session.deadline());
-        let buffered = client.session.buffered();
-        let before = std::mem::replace(&mut client.buffered, buffered);
-        self.count_buffered(before, buffered);
+        self.count_buffered(client, client.session.buffered());
     }
 
-    fn count_buffered(&mut self, before: usize, after: usize) {
-        if before != after {
-            self.pressure.changed(before, after);
+    fn count_buffered(&mut self, client: &mut Client, now: usize) {
+        let before = std::mem::replace(&mut client.buffered, now);
+        if before != now {
+            self.pressure.changed(before, now);
             self.counters().buffered.set(self.pressure.buffered() as u64);
         }
     }
@@ -253,6 +252,8 @@ impl Worker {
             tracing::warn!(%peer, bytes, more, limit, "memory for unfinished lines and output is used up: relieved");
         }
         let batch = client.session.relieve(now);
+        // At once: one that waits to be closed must not be chosen again.
+        self.count_buffered(client, client.session.buffered());
         if client.session.goes_on() {
             self.counters().passed_for_memory.add(1);
         }

@@ -69,8 +69,9 @@ fn where_long_lines_close_the_largest_holder_is_closed(case: &Case) {
 }
 
 fn clients_that_do_not_read_share_the_same_budget(case: &Case) {
-    const CLIENTS: usize = 12;
-    let most = 300 * KIB;
+    // Each may have its cap buffered, and in a ring what one request received before it could be cancelled.
+    const CLIENTS: usize = 24;
+    let most = 1024 * KIB;
     let mut config = case.config();
     config.max_buffered = NonZeroUsize::new(most).unwrap();
     let server = Server::builder(config).listen(ServiceKind::EchoBytes, narrow_listener()).start().unwrap();
