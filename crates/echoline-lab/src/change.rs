@@ -114,7 +114,7 @@ fn first_word(text: &str) -> (&str, &str) {
 
 fn firewall(host: &str, words: &str) -> Result<Change, String> {
     let (chain, rule) = first_word(words);
-    let rule = if chain == "clear" { None } else { Some((chain.parse()?, rule.parse()?)) };
+    let rule = if words == "clear" { None } else { Some((chain.parse()?, rule.parse()?)) };
     Ok(Change::Firewall { host: host.into(), rule })
 }
 
@@ -152,28 +152,33 @@ impl FromStr for NamesChange {
                 .to_owned()
         };
         let mut words = text.split_whitespace();
-        match words.next().ok_or_else(wrong)? {
-            "answer" => Ok(Self::Manner(Manner::Answer)),
-            "silent" => Ok(Self::Manner(Manner::Silent)),
-            "servfail" => Ok(Self::Manner(Manner::ServerFailure)),
-            "refused" => Ok(Self::Manner(Manner::Refused)),
+        let change = match words.next().ok_or_else(wrong)? {
+            "answer" => Self::Manner(Manner::Answer),
+            "silent" => Self::Manner(Manner::Silent),
+            "servfail" => Self::Manner(Manner::ServerFailure),
+            "refused" => Self::Manner(Manner::Refused),
             "set" => {
                 let name = words.next().ok_or_else(wrong)?.trim_end_matches('.').to_ascii_lowercase();
                 if !is_host_name(&name) {
                     return Err(format!("`{}` is no host name", name.escape_debug()));
                 }
                 let addresses: Vec<IpAddr> =
-                    words.map(|word| word.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
-                if addresses.is_empty() { Err(wrong()) } else { Ok(Self::Set(name, addresses)) }
+                    words.by_ref().map(|word| word.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+                if addresses.is_empty() {
+                    return Err(wrong());
+                }
+                Self::Set(name, addresses)
             }
-            "remove" => Ok(Self::Remove(words.next().ok_or_else(wrong)?.to_ascii_lowercase())),
+            "remove" => Self::Remove(words.next().ok_or_else(wrong)?.to_ascii_lowercase()),
             word => {
                 let delay = word.strip_prefix("delay=").ok_or_else(wrong)?;
                 // A link's delay reads the same way, and has the same bound.
                 let settings: LinkSettings = format!("delay={delay}").parse().map_err(|_| wrong())?;
-                Ok(Self::Delay(settings.delay))
+                Self::Delay(settings.delay)
             }
-        }
+        };
+        // A word that would be ignored was meant for something.
+        if words.next().is_none() { Ok(change) } else { Err(wrong()) }
     }
 }
 
@@ -217,7 +222,10 @@ impl fmt::Display for NamesChange {
             Self::Manner(Manner::Silent) => f.write_str("silent"),
             Self::Manner(Manner::ServerFailure) => f.write_str("servfail"),
             Self::Manner(Manner::Refused) => f.write_str("refused"),
-            Self::Delay(delay) => write!(f, "delay={}ms", delay.as_millis()),
+            Self::Delay(delay) if delay.subsec_nanos().is_multiple_of(1_000_000) => {
+                write!(f, "delay={}ms", delay.as_millis())
+            }
+            Self::Delay(delay) => write!(f, "delay={delay:?}"),
             Self::Set(name, addresses) => {
                 write!(f, "set {name}")?;
                 addresses.iter().try_for_each(|address| write!(f, " {address}"))
@@ -246,6 +254,7 @@ mod tests {
             "address router.wan 203.0.113.77/24",
             "names silent",
             "names delay=1500ms",
+            "names delay=1.5ms",
             "names set echo.lab.test 203.0.113.99 203.0.113.10",
             "names remove echo.lab.test",
         ] {
@@ -267,6 +276,9 @@ mod tests {
             ("forward router desktop", "desktop"),
             ("address router.wan 203.0.113.77", "prefix"),
             ("names loud", "silent"),
+            ("names silent now", "silent"),
+            ("names remove echo.lab.test now", "remove NAME"),
+            ("firewall server clear now", "`clear`"),
             ("names set echo.lab.test", "ADDRESS"),
             ("names set echo..test 192.0.2.1", "`echo..test`"),
         ] {

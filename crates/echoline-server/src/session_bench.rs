@@ -141,6 +141,11 @@ pub(crate) struct Bench {
     /// The result of the job that is under way.
     job: Option<Vec<u8>>,
     jobs: usize,
+    /// What there was that may end a session.
+    was_broken: bool,
+    was_relieved: bool,
+    was_finished: bool,
+    ended: Option<Ending>,
     last_progress: Instant,
     least: Option<MinProgress>,
 }
@@ -173,6 +178,10 @@ impl Bench {
             shut: false,
             job: None,
             jobs: 0,
+            was_broken: false,
+            was_relieved: false,
+            was_finished: false,
+            ended: None,
             last_progress: now,
             least: None,
         }
@@ -232,7 +241,10 @@ impl Bench {
                 self.end_send(Ok(taken));
             }
             Op::SentNothing => self.end_send(Err(io::ErrorKind::WouldBlock.into())),
-            Op::Broken => self.end_send(Err(io::ErrorKind::ConnectionReset.into())),
+            Op::Broken => {
+                self.was_broken |= self.out.is_some();
+                self.end_send(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             Op::Writable if self.session.is_blocked() => {
                 let batch = self.session.on_writable(self.now);
                 self.issue(batch, Vec::new());
@@ -246,6 +258,7 @@ impl Bench {
                 }
             }
             Op::Relieve if !self.is_closed() => {
+                self.was_relieved = true;
                 let batch = self.session.relieve(self.now);
                 self.issue(batch, Vec::new());
                 assert!(self.is_closed() || self.session.service.held() == 0, "the service holds on");
@@ -256,6 +269,7 @@ impl Bench {
                 self.end_of_input();
             }
             Op::Finish => {
+                self.was_finished = true;
                 let batch = self.session.finish(Ending::Drained, self.now);
                 self.issue(batch, Vec::new());
             }
@@ -330,7 +344,12 @@ impl Bench {
                 let waits = self.out.is_some() || self.session.is_blocked() || self.job.is_some();
                 assert!(waits, "waits for nothing");
             }
-            Wants::Events { read: true } | Wants::Close(_) => {}
+            Wants::Events { read: true } => {}
+            Wants::Close(ending) if self.ended != Some(ending) => {
+                assert!(self.has_reason(ending), "{ending}: without a reason");
+                self.ended = Some(ending);
+            }
+            Wants::Close(_) => {}
         }
         assert!(!(self.shut && self.out.is_some()), "a send after the end of the output");
         if self.session.ending.is_some() {
@@ -343,6 +362,22 @@ impl Bench {
                 let idle = self.last_progress + IDLE;
                 assert!(deadline == idle || (self.least.is_some() && deadline < idle));
             }
+        }
+    }
+
+    fn has_reason(&self, ending: Ending) -> bool {
+        let refuses = matches!(self.kind, Kind::EchoClose | Kind::Twice | Kind::Thinker);
+        let finishes = self.was_finished || self.session.output.finished().is_some();
+        match ending {
+            Ending::Done => self.session.input_ended || matches!(self.kind, Kind::Taster(_)),
+            Ending::Reset => self.was_broken,
+            Ending::Idle => !finishes && self.now >= self.last_progress + IDLE,
+            Ending::Slow => !finishes && self.least.is_some(),
+            Ending::LongLine => refuses,
+            Ending::Memory => self.was_relieved,
+            Ending::Drained => self.was_finished,
+            Ending::CutOff => finishes && !self.shut,
+            Ending::Lost | Ending::Fault => false,
         }
     }
 

@@ -170,15 +170,17 @@ fn a_slow_reader_of_the_last_bytes_is_cut_off() {
 #[test]
 fn a_line_that_we_do_not_let_come_on_is_not_slow() {
     let (mut session, start) = session(echo(LongLines::Pass));
-    let input = [&[b'a'; CAP + 1][..], b"\nbegun"].concat();
+    let input = [&[b'a'; 4 * CAP][..], b"\nbegun"].concat();
     let batch = session.on_input(&input, start);
     sent_part(&mut session, batch, &input, 1, 1, start);
-    assert_eq!(session.wants(), Wants::Events { read: false });
-    // The reader takes enough in each interval, and the cap is never left.
-    session.on_writable(start).expect("the rest");
-    session.on_time(0, start + INTERVAL);
-    session.sent += LEAST;
-    session.on_time(0, start + 2 * INTERVAL);
+    for n in 1..=3_u32 {
+        // The reader takes enough in each interval, and the cap is never left.
+        let batch = session.on_writable(start).expect("the rest");
+        assert!(session.on_sent(batch, &[], Ok(LEAST as usize), start).is_none());
+        session.on_time(0, start + INTERVAL * n);
+        assert_eq!(session.wants(), Wants::Events { read: false });
+    }
+    session.on_time(0, start + INTERVAL * 4);
     assert_eq!(session.wants(), Wants::Close(Ending::Slow), "now it is the reader who took too little");
 }
 

@@ -108,9 +108,7 @@ proptest! {
         prop_assume!(!bench.is_closed());
         let said = bench.sent.len() + bench.pending();
         let start = bench.now;
-        let batch = bench.session.finish(Ending::Drained, bench.now);
-        bench.issue(batch, Vec::new());
-        bench.check();
+        bench.step(Op::Finish);
         for op in more {
             bench.step(op);
             prop_assert!(bench.is_closed() || bench.now <= start + 2 * LINGER, "outlives its deadline");
@@ -130,13 +128,31 @@ proptest! {
         for (n, op) in ops.into_iter().enumerate() {
             bench.step(op);
             if n >= after && bench.out.is_some() && !bench.is_closed() {
-                bench.end_send(Err(io::ErrorKind::ConnectionReset.into()));
+                bench.step(Op::Broken);
                 prop_assert!(bench.out.is_none());
                 prop_assert_eq!(bench.session.wants(), Wants::Close(Ending::Reset));
                 break;
             }
         }
     }
+}
+
+#[test]
+fn a_greeting_is_sent_before_anything_arrives() {
+    struct Greets;
+    impl Service for Greets {
+        fn on_open(&mut self, _peer: &Peer, out: &mut Out<'_>) {
+            out.write(b"hello\n");
+        }
+        fn on_input(&mut self, input: &[u8], _out: &mut Out<'_>) -> usize {
+            input.len()
+        }
+    }
+    let now = Instant::now();
+    let mut session = Session::new(Box::new(Greets), limits(10, None), now);
+    let address = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
+    let batch = session.on_open(&Peer { address, local: address, tcp: None }, now).expect("a greeting");
+    assert_eq!((&batch.held[..], batch.input), (&b"hello\n"[..], 0..0));
 }
 
 #[test]
@@ -155,7 +171,7 @@ fn a_client_that_finished_and_does_not_read_cannot_hold_up_a_drain() {
     bench.arrive(20);
     bench.end_send(Ok(10));
     bench.end_of_input();
-    assert!(bench.session.finish(Ending::Drained, bench.now).is_none());
+    bench.step(Op::Finish);
     bench.step(Op::Pass(LINGER));
     assert_eq!(bench.session.wants(), Wants::Close(Ending::CutOff));
 }
@@ -165,7 +181,7 @@ fn a_slow_reader_cannot_stretch_a_drain() {
     let mut bench = Bench::new(Kind::Bytes, 10, 40, &[b'a'; 20]);
     bench.arrive(20);
     let start = bench.now;
-    bench.session.finish(Ending::Drained, bench.now);
+    bench.step(Op::Finish);
     while !bench.is_closed() {
         bench.end_send(Ok(1));
         bench.step(Op::Pass(LINGER / 2));
