@@ -1,6 +1,8 @@
 //! `cargo xtask ci`: every gate, in the order in which it is cheapest to fail.
 
-use anyhow::{Result, bail};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::{arrows, first_run, fuzz, run, test};
@@ -29,6 +31,8 @@ enum Step {
     Sanitize,
     /// Every fuzz target for 30 seconds, under AddressSanitizer
     Fuzz,
+    /// The fast rows of the fault catalogue, on both engines
+    Faults,
     /// Which crate may depend on which
     Arrows,
     /// Licences, banned crates and sources, by cargo-deny
@@ -67,11 +71,18 @@ impl Step {
             ),
             Self::Sanitize => sanitize(),
             Self::Fuzz => fuzz::run(&fuzz::Args::default()),
+            Self::Faults => faults(),
             Self::Arrows => arrows::check(),
             Self::Deny => deny(),
             Self::FirstRun => first_run::check(),
         }
     }
+}
+
+/// In a process of its own, which puts itself aside.
+fn faults() -> Result<()> {
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    run::shown(Command::new(own).args(["faults", "--quick"]))
 }
 
 /// Buffers, rings and in-flight memory with every access checked, and every leak reported at the end.

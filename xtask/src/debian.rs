@@ -28,6 +28,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "nftables", program: "nft", needed_by: "firewall and NAT tests" },
     Package { name: "python3", program: "python3", needed_by: "Python clients and servers" },
     Package { name: "socat", program: "socat", needed_by: "socat at both ends" },
+    Package { name: "strace", program: "strace", needed_by: "faults of system calls" },
     Package { name: "tcpdump", program: "tcpdump", needed_by: "tcpdump reads our captures" },
 ];
 

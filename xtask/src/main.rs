@@ -4,10 +4,13 @@
 mod arrows;
 mod ci;
 mod debian;
+mod faults;
 mod first_run;
 mod fuzz;
+mod machine;
 mod peers;
 mod run;
+mod running;
 mod soak;
 mod test;
 
@@ -27,7 +30,7 @@ struct Args {
 enum Command {
     /// Run every test that this machine can run, and list those that it cannot
     Test(test::Args),
-    /// Run every gate: test, fmt, clippy, doc, arrows, deny, first-run
+    /// Run every gate: test, fmt, clippy, doc, faults, arrows, deny, first-run
     Ci(ci::Args),
     /// Look for inputs that break what reads the bytes of others
     Fuzz(fuzz::Args),
@@ -35,6 +38,8 @@ enum Command {
     Peers(peers::Args),
     /// Talk to our server for a long time in every way that is allowed, and compare every byte
     Soak(soak::Args),
+    /// Provoke the faults that a server on a network must survive, on both engines
+    Faults(faults::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +49,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Peers(args) => peers::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Faults(args) => faults::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,18 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_path_buf()
 }
 
+/// Where our program is, once it is built optimised.
+pub(crate) fn ours() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    target.join("release/echoline")
+}
+
+/// Builds our program, optimised; returns where it is.
+pub(crate) fn build_ours() -> Result<PathBuf> {
+    shown(cargo().args(["build", "--release", "--quiet", "-p", "echoline-cli"]))?;
+    Ok(ours())
+}
+
 /// The cargo that runs us, so that a toolchain chosen with `cargo +NAME` stays chosen.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::running::{LOAD_CORE, pinned};
 use super::workload::Shape;
+use crate::running::{LOAD_CORE, pinned};
 
 /// What a load saw from its end.
 #[derive(Debug, PartialEq)]
@@ -60,13 +60,6 @@ impl Load for Bench {
             )
         })
     }
-}
-
-/// The first line that says something, safe to print.
-pub(crate) fn first_line(talk: &[u8]) -> String {
-    let talk = String::from_utf8_lossy(talk);
-    let first = talk.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    first.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// The part of `echoline bench --json` that we use.

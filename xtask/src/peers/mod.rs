@@ -1,27 +1,26 @@
 //! `cargo xtask peers`: our server and others under the same load, one at a time, on the same core.
 
-pub(crate) mod cost;
 mod load;
 mod race;
 mod report;
-pub(crate) mod running;
 mod servers;
 mod workload;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::machine::Machine;
+use crate::running::raise_open_files;
 use crate::{debian, run};
 use load::Bench;
 use race::{Contender, Round, shuffle};
-use report::{Machine, Report, Row, Section};
+use report::{Report, Row, Section};
 use servers::{Places, SERVERS};
 use workload::Workload;
 
@@ -82,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let raw = race(&contenders, workloads, rounds, Duration::from_secs_f64(seconds), seed, &places);
     let results = workloads.iter().map(|workload| section(*workload, &contenders, &raw)).collect();
-    let machine = machine(cores);
+    let machine = Machine::this(cores);
     let report =
         Report { schema: "echoline-peers/1", machine, seed, rounds, seconds_per_run: seconds, results, raw };
     if args.json {
@@ -139,7 +138,7 @@ fn section(workload: Workload, contenders: &[Contender], raw: &[Round]) -> Secti
 /// Builds what races, all of it optimised.
 fn build(scratch: &Path) -> Result<Places> {
     let sources = run::root().join("peers");
-    let ours = build_ours()?;
+    let ours = run::build_ours()?;
     let mut cargo = run::cargo();
     // Given by path, so that a CARGO_TARGET_DIR of the outer build does not move it.
     let target = sources.join("target");
@@ -154,31 +153,4 @@ fn build(scratch: &Path) -> Result<Places> {
         run::shown(&mut build)?;
     }
     Ok(Places { ours, peers, sources, scratch: scratch.to_path_buf() })
-}
-
-/// Builds our program, optimised; returns where it is.
-pub(crate) fn build_ours() -> Result<PathBuf> {
-    run::shown(run::cargo().args(["build", "--release", "--quiet", "-p", "echoline-cli"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), Into::into);
-    Ok(target.join("release/echoline"))
-}
-
-/// As many open files as this user may have, for us and for every server that we start.
-fn raise_open_files() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-        .context("cannot raise the limit of open files to its hard limit")
-}
-
-fn machine(cores: usize) -> Machine {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let model = |text: &str| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    Machine {
-        processor: model(&read("/proc/cpuinfo")).unwrap_or_else(|| "unknown processor".to_owned()),
-        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-        cores,
-    }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::cost;
 use super::load::Load;
-use super::running::{Running, SERVER_CORE, pinned};
 use super::servers::{FLOOR, Places, SERVERS, Server};
 use super::workload::{Shape, Workload};
 use crate::run;
+use crate::running::{Running, SERVER_CORE, cost, free_port, pinned};
 
 /// What one round gave. A figure that a contender cannot have is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -89,12 +88,15 @@ impl Contender {
         match (self, workload.shape()) {
             (Self::Floor, Some(shape)) => floor(shape, duration, places),
             (Self::Floor, None) => Ok(Figures::default()),
-            (Self::Server(server), Some(shape)) => {
-                under_load(&Running::start(server, places)?, shape, duration, load)
-            }
-            (Self::Server(server), None) => silent(&mut Running::start(server, places)?, server.silent),
+            (Self::Server(server), Some(shape)) => under_load(&start(server, places)?, shape, duration, load),
+            (Self::Server(server), None) => silent(&mut start(server, places)?, server.silent),
         }
     }
+}
+
+fn start(server: &Server, places: &Places) -> Result<Running> {
+    let port = free_port()?;
+    Running::start(server.name, &(server.command)(places, port)?, port, &places.scratch)
 }
 
 fn under_load(server: &Running, shape: Shape, duration: Duration, load: &dyn Load) -> Result<Figures> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::race::{Figures, Round};
 use super::servers::REFERENCE;
+use crate::machine::Machine;
 
 /// Everything that a race gave.
 #[derive(Serialize)]
@@ -18,13 +19,6 @@ pub(crate) struct Report {
     pub(crate) seconds_per_run: f64,
     pub(crate) results: Vec<Section>,
     pub(crate) raw: Vec<Round>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) kernel: String,
-    pub(crate) cores: usize,
 }
 
 /// One workload: a row for each contender.

@@ -25,7 +25,8 @@ use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::peers::{self, cost};
+use crate::run;
+use crate::running::cost;
 use broken::Fault;
 use load::Tally;
 use report::{Files, Report, Resident, Soaked};
@@ -129,7 +130,7 @@ fn servers(args: &Args) -> Result<Vec<(String, Command)>> {
         command.args(["soak", "--serve-broken", &name]);
         return Ok(vec![(format!("broken ({name})"), command)]);
     }
-    let program = peers::build_ours()?;
+    let program = run::build_ours()?;
     let engines = args.engine.map_or_else(|| Engine::value_variants().to_vec(), |engine| vec![engine]);
     let named = |engine: Engine| (engine.name().to_owned(), server::ours(&program, engine.name()));
     Ok(engines.into_iter().map(named).collect())

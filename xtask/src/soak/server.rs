@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::plan::SERVICES;
 use super::watch;
-use crate::peers::running::Group;
+use crate::running::Group;
 
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 /// Longer than the server lingers at a client that does not close (5 s).

@@ -1,18 +1,16 @@
 //! A server that runs: pinned to its core, in a process group of its own, ended with everything it started.
 
+pub(crate) mod cost;
+
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
-
-use super::cost;
-use super::load::first_line;
-use super::servers::{Places, Server};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
 
 pub(crate) const SERVER_CORE: &str = "0";
 pub(crate) const LOAD_CORE: &str = "1";
@@ -52,6 +50,11 @@ impl Group {
     /// Asks the group to end and waits for its leader, at most `patience`.
     pub(crate) fn end(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
         self.signal(Signal::TERM);
+        self.wait(patience)
+    }
+
+    /// How the leader ended, if it does within `patience`.
+    pub(crate) fn wait(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + patience;
         while self.ended()?.is_none() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
@@ -77,41 +80,73 @@ impl Drop for Group {
     }
 }
 
-/// `command`, pinned to `core`.
+/// `command`, with its directory and environment, pinned to `core`.
 pub(crate) fn pinned(command: &Command, core: &str) -> Command {
     let mut taskset = Command::new("taskset");
     taskset.args(["--cpu-list", core]).arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        taskset.current_dir(directory);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => taskset.env(name, value),
+            None => taskset.env_remove(name),
+        };
+    }
     taskset
 }
 
 impl Running {
-    /// Starts `server` and returns once it accepts; an error says what it wrote before it gave up.
-    pub(crate) fn start(server: &Server, places: &Places) -> Result<Self> {
-        let port = free_port()?;
-        let log = places.scratch.join(format!("{}-{port}.log", server.name));
-        let talk = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = pinned(&(server.command)(places, port)?, SERVER_CORE);
-        command.stdin(Stdio::null()).stdout(talk.try_clone()?).stderr(talk);
-        let group =
-            Group::spawn(&mut command).context("cannot start `taskset` (Debian package util-linux)")?;
-        let mut running = Self { group, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
-        running.await_ready(&log)?;
+    /// Starts a server that was told to listen on `port`, and returns once it accepts.
+    pub(crate) fn start(name: &str, command: &Command, port: u16, scratch: &Path) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let log = scratch.join(format!("{name}-{port}.log"));
+        let talk = create(&log)?;
+        let mut running = Self::spawn(command, talk.try_clone()?.into(), talk.into(), address)?;
+        running.ready(&log, || TcpStream::connect(address).is_ok().then_some(address))?;
         Ok(running)
     }
 
-    fn await_ready(&mut self, log: &PathBuf) -> Result<()> {
+    /// Starts a server that picks its port, and returns once it has said on standard output which, as
+    /// `echo=127.0.0.1:5151`. What it says on standard error goes to `talk`.
+    pub(crate) fn start_telling(command: &Command, out: &Path, log: &Path, talk: Stdio) -> Result<Self> {
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut running = Self::spawn(command, create(out)?.into(), talk, nowhere)?;
+        running.address = running.ready(log, || {
+            let said = std::fs::read_to_string(out).ok()?;
+            said.lines().next()?.split_once('=')?.1.parse().ok()
+        })?;
+        Ok(running)
+    }
+
+    fn spawn(command: &Command, out: Stdio, talk: Stdio, address: SocketAddr) -> Result<Self> {
+        let mut command = pinned(command, SERVER_CORE);
+        command.stdin(Stdio::null()).stdout(out).stderr(talk);
+        let group =
+            Group::spawn(&mut command).context("cannot start `taskset` (Debian package util-linux)")?;
+        Ok(Self { group, address })
+    }
+
+    /// Waits until `look` finds the server ready; an error says what it wrote before it gave up.
+    fn ready<T>(&mut self, log: &Path, look: impl Fn() -> Option<T>) -> Result<T> {
         let deadline = Instant::now() + READY_DEADLINE;
-        while TcpStream::connect(self.address).is_err() {
+        loop {
+            if let Some(found) = look() {
+                return Ok(found);
+            }
             if let Some(status) = self.group.ended()? {
                 let said = std::fs::read(log).unwrap_or_default();
                 bail!("does not start here ({status}): {}", first_line(&said));
             }
             if Instant::now() > deadline {
-                bail!("accepted nobody on {} within {} s", self.address, READY_DEADLINE.as_secs());
+                bail!("was not ready within {} s", READY_DEADLINE.as_secs());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
+    }
+
+    pub(crate) fn group(&mut self) -> &mut Group {
+        &mut self.group
     }
 
     /// An error if the server has ended: figures of a dead one are none.
@@ -133,8 +168,26 @@ impl Running {
     }
 }
 
+fn create(file: &Path) -> Result<File> {
+    File::create(file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// As many open files as this user may have, for us and for every server that we start.
+pub(crate) fn raise_open_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+        .context("cannot raise the limit of open files to its hard limit")
+}
+
+/// The first line that says something, safe to print.
+pub(crate) fn first_line(talk: &[u8]) -> String {
+    let talk = String::from_utf8_lossy(talk);
+    let first = talk.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    first.chars().filter(|character| !character.is_control()).collect()
+}
+
 /// A port that was free a moment ago: most of these servers cannot pick one and say which.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }

@@ -1,0 +1,298 @@
+//! Rows 8, 9, 24, 25, 27, 32 and 41: what can go wrong between a handshake and a session.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+
+use super::attack::{Client, Fate, PATIENCE, ask, connect, crowd, exchange, reset, source, wait_until};
+use super::bench::Bench;
+use super::kernel;
+use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::victim::Setup;
+use crate::run;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        number: 8,
+        fault: "RST before accept",
+        expected: "skipped",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::AnyServer(reset_before_accept),
+    },
+    Row {
+        number: 9,
+        fault: "connection aborted locally",
+        expected: "ECONNABORTED handled",
+        fast: false,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::AnyServer(aborted_locally),
+    },
+    Row {
+        number: 24,
+        fault: "more than max connections",
+        expected: "accepted, reset at once, counted; no bytes",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(one_too_many),
+    },
+    Row {
+        number: 25,
+        fault: "one source takes all connections",
+        expected: "a cap for each /32 and /64, in a bounded table",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(one_source),
+    },
+    Row {
+        number: 27,
+        fault: "backlog overflow",
+        expected: "recovers",
+        fast: false,
+        tested: false,
+        canary: Bound::BytesOnly("the server is stopped"),
+        kind: Kind::AnyServer(backlog),
+    },
+    Row {
+        number: 32,
+        fault: "a listener is retired",
+        expected: "no queued connection lost",
+        fast: true,
+        tested: false,
+        canary: Bound::BytesOnly("the server is stopped"),
+        kind: Kind::Server(retired),
+    },
+];
+
+fn reset_before_accept(bench: &Bench) -> Result<Seen> {
+    const QUEUED: usize = 30;
+    let rounds = bench.size(2, 6);
+    bench.attack(&[], |victim| {
+        let files = victim.open_files()?;
+        for _ in 0..rounds {
+            // So short that the canary's p99 is not about it.
+            let paused = victim.pause()?;
+            let queued = (0..QUEUED).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
+            queued.into_iter().try_for_each(reset)?;
+            drop(paused);
+            exchange(&connect(victim.address)?, b"who comes after them\n")?;
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        let is_freed = wait_until(PATIENCE, || Ok(victim.open_files()? <= files))?;
+        Ok(Seen::new(format!("{rounds} times {QUEUED} reset in the queue; who came after them was served"))
+            .must(is_freed, "every descriptor is closed"))
+    })
+}
+
+fn aborted_locally(bench: &Bench) -> Result<Seen> {
+    bench.must_be_aside()?;
+    let victims_own = Ipv4Addr::new(127, 0, 9, 9);
+    let kill = || -> Result<()> {
+        let words = ["--kill", "--tcp", "--numeric", "--no-header", "dst", "127.0.9.9"];
+        run::captured(Command::new("ss").args(words)).map(drop)
+    };
+    bench.attack(&[], |victim| {
+        let files = victim.open_files()?;
+        let like = Client { from: Some(victims_own.into()), ..Client::default() };
+        let open = (0..20).map(|_| like.connect(victim.address)).collect::<Result<Vec<_>>>()?;
+        open.iter().try_for_each(|client| exchange(client, b"here\n"))?;
+        kill()?;
+        let gone = wait_until(PATIENCE, || Ok(super::attack::ended(&open)? == open.len()))?;
+        if !gone {
+            return Err(not_shown(
+                "this kernel does not let `ss -K` end connections (CONFIG_INET_DIAG_DESTROY)",
+            ));
+        }
+        // In the accept queue, so that it is accept that meets them.
+        let paused = victim.pause()?;
+        let queued = (0..20).map(|_| like.connect(victim.address)).collect::<Result<Vec<_>>>()?;
+        kill()?;
+        drop(paused);
+        exchange(&connect(victim.address)?, b"who comes after them\n")?;
+        drop((open, queued));
+        let is_freed = wait_until(PATIENCE, || Ok(victim.open_files()? <= files))?;
+        // The stop was as short as `ss` is: enough quiet lines follow that p99 is not about it.
+        std::thread::sleep(Duration::from_secs(3));
+        Ok(Seen::new("20 open and 20 queued connections aborted by `ss -K`; who came after them was served")
+            .must(is_freed, "every descriptor is closed"))
+    })
+}
+
+fn one_too_many(bench: &Bench) -> Result<Seen> {
+    const EXTRA: usize = 100;
+    bench.attack(&["--max-connections", "10", "--max-connections-per-source", "0"], |victim| {
+        // The canary has one of the ten places.
+        let inside = (0..9).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
+        inside.iter().try_for_each(|client| exchange(client, b"inside\n"))?;
+        let start = Instant::now();
+        for number in 0..EXTRA {
+            let fate = ask(victim.address, Client::default())?;
+            ensure!(matches!(fate, Fate::Reset), "number {number} beyond the limit was served");
+        }
+        let each_ms = start.elapsed().as_secs_f64() * 1000.0 / EXTRA as f64;
+        inside.iter().try_for_each(|client| exchange(client, b"still inside\n"))?;
+        drop(inside);
+        let again =
+            wait_until(PATIENCE, || Ok(exchange(&connect(victim.address)?, b"a place is free\n").is_ok()))?;
+        let counted = victim.counters()?.get("refused_at_limit")?;
+        Ok(Seen::new(format!("{EXTRA} reset, {each_ms:.1} ms each, no byte sent; {counted} counted"))
+            .must(counted >= EXTRA as u64, "each is counted")
+            .must(again, "a free place is given away again"))
+    })
+}
+
+/// Those of `count` connections that are served; the others are reset.
+fn served(to: SocketAddr, from: IpAddr, count: usize) -> Result<Vec<TcpStream>> {
+    let like = Client { from: Some(from), ..Client::default() };
+    let mut served = Vec::new();
+    for _ in 0..count {
+        if let Fate::Served(client) = ask(to, like)? {
+            served.push(client);
+        }
+    }
+    Ok(served)
+}
+
+fn one_source(bench: &Bench) -> Result<Seen> {
+    const GREEDY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 1));
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 2));
+    let sources = bench.size(3000, 20_000);
+    let flags = ["--max-connections", "1000", "--max-connections-per-source", "4"];
+    let v4 = bench.attack(&flags, |victim| {
+        let to = victim.address;
+        let greedy = served(to, GREEDY, 10)?;
+        let kept = (greedy.len(), served(to, OTHER, 1)?.len());
+        let refused = victim.counters()?.get("refused_at_source_limit")?;
+        drop(greedy);
+        let again = wait_until(PATIENCE, || Ok(served(to, GREEDY, 1)?.len() == 1))?;
+        let before = victim.resident()?;
+        for index in 0..sources {
+            let [_, high, middle, low] = u32::try_from(index)?.to_be_bytes();
+            let from = Ipv4Addr::new(127, high + 10, middle, low.max(1)).into();
+            Client { from: Some(from), ..Client::default() }.connect(to).map(drop)?;
+        }
+        let grown = victim.resident()?.saturating_sub(before);
+        Ok(Seen::new(format!(
+            "of 10 from one address {} served, of another {}; {refused} counted; {sources} sources grew RSS by {} KiB",
+            kept.0,
+            kept.1,
+            grown / 1024
+        ))
+        .figure("grown_bytes", grown as f64)
+        .must(kept == (4, 1), "four of one source are served, and another source is not hurt")
+        .must(refused >= 6, "each refusal is counted")
+        .must(again, "a place that is free again is given away")
+        .must(grown <= 1 << 20, "the table of sources is bounded: at most 1 MiB"))
+    })?;
+    Ok(match one_prefix(bench)? {
+        Some(v6) => v4.and(v6),
+        None => v4,
+    })
+}
+
+/// IPv6 sources that share a /64 are one. `None` where there is no IPv6 or no network of our own.
+fn one_prefix(bench: &Bench) -> Result<Option<Seen>> {
+    if bench.not_aside.is_some() || !std::path::Path::new("/proc/net/if_inet6").exists() {
+        return Ok(None);
+    }
+    for address in ["2001:db8:0:1::1/64", "2001:db8:0:1::2/64", "2001:db8:0:1::3/64", "2001:db8:0:2::1/64"] {
+        // Already there when the second engine is attacked.
+        let _ = run::captured(Command::new("ip").args(["addr", "add", address, "dev", "lo", "nodad"]));
+    }
+    let flags = ["--max-connections", "1000", "--max-connections-per-source", "4"];
+    let victim = bench.serve(Setup { flags: &flags, listen: "[2001:db8:0:1::1]:0", ..Setup::default() })?;
+    // Each keeps its place until the end.
+    let mut open = Vec::new();
+    for (from, count) in [("2001:db8:0:1::2", 3), ("2001:db8:0:1::3", 3)] {
+        open.extend(served(victim.address, from.parse()?, count)?);
+    }
+    let apart = served(victim.address, "2001:db8:0:2::1".parse()?, 1)?.len();
+    let kept = open.len();
+    let seen = Seen::new(format!("of 6 from one /64 {kept} served, of another {apart}"));
+    Ok(Some(seen.must(kept == 4 && apart == 1, "addresses of one /64 are one source")))
+}
+
+fn backlog(bench: &Bench) -> Result<Seen> {
+    // More than the kernel's longest queue.
+    const COUNT: usize = 5000;
+    let stop = bench.size(Duration::from_millis(1500), Duration::from_secs(5));
+    bench.attack(&[], |victim| {
+        let overflowed = kernel::counter("ListenOverflows")?;
+        let paused = victim.pause()?;
+        let start = Instant::now();
+        let waiting = (0..COUNT).map(|index| begin(victim.address, index)).collect::<Result<Vec<_>>>()?;
+        std::thread::sleep(stop.saturating_sub(start.elapsed()));
+        let overflowed = kernel::counter("ListenOverflows")? - overflowed;
+        drop(paused);
+        let resumed = Instant::now();
+        exchange(&connect(victim.address)?, b"somebody new\n")?;
+        let first_ms = resumed.elapsed().as_secs_f64() * 1000.0;
+        let connected = |stream: &TcpStream| stream.peer_addr().is_ok();
+        let all = wait_until(Duration::from_secs(30), || Ok(waiting.iter().all(connected)))?;
+        let mut served = 0;
+        for stream in &waiting {
+            stream.set_nonblocking(false)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            served += usize::from(exchange(stream, b"I waited\n").is_ok());
+        }
+        let took = resumed.elapsed().as_secs_f64();
+        Ok(Seen::new(format!(
+            "{COUNT} connected while it was stopped, {overflowed} overflows; {served} served within {took:.1} s, a new one after {first_ms:.0} ms"
+        ))
+        .figure("recovered_s", took)
+        .must(overflowed > 0, "the queue really overflowed")
+        .must(all && served == COUNT, "everybody is served in the end"))
+    })
+}
+
+/// A connect that does not wait for its end.
+fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((source(index), 0)).into())?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error) => return Err(error).context("an attacker cannot connect"),
+    }
+    Ok(socket.into())
+}
+
+fn retired(bench: &Bench) -> Result<Seen> {
+    const QUEUED: usize = 40;
+    let victim = bench.serve(Setup { flags: &["--drain", "10s"], ..Setup::default() })?;
+    let canary = bench.canary(&victim)?;
+    let paused = victim.pause()?;
+    let queued = crowd(victim.address, QUEUED)?;
+    for mut client in &queued {
+        std::io::Write::write_all(&mut client, b"in the queue\n")?;
+    }
+    victim.signal(Signal::TERM)?;
+    drop(paused);
+    let served = queued.iter().filter(|client| answered(client).is_ok()).count();
+    let is_closed = wait_until(PATIENCE, || Ok(connect(victim.address).is_err()))?;
+    let watched = canary.end()?;
+    drop(queued);
+    let end = victim.wait()?;
+    let clean = end.status.is_some_and(|status| status.success());
+    let mut seen = Seen::new(format!("{served} of {QUEUED} in the queue at SIGTERM were served"))
+        .must(served == QUEUED, "every queued connection is served")
+        .must(is_closed, "nobody new is accepted")
+        .must(clean, "the server ends by itself once all have left");
+    seen.canary = Some(watched);
+    Ok(seen)
+}
+
+fn answered(mut client: &TcpStream) -> Result<()> {
+    let mut back = [0; 13];
+    std::io::Read::read_exact(&mut client, &mut back)?;
+    ensure!(&back == b"in the queue\n", "came back as {}", back.escape_ascii());
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Rows 15, 28 and 29: very many of something.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::attack::{PATIENCE, connect, crowd, exchange, wait_until};
+use super::bench::Bench;
+use super::row::{Bound, Kind, Row, Seen};
+use super::victim::{Setup, Victim};
+use crate::running::first_line;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        number: 15,
+        fault: "10^6 one-byte writes; 10^6 lines in one write",
+        expected: "CPU a byte bounded (at most 20 us), a line at most 2 us; other connections served",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::AnyServer(tiny_pieces),
+    },
+    Row {
+        number: 28,
+        fault: "churn, TIME_WAIT, no local port left",
+        expected: "nothing is left behind; the client names EADDRNOTAVAIL",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(churn),
+    },
+    Row {
+        number: 29,
+        fault: "19,000 idle + 1 active",
+        expected: "the active one's p99 is flat: at most twice what it was alone",
+        fast: false,
+        tested: false,
+        canary: Bound::Times(2.0),
+        kind: Kind::AnyServer(mostly_idle),
+    },
+];
+
+const LINE: usize = 50;
+
+fn tiny_pieces(bench: &Bench) -> Result<Seen> {
+    let count = bench.size(100_000, 1_000_000);
+    bench.attack(&[], |victim| {
+        let line: Vec<u8> = (1..LINE as u8).map(|byte| byte + b' ').chain([b'\n']).collect();
+        let bytes = line.repeat(count / LINE);
+        let one_byte = spent(victim, &bytes, |output, bytes| bytes.chunks(1).try_for_each(|one| output.write_all(one)))?;
+        let lines = b"x\n".repeat(1_000_000);
+        let one_write = spent(victim, &lines, Write::write_all)?;
+        let a_byte = one_byte.as_secs_f64() * 1e6 / bytes.len() as f64;
+        let a_line = one_write.as_secs_f64() * 1e6 / 1e6;
+        Ok(Seen::new(format!(
+            "{} one-byte writes: {a_byte:.2} us of CPU a byte; 1,000,000 lines in one write: {a_line:.3} us a line (canary's included)",
+            bytes.len()
+        ))
+        .figure("cpu_us_per_byte", a_byte)
+        .figure("cpu_us_per_line", a_line)
+        .must(a_byte <= 20.0, "at most 20 us of CPU a byte")
+        .must(a_line <= 2.0, "at most 2 us of CPU a line"))
+    })
+}
+
+/// What the server spends while all is written as `write` does it, and compared as it comes back.
+fn spent(
+    victim: &Victim,
+    bytes: &[u8],
+    write: impl FnOnce(&mut TcpStream, &[u8]) -> std::io::Result<()> + Send,
+) -> Result<Duration> {
+    let mut client = connect(victim.address)?;
+    let mut output = client.try_clone()?;
+    let before = victim.processor_time()?;
+    let mut back = vec![0; bytes.len()];
+    std::thread::scope(|scope| -> Result<()> {
+        let sender =
+            scope.spawn(move || write(&mut output, bytes).and_then(|()| output.shutdown(Shutdown::Write)));
+        client.read_exact(&mut back).context("not everything came back")?;
+        sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))??;
+        Ok(())
+    })?;
+    ensure!(back == bytes, "bytes were changed");
+    Ok(victim.processor_time()?.saturating_sub(before))
+}
+
+const PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// Narrows the ports of this network until dropped.
+struct FewPorts(String);
+
+impl FewPorts {
+    fn new() -> Result<Self> {
+        let before = std::fs::read_to_string(PORTS).with_context(|| format!("cannot read {PORTS}"))?;
+        std::fs::write(PORTS, "61000 61009").with_context(|| format!("cannot write {PORTS}"))?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for FewPorts {
+    fn drop(&mut self) {
+        let _ = std::fs::write(PORTS, &self.0);
+    }
+}
+
+fn churn(bench: &Bench) -> Result<Seen> {
+    bench.must_be_aside()?;
+    bench.attack(&[], |victim| {
+        let (files, resident) = (victim.open_files()?, victim.resident()?);
+        let mut connections = 0;
+        bench.repeat(|| {
+            for index in 0..100 {
+                exchange(&super::attack::Client { from: Some(super::attack::source(index * 1000)), ..Default::default() }.connect(victim.address)?, b"once\n")?;
+                connections += 1;
+            }
+            Ok(())
+        })?;
+        let is_freed = wait_until(PATIENCE, || Ok(victim.open_files()? <= files))?;
+        let grown = victim.resident()?.saturating_sub(resident);
+        let (code, said) = without_a_port(bench, victim)?;
+        Ok(Seen::new(format!(
+            "{connections} connections of one line: RSS grew by {} KiB; without a local port `echoline connect` exits {code}: {said}",
+            grown / 1024
+        ))
+        .must(is_freed, "every descriptor is closed")
+        .must(grown <= 1 << 20, "memory grows by at most 1 MiB")
+        .must(code == 1 || code == 2, "the client fails in order")
+        .must(said.contains("no-local-port") || said.contains("EADDRNOTAVAIL"), "the client names the lack of local ports"))
+    })
+}
+
+/// The client's exit code and first line when every local port is taken.
+fn without_a_port(bench: &Bench, victim: &Victim) -> Result<(i32, String)> {
+    let _few = FewPorts::new()?;
+    let mut taken = Vec::new();
+    // The canary's port may lie among them.
+    while taken.len() < 100 {
+        let Ok(client) = connect(victim.address) else { break };
+        taken.push(client);
+    }
+    let mut command = Command::new(&bench.echoline);
+    command.args(["connect", "--quiet", &victim.address.to_string()]).stdin(Stdio::null());
+    let output = command.output().context("cannot start echoline connect")?;
+    Ok((output.status.code().unwrap_or(-1), first_line(&output.stderr)))
+}
+
+fn mostly_idle(bench: &Bench) -> Result<Seen> {
+    let count = bench.size(5000, 19_000);
+    let flags = ["--max-connections", "19500", "--idle-timeout", "0"];
+    let victim = bench.serve(Setup { flags: &flags, ..Setup::default() })?;
+    let canary = bench.canary(&victim)?;
+    let before = victim.resident()?;
+    let start = Instant::now();
+    let idle = crowd(victim.address, count)?;
+    let opened = start.elapsed().as_secs_f64();
+    let all_open = !victim.is_ours()
+        || victim.until(PATIENCE, |now| now.is("open", |open| open > count as u64))?.get("open")?
+            > count as u64;
+    let each = victim.resident()?.saturating_sub(before) / count as u64;
+    // What is asked is how it is beside idle ones, not beside those that come.
+    canary.forget();
+    std::thread::sleep(bench.size(Duration::from_secs(2), Duration::from_secs(10)));
+    let watched = canary.end()?;
+    let last = idle.last().context("nobody is idle")?;
+    exchange(last, b"one wakes\n")?;
+    drop(idle);
+    let mut seen = Seen::new(format!(
+        "{count} idle, opened in {opened:.1} s, {each} bytes of ours each; one that wakes is served"
+    ))
+    .figure("own_bytes_each", each as f64)
+    .must(all_open, "all are open");
+    seen.canary = Some(watched);
+    Ok(seen)
+}

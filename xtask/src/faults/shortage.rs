@@ -1,0 +1,231 @@
+//! Rows 22, 23, 30 and 31: the system has no more of something.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::Engine;
+use super::attack::{PATIENCE, connect, crowd, exchange, fill, wait_until};
+use super::bench::Bench;
+use super::evidence;
+use super::memory_group::Group;
+use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::system::strace;
+use super::victim::{Setup, Victim};
+use crate::run;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        number: 22,
+        fault: "EMFILE",
+        expected: "at most 10 failed accepts/s, old connections fine; service at once after a close of ours, else within 150 ms",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(out_of_files),
+    },
+    Row {
+        number: 23,
+        fault: "ENFILE, ENOBUFS, ENOMEM, EPERM, ECONNABORTED, EINTR on accept",
+        expected: "pause or retry, by class",
+        fast: true,
+        tested: true,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(failing_accepts),
+    },
+    Row {
+        number: 30,
+        fault: "memory squeeze",
+        expected: "sheds before it is killed",
+        fast: false,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(squeezed),
+    },
+    Row {
+        number: 31,
+        fault: "the Nth allocation fails",
+        expected: "clean abort or one connection dropped",
+        fast: false,
+        tested: true,
+        canary: Bound::None,
+        kind: Kind::Server(failing_allocation),
+    },
+];
+
+/// In processes of the test's own: an allocator that fails cannot be put into the program from outside.
+fn failing_allocation(bench: &Bench) -> Result<Seen> {
+    let name = match bench.engine() {
+        Engine::Portable => "portable_survives_or_aborts_cleanly_whichever_allocation_fails",
+        Engine::Uring => "uring_survives_or_aborts_cleanly_whichever_allocation_fails",
+    };
+    evidence::of_binary(bench, "allocation", &[name])
+}
+
+const INHERITED: &str = "for file in $(seq 20 119); do eval \"exec $file</dev/null\"; done; exec \"$@\"";
+
+/// Old enough to be served, and with a line under way.
+struct Waiting {
+    clients: Vec<TcpStream>,
+    /// Those before it are accepted.
+    next: usize,
+}
+
+impl Waiting {
+    /// Waits until the next in the queue is served; how long that took since `start`.
+    fn served(&mut self, start: Instant) -> Result<Duration> {
+        let mut client = self.clients.get(self.next).context("the queue is empty")?;
+        let mut back = [0; 13];
+        std::io::Read::read_exact(&mut client, &mut back).context("who waited is not served")?;
+        ensure!(&back == b"in the queue\n", "came back as {}", back.escape_ascii());
+        self.next += 1;
+        Ok(start.elapsed())
+    }
+}
+
+fn out_of_files(bench: &Bench) -> Result<Seen> {
+    let watch = bench.size(Duration::from_secs(2), Duration::from_secs(5));
+    // The server has room for its connections, if it were not for files that it was started with: so it neither raises
+    // the limit nor refuses. Lowering the limit later would be unfair, as a request to a ring keeps the one it was made
+    // under.
+    let through = ["prlimit", "--nofile=164:1000", "--", "bash", "-c", INHERITED, "files"];
+    let flags = ["--max-connections", "100", "--max-connections-per-source", "0"];
+    bench.attack_on(Setup { flags: &flags, through: &through, ..Setup::default() }, |victim| {
+        let clients = (0..120).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
+        for mut client in &clients {
+            std::io::Write::write_all(&mut client, b"in the queue\n")?;
+        }
+        let first = victim.until(PATIENCE, |now| now.is("accept_shortages", |failed| failed > 0))?;
+        // The canary is one of them.
+        let accepted = usize::try_from(first.get("accepted")?)? - 1;
+        let mut queue = Waiting { clients, next: 0 };
+        while queue.next < accepted {
+            queue.served(Instant::now())?;
+        }
+        let (start, before) = (Instant::now(), victim.counters()?.get("accept_shortages")?);
+        while start.elapsed() < watch {
+            exchange(&queue.clients[0], b"meanwhile\n")?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let failed = victim.counters()?.get("accept_shortages")? - before;
+        let rate = failed as f64 / start.elapsed().as_secs_f64();
+        let mut after_close = Duration::ZERO;
+        for gone in 0..10 {
+            drop(std::mem::replace(&mut queue.clients[gone], connect(victim.address)?));
+            after_close = after_close.max(queue.served(Instant::now())?);
+        }
+        let after_rise = raised(victim, &mut queue)?;
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        Ok(Seen::new(format!(
+            "{accepted} open; {rate:.1} failed accepts/s; next in the queue served {:.1} ms after a close of ours (worst of 10), after a raised limit {:.0} ms",
+            ms(after_close),
+            ms(after_rise)
+        ))
+        .figure("failed_accepts_per_s", rate)
+        .figure("served_after_close_ms", ms(after_close))
+        .figure("served_after_rise_ms", ms(after_rise))
+        .must(failed > 0 && rate <= 10.0, "at most 10 failed accepts a second")
+        .must(after_close < Duration::from_millis(50), "service at once after a close of ours")
+        .must(after_rise < Duration::from_millis(150), "service within 150 ms once files are free otherwise"))
+    })
+}
+
+/// Files become free by no close of ours.
+fn raised(victim: &Victim, queue: &mut Waiting) -> Result<Duration> {
+    let pid = format!("--pid={}", victim.pid());
+    run::captured(Command::new("prlimit").args([&pid, "--nofile=180:1000"]))?;
+    queue.served(Instant::now())
+}
+
+/// The classes of `echoline-server`'s accept.rs: gone before it was accepted, or short of something.
+const FAILURES: [&str; 6] = ["ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "ECONNABORTED", "EINTR"];
+
+fn failing_accepts(bench: &Bench) -> Result<Seen> {
+    if bench.engine() == Engine::Uring {
+        // No system call is made that could be made to fail: the seam is where completions enter.
+        let seen = evidence::of_the_ring(
+            bench,
+            &[
+                evidence::SIMULATION,
+                "a_queue_that_waits_for_descriptors_is_tried_eight_times_a_second_until_the_time_is_up",
+            ],
+        )?;
+        // The server itself is as healthy as before; nothing is done to it.
+        return Ok(seen.and(bench.attack(&[], |_| {
+            std::thread::sleep(Duration::from_secs(1));
+            Ok(Seen::new("by the seeded simulation at the seam of completions"))
+        })?));
+    }
+    let strace = strace()?;
+    let mut all: Option<Seen> = None;
+    for failure in FAILURES {
+        let seen = failing_accept(bench, &strace, failure)?;
+        all = Some(match all {
+            Some(all) => all.and(seen),
+            None => seen,
+        });
+    }
+    all.context("no failure was tried")
+}
+
+fn failing_accept(bench: &Bench, strace: &str, failure: &str) -> Result<Seen> {
+    let record = bench.scratch.join(format!("strace-{failure}"));
+    let name = record.to_string_lossy();
+    let inject = format!("inject=accept4:error={failure}:when=4..8");
+    let through = [strace, "-f", "-qq", "--seccomp-bpf", "-o", &name, "-e", "trace=accept4", "-e", &inject];
+    bench.attack_on(Setup { through: &through, ..Setup::default() }, |victim| {
+        let start = Instant::now();
+        let clients = crowd(victim.address, 5)?;
+        for client in &clients {
+            exchange(client, b"after failures\n")?;
+        }
+        let took = start.elapsed();
+        let text = std::fs::read_to_string(&record).context("strace wrote no record")?;
+        let injected = text.lines().filter(|line| line.contains("(INJECTED)")).count();
+        Ok(Seen::new(format!("{failure} x{injected}: five served in {:.0} ms", took.as_secs_f64() * 1000.0))
+            .must(injected == 5, format!("{failure} was injected five times ({injected})"))
+            .must(took < Duration::from_secs(2), format!("{failure} delays nobody for long")))
+    })
+}
+
+fn squeezed(bench: &Bench) -> Result<Seen> {
+    const LIMIT: u64 = 64 << 20;
+    const CLIENTS: usize = 1500;
+    let group = Group::new(LIMIT, &bench.scratch)
+        .map_err(|error| not_shown(format!("no memory cgroup here: {error:#}")))?;
+    let enter = group.enter_words();
+    let through: Vec<&str> = enter.iter().map(String::as_str).collect();
+    let flags = ["--max-buffered", "16MiB", "--max-connections", "4000", "--min-progress", "0"];
+    bench.attack_on(Setup { flags: &flags, through: &through, ..Setup::default() }, |victim| {
+        // Each wants 60 KiB held: 88 MiB in all, more than the group may have.
+        let clients = crowd(victim.address, CLIENTS)?;
+        let half = vec![b'm'; 60 * 1024];
+        let (mut taken, mut peak) = (0, 0);
+        for _quarter in 0..4 {
+            // At a pace at which it is memory that runs out, not the processor.
+            for some in clients.chunks(25) {
+                // Whoever was closed for it takes no more.
+                taken += some.iter().map(|client| fill(client, &half, 15 * 1024).unwrap_or(0)).sum::<usize>();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            peak = peak.max(victim.counters()?.get("buffered")?);
+        }
+        let counters = victim.counters()?;
+        let (passed, closed) = (counters.get("passed_for_memory")?, counters.get("ended_memory")?);
+        let killed = group.killed()?;
+        drop(clients);
+        let calm = wait_until(PATIENCE, || Ok(victim.counters()?.get("open")? <= 1))?;
+        exchange(&connect(victim.address)?, b"afterwards\n")?;
+        Ok(Seen::new(format!(
+            "{CLIENTS} unfinished lines, {} MiB sent; at most {} MiB buffered; {passed} passed on, {closed} closed; {killed} kills by the kernel, most {} MiB",
+            taken >> 20,
+            peak >> 20,
+            group.most()? >> 20
+        ))
+        .must(killed == 0, "the kernel kills nobody")
+        .must(passed + closed > 0, "the server sheds")
+        .must(calm, "and is calm afterwards"))
+    })
+}

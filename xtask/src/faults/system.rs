@@ -1,0 +1,238 @@
+//! Rows 34 to 37: signals, a log that nobody takes, datagrams, and a kernel that denies the ring.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+
+use super::Engine;
+use super::attack::{connect, crowd, exchange, fill, reset};
+use super::bench::Bench;
+use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::victim::{Setup, Victim};
+use crate::debian;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        number: 34,
+        fault: "signal storm; SIGPIPE default",
+        expected: "survives",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(signals),
+    },
+    Row {
+        number: 35,
+        fault: "log full or blocked; peer-controlled text in it",
+        expected: "the data path never blocks; text is escaped",
+        fast: false,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(log),
+    },
+    Row {
+        number: 36,
+        fault: "UDP echo loops, amplification (CVE-1999-0103, 2024-2169)",
+        expected: "no UDP, or opt-in with source rules and a rate cap",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Server(no_datagrams),
+    },
+    Row {
+        number: 37,
+        fault: "io_uring denied",
+        expected: "portable engine, one log line that says why",
+        fast: true,
+        tested: false,
+        canary: Bound::Times(10.0),
+        kind: Kind::Once(denied),
+    },
+];
+
+/// Where strace is; without it a row is not shown.
+pub(super) fn strace() -> Result<String> {
+    let path = debian::find("strace");
+    let path = path.ok_or_else(|| not_shown("strace is not installed (Debian package strace)"))?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn signals(bench: &Bench) -> Result<Seen> {
+    const EACH: usize = 500;
+    // SIGPIPE as a program finds it that nobody has prepared for it.
+    let through = ["env", "--default-signal=PIPE"];
+    bench.attack_on(Setup { through: &through, ..Setup::default() }, |victim| {
+        let mut sent = 0;
+        bench.repeat(|| {
+            for _ in 0..EACH {
+                for signal in [Signal::CONT, Signal::WINCH, Signal::CHILD, Signal::URG, Signal::PIPE] {
+                    victim.signal(signal)?;
+                    sent += 1;
+                }
+            }
+            // Each is a record in the log: fewer of these.
+            victim.signal(Signal::USR1)?;
+            // A send to whoever has reset is what raises SIGPIPE.
+            for client in crowd(victim.address, 20)? {
+                let _ = fill(&client, &[b'\n'; 50_000], 500_000)?;
+                client.shutdown(Shutdown::Read)?;
+                reset(client)?;
+            }
+            Ok(())
+        })?;
+        exchange(&connect(victim.address)?, b"after the storm\n")?;
+        Ok(Seen::new(format!("{sent} signals, and sends to peers that had reset: it goes on")))
+    })
+}
+
+fn log(bench: &Bench) -> Result<Seen> {
+    let blocked = noisy(bench, "a pipe that nobody reads", || {
+        let (read, write) = rustix::pipe::pipe().context("no pipe")?;
+        Ok((write, Some(read)))
+    })?;
+    let full = noisy(bench, "/dev/full", || {
+        let full =
+            std::fs::OpenOptions::new().write(true).open("/dev/full").context("cannot open /dev/full")?;
+        Ok((full.into(), None))
+    })?;
+    Ok(blocked.and(full).and(escaped(bench)?))
+}
+
+/// Every connection is logged, to something that takes no log.
+fn noisy(
+    bench: &Bench,
+    what: &str,
+    open: impl FnOnce() -> Result<(OwnedFd, Option<OwnedFd>)>,
+) -> Result<Seen> {
+    let (talk, _unread) = open()?;
+    let setup = Setup { flags: &["--verbose"], talk: Some(Stdio::from(talk)), ..Setup::default() };
+    bench.attack_on(setup, |victim| {
+        let mut connections = 0;
+        // Two records each: a pipe is full after a few hundred, the queue behind it after a few thousand.
+        while connections < bench.size(6000, 12_000) {
+            let clients = crowd(victim.address, 100)?;
+            for mut client in &clients {
+                client.write_all(b"logged\n")?;
+            }
+            for mut client in &clients {
+                let mut back = [0; 7];
+                client.read_exact(&mut back).context("the log holds a connection up")?;
+                ensure!(&back == b"logged\n", "came back as {}", back.escape_ascii());
+            }
+            connections += clients.len();
+        }
+        Ok(Seen::new(format!("standard error is {what}: {connections} connections served")))
+    })
+}
+
+/// What clients send never stands in the log as it is.
+fn escaped(bench: &Bench) -> Result<Seen> {
+    let flags = ["--verbose", "--max-line", "20B", "--long-lines", "close"];
+    // Without a canary: its lines are longer than that.
+    let victim = bench.serve(Setup { flags: &flags, ..Setup::default() })?;
+    for hostile in
+        [&b"\x1b]0;owned\x07\n"[..], b"\x1b[2J\x9b31m\n", b"\xe2\x80\xaeevil, and much longer than may be\n"]
+    {
+        let mut client = connect(victim.address)?;
+        client.write_all(hostile)?;
+        let _ = super::attack::state(&client)?;
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let log = victim.log()?;
+    let odd = |character: char| character.is_control() && character != '\n';
+    Ok(Seen::new("no byte of a client stands in the log").must(
+        !log.contains(odd) && !log.contains("owned") && !log.contains("evil"),
+        "peers' text is escaped or left out",
+    ))
+}
+
+/// The inodes of the server's sockets, against those of the kernel's tables of datagram sockets.
+fn no_datagrams(bench: &Bench) -> Result<Seen> {
+    bench.attack(&[], |victim| {
+        let own = sockets(victim)?;
+        let mut datagrams = 0;
+        for table in ["udp", "udp6", "udplite", "udplite6", "raw", "raw6"] {
+            // A kernel without a protocol has no table of it.
+            let text =
+                std::fs::read_to_string(format!("/proc/{}/net/{table}", victim.pid())).unwrap_or_default();
+            datagrams += text
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split_whitespace().nth(9))
+                .filter(|inode| own.contains(&(*inode).to_owned()))
+                .count();
+        }
+        // Whoever asks the port of the service by UDP gets nothing.
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(victim.address)?;
+        socket.set_read_timeout(Some(Duration::from_millis(300)))?;
+        let _ = socket.send(b"echo?\n");
+        let answer = socket.recv(&mut [0; 16]).is_ok();
+        Ok(Seen::new(format!(
+            "{} sockets of the server, {datagrams} for datagrams; a datagram to its port gets no answer",
+            own.len()
+        ))
+        .must(!own.is_empty(), "its sockets are found")
+        .must(datagrams == 0 && !answer, "no UDP"))
+    })
+}
+
+fn sockets(victim: &Victim) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", victim.pid())).context("the server is gone")?;
+    let targets = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    Ok(targets
+        .filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect())
+}
+
+fn denied(bench: &Bench) -> Result<Seen> {
+    let strace = strace()?;
+    let mut all: Option<Seen> = None;
+    for failure in ["EPERM", "ENOSYS", "ENOMEM"] {
+        let inject = format!("inject=io_uring_setup:error={failure}");
+        let through = [
+            &*strace,
+            "-f",
+            "-qq",
+            "--seccomp-bpf",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=io_uring_setup",
+            "-e",
+            &inject,
+        ];
+        let auto = Setup { flags: &["--engine", "auto"], through: &through, ..Setup::default() };
+        let seen = bench.attack_on(auto, |victim| {
+            exchange(&connect(victim.address)?, b"served all the same\n")?;
+            std::thread::sleep(Duration::from_millis(300));
+            let log = victim.log()?;
+            let told: Vec<_> = log.lines().filter(|line| line.contains("\"fallback\":")).collect();
+            let is_portable = told.iter().all(|line| line.contains("\"engine\":\"portable\""));
+            Ok(Seen::new(format!("{failure}: portable, {} line says why", told.len())).must(
+                told.len() == 1 && is_portable,
+                format!("{failure}: one line names the engine and the reason"),
+            ))
+        })?;
+        // Asked for by name, it is an error instead.
+        let insisting = Setup { through: &through, ..Setup::default() };
+        let refused = Victim::start(
+            super::victim::Subject::Ours(Engine::Uring),
+            &bench.echoline,
+            &bench.scratch,
+            insisting,
+        )
+        .is_err();
+        let seen = seen.must(refused, format!("{failure}: --engine uring is an error"));
+        all = Some(match all {
+            Some(all) => all.and(seen),
+            None => seen,
+        });
+    }
+    all.context("no failure was tried")
+}

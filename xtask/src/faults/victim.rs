@@ -1,0 +1,316 @@
+//! The server under attack: a process of its own, and what it tells of itself.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
+use serde_json::Value;
+
+use super::Engine;
+use super::row::not_shown;
+use crate::running::{Running, cost, free_port};
+
+const ANSWER: Duration = Duration::from_secs(5);
+/// More than the drain of a server may take.
+const END: Duration = Duration::from_secs(15);
+
+/// Which server is attacked.
+#[derive(Clone, Copy)]
+pub(crate) enum Subject {
+    Ours(Engine),
+    /// Another echo server: its name, and the command that listens on a port.
+    #[expect(dead_code, reason = "the comparison with other servers")]
+    Other(&'static str, fn(&Path, u16) -> Result<Command>),
+}
+
+/// How the server is started.
+pub(crate) struct Setup<'a> {
+    /// Flags of `echoline serve`; other servers have none of them.
+    pub(crate) flags: &'a [&'a str],
+    pub(crate) listen: &'a str,
+    /// A program that starts the server: its words, to which the server's are added.
+    pub(crate) through: &'a [&'a str],
+    /// Standard error; a file that can be read if there is none.
+    pub(crate) talk: Option<Stdio>,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self { flags: &[], listen: "127.0.0.1:0", through: &[], talk: None }
+    }
+}
+
+pub(crate) struct Victim {
+    running: Running,
+    /// The server itself, whatever started it.
+    pid: Pid,
+    pub(crate) address: SocketAddr,
+    log: PathBuf,
+    is_ours: bool,
+    read: RefCell<Records>,
+}
+
+/// The log as far as it was read.
+#[derive(Default)]
+struct Records {
+    offset: u64,
+    rest: String,
+}
+
+/// Counters of the server by their names in its log.
+#[derive(Debug, Default)]
+pub(crate) struct Counters(BTreeMap<String, u64>);
+
+/// How a server ended.
+pub(crate) struct End {
+    /// `None`: it did not.
+    pub(crate) status: Option<ExitStatus>,
+}
+
+impl Victim {
+    pub(crate) fn start(subject: Subject, echoline: &Path, scratch: &Path, setup: Setup<'_>) -> Result<Self> {
+        // Unique among servers that may still be around: a port that is free now.
+        let number = free_port()?;
+        let log = scratch.join(format!("{number}.log"));
+        let (mut running, is_ours) = match subject {
+            Subject::Ours(engine) => {
+                let mut command = ours(echoline, engine, &setup);
+                command.arg(setup.listen);
+                let talk = match setup.talk {
+                    Some(talk) => talk,
+                    None => {
+                        File::create(&log).with_context(|| format!("cannot write {}", log.display()))?.into()
+                    }
+                };
+                let out = scratch.join(format!("{number}.out"));
+                (favoured(|| Running::start_telling(&command, &out, &log, talk))?, true)
+            }
+            Subject::Other(name, command) => {
+                let command = command(scratch, number)?;
+                (favoured(|| Running::start(name, &command, number, scratch))?, false)
+            }
+        };
+        let leader = running.group().leader();
+        let pid = if setup.through.is_empty() { leader } else { descendant(leader) };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a process without a number")?;
+        let address = running.address;
+        Ok(Self { running, pid, address, log, is_ours, read: RefCell::default() })
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(self.pid, signal).context("the server is gone")
+    }
+
+    /// The server stands still until this is dropped.
+    pub(crate) fn pause(&self) -> Result<Paused> {
+        self.signal(Signal::STOP)?;
+        Ok(Paused(self.pid))
+    }
+
+    /// What the server has counted so far: it answers SIGUSR1 with a record in its log.
+    pub(crate) fn counters(&self) -> Result<Counters> {
+        if !self.is_ours {
+            bail!("only our own server tells what it counts");
+        }
+        let mut records = self.read.borrow_mut();
+        records.read(&self.log)?;
+        self.signal(Signal::USR1)?;
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            let added = records.read(&self.log)?;
+            if let Some(found) = added.iter().rev().find_map(|line| Counters::of(line)) {
+                return Ok(found);
+            }
+            if Instant::now() > deadline {
+                bail!("the server wrote no record `counters` within {} s", ANSWER.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until a counter says so; the counters then, or the last ones.
+    pub(crate) fn until(&self, patience: Duration, holds: impl Fn(&Counters) -> bool) -> Result<Counters> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let counters = self.counters()?;
+            if holds(&counters) || Instant::now() > deadline {
+                return Ok(counters);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All that the server has written to standard error so far.
+    pub(crate) fn log(&self) -> Result<String> {
+        let bytes =
+            std::fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        String::from_utf8(bytes).context("the log is not UTF-8")
+    }
+
+    /// Resident memory now, in bytes.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory since `forget_peak`, in bytes.
+    pub(crate) fn peak(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        let file = format!("/proc/{}/clear_refs", self.pid);
+        std::fs::write(&file, "5").map_err(|error| not_shown(format!("cannot write {file}: {error}")))
+    }
+
+    /// Threads, descriptors and everything else that /proc knows.
+    pub(crate) fn open_files(&self) -> Result<usize> {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).context("the server is gone")?;
+        Ok(entries.count())
+    }
+
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        cost::processor_time(self.pid.as_raw_nonzero().get().unsigned_abs())
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn end(mut self) -> Result<End> {
+        if !self.is_ours {
+            return Ok(End { status: self.running.group().end(END)? });
+        }
+        let _ = kill_process(self.pid, Signal::TERM);
+        self.wait()
+    }
+
+    /// How it ended, by itself or by a signal that it has already.
+    pub(crate) fn wait(mut self) -> Result<End> {
+        Ok(End { status: self.running.group().wait(END)? })
+    }
+
+    /// An error if it has ended.
+    pub(crate) fn still_runs(&mut self) -> Result<()> {
+        self.running.still_runs()
+    }
+
+    fn status(&self, key: &str) -> Result<u64> {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).context("the server is gone")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.with_context(|| format!("/proc has no {key}"))? * 1024)
+    }
+}
+
+/// What is started meanwhile comes before other programs of this machine, if we may: they are no part of an attack.
+fn favoured<T>(start: impl FnOnce() -> T) -> T {
+    let raised = setpriority_process(None, -15).is_ok();
+    let started = start();
+    if raised {
+        let _ = setpriority_process(None, 0);
+    }
+    started
+}
+
+fn ours(echoline: &Path, engine: Engine, setup: &Setup<'_>) -> Command {
+    let mut words = setup.through.iter();
+    let mut command = match words.next() {
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(words).arg(echoline);
+            command
+        }
+        None => Command::new(echoline),
+    };
+    command.args(["serve", "--log", "json"]);
+    if !setup.flags.contains(&"--drain") {
+        command.args(["--drain", "1s"]);
+    }
+    if !setup.flags.contains(&"--engine") {
+        command.args(["--engine", engine.name()]);
+    }
+    command.args(setup.flags);
+    command
+}
+
+/// The youngest of what `leader` has started, itself if that is nothing.
+pub(crate) fn descendant(leader: u32) -> u32 {
+    let mut pid = leader;
+    loop {
+        let children =
+            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
+            Some(child) => pid = child,
+            None => return pid,
+        }
+    }
+}
+
+/// Lets the server go on when dropped.
+pub(crate) struct Paused(Pid);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+impl Records {
+    /// The whole lines that were added.
+    fn read(&mut self, log: &Path) -> Result<Vec<String>> {
+        let mut file = File::open(log).with_context(|| format!("cannot read {}", log.display()))?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut added = String::new();
+        self.offset += file.read_to_string(&mut added).context("the log is not UTF-8")? as u64;
+        self.rest.push_str(&added);
+        let whole = self.rest.rfind('\n').map_or(0, |at| at + 1);
+        let lines = self.rest[..whole].lines().map(str::to_owned).collect();
+        self.rest.drain(..whole);
+        Ok(lines)
+    }
+}
+
+impl fmt::Display for Counters {
+    /// Those that are not zero.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().filter(|(_, value)| **value > 0);
+        let shown: Vec<_> = shown.map(|(key, value)| format!("{key} {value}")).collect();
+        f.write_str(&shown.join(", "))
+    }
+}
+
+impl Counters {
+    fn of(line: &str) -> Option<Self> {
+        let record: Value = serde_json::from_str(line).ok()?;
+        if record.get("message")?.as_str()? != "counters" {
+            return None;
+        }
+        let numbers =
+            record.as_object()?.iter().filter_map(|(key, value)| Some((key.clone(), value.as_u64()?)));
+        Some(Self(numbers.collect()))
+    }
+
+    /// An error says that the server has no such counter.
+    pub(crate) fn get(&self, name: &str) -> Result<u64> {
+        self.0.get(name).copied().ok_or_else(|| anyhow!("the server's log has no counter {name}"))
+    }
+
+    /// For conditions: a counter that is not there is none.
+    pub(crate) fn is(&self, name: &str, holds: impl Fn(u64) -> bool) -> bool {
+        self.0.get(name).is_some_and(|value| holds(*value))
+    }
+}
