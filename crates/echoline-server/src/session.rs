@@ -433,6 +433,8 @@ impl Session {
         if self.output.finished().is_some() && !self.service_ended {
             self.service_ended = true;
             self.untaken = Vec::new();
+            // What still arrives is discarded: no line is waited for.
+            self.line_pace.owes_nothing();
         }
         if !self.may_send() || self.ending.is_some() {
             debug_assert!(direct.is_empty());

@@ -367,7 +367,8 @@ impl Bench {
 
     fn has_reason(&self, ending: Ending) -> bool {
         let refuses = matches!(self.kind, Kind::EchoClose | Kind::Twice | Kind::Thinker);
-        let finishes = self.was_finished || self.session.output.finished().is_some();
+        // A client that has finished may still read too slowly; one that we finish with has a time limit instead.
+        let finishes = self.session.finishing_since.or(self.session.cut_off_at).is_some();
         match ending {
             Ending::Done => self.session.input_ended || matches!(self.kind, Kind::Taster(_)),
             Ending::Reset => self.was_broken,

@@ -7,6 +7,7 @@ use crate::config::LongLines;
 use crate::service::{Echo, EchoBytes, LineService, Lines};
 
 const INTERVAL: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(60);
 const LEAST: u64 = 100;
 const MAX_LINE: usize = 1000;
 const CAP: usize = 200;
@@ -16,7 +17,7 @@ fn session(service: impl Service + 'static) -> (Session, Instant) {
         max_pending_output: CAP,
         min_progress: Some(MinProgress { bytes: NonZeroU64::new(LEAST).unwrap(), interval: INTERVAL }),
         idle_timeout: None,
-        linger: Duration::from_secs(60),
+        linger: LINGER,
     };
     let now = Instant::now();
     (Session::new(Box::new(service), Arc::new(limits), now), now)
@@ -182,6 +183,20 @@ fn a_line_that_we_do_not_let_come_on_is_not_slow() {
     }
     session.on_time(0, start + INTERVAL * 4);
     assert_eq!(session.wants(), Wants::Close(Ending::Slow), "now it is the reader who took too little");
+}
+
+#[test]
+fn a_line_that_is_not_waited_for_any_more_is_not_owed() {
+    let (mut session, start) = session(echo(LongLines::Pass));
+    session.on_input(b"begun", start);
+    session.finish(Ending::Drained, start);
+    assert_eq!(session.wants(), Wants::ShutOutput);
+    session.on_output_shut(start);
+    assert_eq!(session.deadline(), Some(start + LINGER));
+    session.on_time(0, start + INTERVAL);
+    assert_eq!(session.wants(), Wants::Events { read: true });
+    session.on_time(0, start + LINGER);
+    assert_eq!(session.wants(), Wants::Close(Ending::Drained));
 }
 
 #[test]
