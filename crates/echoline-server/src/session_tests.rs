@@ -156,6 +156,21 @@ fn a_greeting_is_sent_before_anything_arrives() {
 }
 
 #[test]
+fn a_job_that_panics_ends_the_session_as_a_fault() {
+    let mut bench = Bench::new(Kind::Thinker, 10, 40, b"line\n");
+    bench.step(Op::Arrive { bytes: 5, late: false });
+    assert!(bench.session.on_computed(None, bench.now).is_none());
+    assert_eq!(bench.session.wants(), Wants::Close(Ending::Fault));
+}
+
+#[test]
+fn lines_are_counted_once() {
+    let mut bench = Bench::new(Kind::Echo, 10, 40, b"one\ntwo\nthr");
+    bench.step(Op::Arrive { bytes: 11, late: false });
+    assert_eq!((bench.session.take_lines(), bench.session.take_lines()), (2, 0));
+}
+
+#[test]
 fn a_silent_session_ends_as_idle() {
     let mut bench = Bench::new(Kind::Echo, 10, 40, b"abc");
     bench.arrive(3);

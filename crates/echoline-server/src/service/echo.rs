@@ -86,3 +86,22 @@ impl Service for EchoBytes {
         input.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Output;
+
+    #[test]
+    fn the_first_input_alone_is_noted_for_whoami() {
+        let instance = Arc::new(Instance::new());
+        let max_line = NonZeroUsize::new(100).unwrap();
+        let mut echo = Echo::new(max_line, LongLines::Pass).noted_by(Arc::clone(&instance));
+        for (nonce, reached) in [(1, Some(true)), (2, Some(false))] {
+            let line = format!("echoline check {nonce:016x}\n");
+            let mut output = Output::new(100);
+            let taken = echo.on_input(line.as_bytes(), &mut Out::new(&mut output, line.as_bytes(), true));
+            assert_eq!((taken, instance.reached(nonce)), (line.len(), reached));
+        }
+    }
+}

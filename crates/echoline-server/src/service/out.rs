@@ -84,12 +84,12 @@ impl Output {
 
     /// The job that the service has begun, for the engine to run.
     pub(crate) fn take_job(&mut self) -> Option<Job> {
-        if !matches!(self.job, JobState::Begun(_)) {
-            return None;
-        }
         match mem::replace(&mut self.job, JobState::UnderWay) {
             JobState::Begun(job) => Some(job),
-            JobState::None | JobState::UnderWay => None,
+            other => {
+                self.job = other;
+                None
+            }
         }
     }
 
@@ -276,3 +276,7 @@ impl<'a> Out<'a> {
         (self.direct, self.lines)
     }
 }
+
+#[cfg(test)]
+#[path = "out_tests.rs"]
+mod tests;

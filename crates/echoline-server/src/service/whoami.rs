@@ -66,7 +66,7 @@ impl Instance {
     }
 
     /// `None`: it may have been forgotten.
-    fn reached(&self, nonce: u64) -> Option<bool> {
+    pub(crate) fn reached(&self, nonce: u64) -> Option<bool> {
         let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let found = journal.nonces.contains(&nonce);
         (found || !journal.forgot).then_some(found)
