@@ -11,7 +11,7 @@ use crate::run;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Package {
     pub(crate) name: &'static str,
-    /// The program that proves the package present.
+    /// The program that proves the package present, or a file by its whole path.
     pub(crate) program: &'static str,
     /// What cannot run without it.
     pub(crate) needed_by: &'static str,
@@ -48,7 +48,14 @@ fn is_executable(file: &Path) -> bool {
 
 /// Those of `packages` whose program is not here.
 pub(crate) fn missing<'a>(packages: &[&'a Package]) -> Vec<&'a Package> {
-    packages.iter().copied().filter(|package| find(package.program).is_none()).collect()
+    packages.iter().copied().filter(|package| !package.is_there()).collect()
+}
+
+impl Package {
+    fn is_there(&self) -> bool {
+        let path = Path::new(self.program);
+        if path.is_absolute() { path.is_file() } else { find(self.program).is_some() }
+    }
 }
 
 /// The line that installs `packages`, for a person to paste.

@@ -24,6 +24,23 @@ pub(crate) fn build_ours() -> Result<PathBuf> {
     Ok(ours())
 }
 
+/// Where the servers on tokio are, once they are built.
+pub(crate) fn peers() -> PathBuf {
+    root().join("peers/target/release")
+}
+
+/// Builds the servers on tokio, optimised; returns where they are.
+pub(crate) fn build_peers() -> Result<PathBuf> {
+    let sources = root().join("peers");
+    let mut cargo = cargo();
+    cargo
+        .args(["build", "--release", "--quiet", "--locked", "--manifest-path"])
+        .arg(sources.join("Cargo.toml"));
+    // Given by path, so that a CARGO_TARGET_DIR of the outer build does not move it.
+    shown(cargo.arg("--target-dir").arg(sources.join("target")))?;
+    Ok(peers())
+}
+
 /// The cargo that runs us, so that a toolchain chosen with `cargo +NAME` stays chosen.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

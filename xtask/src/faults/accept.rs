@@ -9,9 +9,9 @@ use rustix::process::Signal;
 
 use super::attack::{Client, Fate, PATIENCE, ask, connect, crowd, exchange, reset, source, wait_until};
 use super::bench::Bench;
-use super::kernel;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
-use super::victim::Setup;
+use super::victim::{Setup, Victim};
+use super::{kernel, others};
 use crate::run;
 
 pub(super) const ROWS: &[Row] = &[
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: true,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(one_too_many),
+        kind: Kind::AnyServer(one_too_many),
     },
     Row {
         number: 25,
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: true,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(one_source),
+        kind: Kind::AnyServer(one_source),
     },
     Row {
         number: 27,
@@ -127,6 +127,9 @@ fn aborted_locally(bench: &Bench) -> Result<Seen> {
 
 fn one_too_many(bench: &Bench) -> Result<Seen> {
     const EXTRA: usize = 100;
+    if !bench.is_ours() {
+        return others::beyond_the_limit(bench);
+    }
     bench.attack(&["--max-connections", "10", "--max-connections-per-source", "0"], |victim| {
         // The canary has one of the ten places.
         let inside = (0..9).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
@@ -148,13 +151,15 @@ fn one_too_many(bench: &Bench) -> Result<Seen> {
     })
 }
 
-/// Those of `count` connections that are served; the others are reset.
-fn served(to: SocketAddr, from: IpAddr, count: usize) -> Result<Vec<TcpStream>> {
+/// Those of `count` connections that are served; the others are reset, or merely closed by another server.
+fn served(victim: &Victim, from: IpAddr, count: usize) -> Result<Vec<TcpStream>> {
     let like = Client { from: Some(from), ..Client::default() };
     let mut served = Vec::new();
     for _ in 0..count {
-        if let Fate::Served(client) = ask(to, like)? {
-            served.push(client);
+        match ask(victim.address, like)? {
+            Fate::Served(client) => served.push(client),
+            Fate::Reset => {}
+            Fate::Closed => ensure!(!victim.is_ours(), "a refused connection was closed, not reset"),
         }
     }
     Ok(served)
@@ -164,32 +169,35 @@ fn one_source(bench: &Bench) -> Result<Seen> {
     const GREEDY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 1));
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 2));
     let sources = bench.size(3000, 20_000);
+    // Another server's table is as large as it is told to make it.
+    let most = if bench.is_ours() { 1 << 20 } else { others::TABLE };
     let flags = ["--max-connections", "1000", "--max-connections-per-source", "4"];
     let v4 = bench.attack(&flags, |victim| {
-        let to = victim.address;
-        let greedy = served(to, GREEDY, 10)?;
-        let kept = (greedy.len(), served(to, OTHER, 1)?.len());
-        let refused = victim.counters()?.get("refused_at_source_limit")?;
+        let greedy = served(victim, GREEDY, 10)?;
+        let kept = (greedy.len(), served(victim, OTHER, 1)?.len());
+        let counted = || victim.counters()?.get("refused_at_source_limit");
+        let refused = victim.is_ours().then(counted).transpose()?;
         drop(greedy);
-        let again = wait_until(PATIENCE, || Ok(served(to, GREEDY, 1)?.len() == 1))?;
+        let again = wait_until(PATIENCE, || Ok(served(victim, GREEDY, 1)?.len() == 1))?;
         let before = victim.resident()?;
         for index in 0..sources {
             let [_, high, middle, low] = u32::try_from(index)?.to_be_bytes();
             let from = Ipv4Addr::new(127, high + 10, middle, low.max(1)).into();
-            Client { from: Some(from), ..Client::default() }.connect(to).map(drop)?;
+            Client { from: Some(from), ..Client::default() }.connect(victim.address).map(drop)?;
         }
         let grown = victim.resident()?.saturating_sub(before);
+        let counted = refused.map_or(String::new(), |count| format!(" {count} counted;"));
         Ok(Seen::new(format!(
-            "of 10 from one address {} served, of another {}; {refused} counted; {sources} sources grew RSS by {} KiB",
+            "of 10 from one address {} served, of another {};{counted} {sources} sources grew RSS by {} KiB",
             kept.0,
             kept.1,
             grown / 1024
         ))
         .figure("grown_bytes", grown as f64)
         .must(kept == (4, 1), "four of one source are served, and another source is not hurt")
-        .must(refused >= 6, "each refusal is counted")
+        .must(refused.is_none_or(|count| count >= 6), "each refusal is counted")
         .must(again, "a place that is free again is given away")
-        .must(grown <= 1 << 20, "the table of sources is bounded: at most 1 MiB"))
+        .must(grown <= most, format!("the table of sources is bounded: at most {} MiB", most >> 20)))
     })?;
     Ok(match one_prefix(bench)? {
         Some(v6) => v4.and(v6),
@@ -199,7 +207,7 @@ fn one_source(bench: &Bench) -> Result<Seen> {
 
 /// IPv6 sources that share a /64 are one. `None` where there is no IPv6 or no network of our own.
 fn one_prefix(bench: &Bench) -> Result<Option<Seen>> {
-    if bench.not_aside.is_some() || !std::path::Path::new("/proc/net/if_inet6").exists() {
+    if !bench.is_ours() || bench.not_aside.is_some() || !std::path::Path::new("/proc/net/if_inet6").exists() {
         return Ok(None);
     }
     for address in ["2001:db8:0:1::1/64", "2001:db8:0:1::2/64", "2001:db8:0:1::3/64", "2001:db8:0:2::1/64"] {
@@ -211,9 +219,9 @@ fn one_prefix(bench: &Bench) -> Result<Option<Seen>> {
     // Each keeps its place until the end.
     let mut open = Vec::new();
     for (from, count) in [("2001:db8:0:1::2", 3), ("2001:db8:0:1::3", 3)] {
-        open.extend(served(victim.address, from.parse()?, count)?);
+        open.extend(served(&victim, from.parse()?, count)?);
     }
-    let apart = served(victim.address, "2001:db8:0:2::1".parse()?, 1)?.len();
+    let apart = served(&victim, "2001:db8:0:2::1".parse()?, 1)?.len();
     let kept = open.len();
     let seen = Seen::new(format!("of 6 from one /64 {kept} served, of another {apart}"));
     Ok(Some(seen.must(kept == 4 && apart == 1, "addresses of one /64 are one source")))
@@ -223,7 +231,7 @@ fn backlog(bench: &Bench) -> Result<Seen> {
     // More than the kernel's longest queue.
     const COUNT: usize = 5000;
     let stop = bench.size(Duration::from_millis(1500), Duration::from_secs(5));
-    bench.attack(&[], |victim| {
+    bench.attack(&["--max-connections", "10000"], |victim| {
         let overflowed = kernel::counter("ListenOverflows")?;
         let paused = victim.pause()?;
         let start = Instant::now();
@@ -237,10 +245,14 @@ fn backlog(bench: &Bench) -> Result<Seen> {
         let connected = |stream: &TcpStream| stream.peer_addr().is_ok();
         let all = wait_until(Duration::from_secs(30), || Ok(waiting.iter().all(connected)))?;
         let mut served = 0;
-        for stream in &waiting {
+        for (index, stream) in waiting.iter().enumerate() {
             stream.set_nonblocking(false)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(PATIENCE / 4))?;
             served += usize::from(exchange(stream, b"I waited\n").is_ok());
+            // The row is decided by then; more would take hours.
+            if index > served + 5 {
+                break;
+            }
         }
         let took = resumed.elapsed().as_secs_f64();
         Ok(Seen::new(format!(
@@ -253,7 +265,7 @@ fn backlog(bench: &Bench) -> Result<Seen> {
 }
 
 /// A connect that does not wait for its end.
-fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
+pub(super) fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source(index), 0)).into())?;
     socket.set_nonblocking(true)?;

@@ -83,21 +83,26 @@ pub(crate) fn exchange(mut stream: &TcpStream, line: &[u8]) -> Result<()> {
 pub(crate) enum Fate {
     Served(TcpStream),
     Reset,
+    /// Without a reset.
+    Closed,
 }
 
-/// Connects and sends a line; anything but a service or a reset is an error.
+/// Connects and sends a line; anything but a service or an end is an error.
 pub(crate) fn ask(to: SocketAddr, like: Client) -> Result<Fate> {
     let asked = like.connect(to).and_then(|client| exchange(&client, b"may I\n").map(|()| client));
     match asked {
         Ok(client) => Ok(Fate::Served(client)),
-        Err(error) if is_reset(&error) => Ok(Fate::Reset),
+        Err(error) if is_one_of(&error, &[ErrorKind::ConnectionReset, ErrorKind::BrokenPipe]) => {
+            Ok(Fate::Reset)
+        }
+        Err(error) if is_one_of(&error, &[ErrorKind::UnexpectedEof]) => Ok(Fate::Closed),
         Err(error) => Err(error),
     }
 }
 
-fn is_reset(error: &anyhow::Error) -> bool {
+fn is_one_of(error: &anyhow::Error, kinds: &[ErrorKind]) -> bool {
     let cause = error.downcast_ref::<io::Error>();
-    cause.is_some_and(|error| matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe))
+    cause.is_some_and(|error| kinds.contains(&error.kind()))
 }
 
 /// What a client that does not read finds on its connection.

@@ -81,6 +81,13 @@ impl Canary {
         self.phase.store(FORGETTING, SeqCst);
     }
 
+    /// Asks it to end; says whether it cannot, as it waits for a line.
+    pub(crate) fn hangs(&self) -> bool {
+        self.phase.store(OVER, SeqCst);
+        let ended = || Ok(self.thread.is_finished());
+        !super::attack::wait_until(Duration::from_secs(1), ended).unwrap_or(true)
+    }
+
     pub(crate) fn end(self) -> Result<Watched> {
         self.phase.store(OVER, SeqCst);
         let samples = self.thread.join().map_err(|_| anyhow!("the canary's thread panicked"))?;

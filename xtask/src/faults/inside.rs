@@ -10,15 +10,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::row::Row;
-use super::{Args, memory_group};
+use super::{Args, memory_group, others};
 use crate::run;
 
 /// Builds what is attacked, then starts this command again, aside.
 pub(super) fn enter(args: &Args, rows: &[&Row]) -> Result<()> {
     run::build_ours()?;
+    if !args.against.is_empty() {
+        others::prepare(args)?;
+    }
     if rows.iter().any(|row| row.needs_tests()) {
         run::shown(run::cargo().args(["test", "--quiet", "--no-run", "-p", "echoline-server"]))?;
     }
@@ -56,6 +60,11 @@ fn again(args: &Args, scratch: &Path) -> Result<Child> {
     let mut words: Vec<String> = vec!["faults".to_owned()];
     words.extend(args.rows.iter().map(u8::to_string));
     words.extend(args.engine.map(|engine| format!("--engine={}", engine.name())));
+    words.extend(
+        args.against
+            .iter()
+            .filter_map(|other| Some(format!("--against={}", other.to_possible_value()?.get_name()))),
+    );
     words.extend(
         [("--quick", args.quick), ("--json", args.json)]
             .iter()

@@ -12,6 +12,14 @@ pub(crate) fn socket_memory() -> Result<u64> {
     Ok(text.lines().filter_map(of_socket).sum())
 }
 
+/// Connections to this port whose server has not closed them.
+pub(crate) fn held(port: u16) -> Result<usize> {
+    let mut ss = Command::new("ss");
+    ss.args(["--tcp", "--numeric", "--no-header", "state", "established", "state", "close-wait"]);
+    let text = run::captured(ss.arg("sport").arg("=").arg(format!(":{port}")))?;
+    Ok(text.lines().count())
+}
+
 /// As `skmem:(r0,rb131072,t0,tb2626560,f0,w0,o0,bl0,d0)`: received, to be sent, and set aside for either.
 fn of_socket(line: &str) -> Option<u64> {
     let inside = line.split_once("skmem:(")?.1.split_once(')')?.0;
@@ -19,10 +27,11 @@ fn of_socket(line: &str) -> Option<u64> {
     for field in inside.split(',') {
         let at = field.find(|character: char| character.is_ascii_digit())?;
         if ["r", "f", "w"].contains(&&field[..at]) {
-            total += field[at..].parse::<u64>().ok()?;
+            // What is set aside may be overdrawn for a moment: the kernel prints that number without its sign.
+            total += i64::from(field[at..].parse::<u32>().ok()?.cast_signed());
         }
     }
-    Some(total)
+    Some(u64::try_from(total).unwrap_or(0))
 }
 
 /// A counter of /proc/net/netstat, as `ListenOverflows`.
@@ -49,6 +58,7 @@ mod tests {
         let line = "ESTAB 0 0 127.0.0.1:1 127.0.0.1:2 skmem:(r100,rb131072,t7,tb2626560,f20,w3,o0,bl0,d9)";
         assert_eq!(of_socket(line), Some(123));
         assert_eq!(of_socket("ESTAB 0 0"), None);
+        assert_eq!(of_socket("skmem:(r0,rb9,t0,tb9,f4294963200,w5000,o0,bl0,d0)"), Some(904));
     }
 
     #[test]

@@ -156,6 +156,9 @@ fn mostly_idle(bench: &Bench) -> Result<Seen> {
     let start = Instant::now();
     let idle = crowd(victim.address, count)?;
     let opened = start.elapsed().as_secs_f64();
+    // Who came last is served, so all are.
+    let last = idle.last().context("nobody is idle")?;
+    exchange(last, b"the last one\n")?;
     let all_open = !victim.is_ours()
         || victim.until(PATIENCE, |now| now.is("open", |open| open > count as u64))?.get("open")?
             > count as u64;
@@ -164,7 +167,6 @@ fn mostly_idle(bench: &Bench) -> Result<Seen> {
     canary.forget();
     std::thread::sleep(bench.size(Duration::from_secs(2), Duration::from_secs(10)));
     let watched = canary.end()?;
-    let last = idle.last().context("nobody is idle")?;
     exchange(last, b"one wakes\n")?;
     drop(idle);
     let mut seen = Seen::new(format!(

@@ -16,6 +16,7 @@ mod kernel;
 mod link;
 mod many;
 mod memory_group;
+mod others;
 mod report;
 mod ring;
 mod row;
@@ -32,6 +33,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::running::raise_open_files;
+use others::Against;
 use row::Row;
 
 #[derive(clap::Args)]
@@ -45,6 +47,12 @@ pub(crate) struct Args {
     /// The fast rows, with fewer and smaller attacks: what CI runs
     #[arg(long)]
     quick: bool,
+    /// Compare: ours and this other server, with the smaller attacks of --quick; may be given again
+    #[arg(long, value_enum, value_name = "SERVER", value_delimiter = ',', conflicts_with = "quick")]
+    against: Vec<Against>,
+    /// Install the Debian packages of the other servers (as root)
+    #[arg(long, requires = "against")]
+    install: bool,
     /// Print one JSON document instead of the table
     #[arg(long)]
     json: bool,
@@ -105,6 +113,16 @@ fn chosen(args: &Args) -> Result<Vec<&'static Row>> {
     // A row that is asked for by its number is provoked even if it takes long.
     let in_time = |row: &&Row| !args.quick || row.fast || !args.rows.is_empty();
     let mut rows: Vec<_> = row::all().filter(asked).filter(in_time).collect();
+    if !args.against.is_empty() {
+        let ours_alone = rows.iter().find(|row| !args.rows.is_empty() && !others::is_for_any(row));
+        if let Some(row) = ours_alone {
+            bail!(
+                "row {} is no question to other servers; see docs/FAULTS.md, Beside other servers",
+                row.number
+            );
+        }
+        rows.retain(|row| others::is_for_any(row));
+    }
     rows.sort_by_key(|row| row.number);
     Ok(rows)
 }

@@ -67,7 +67,7 @@ impl Line {
         let engine = match (&row.kind, bench.subject) {
             (Kind::Once(_) | Kind::Later(_), _) => None,
             (_, Subject::Ours(engine)) => Some(engine.name()),
-            (_, Subject::Other(name, _)) => Some(name),
+            (_, Subject::Other(other)) => Some(other.name),
         };
         Self {
             row: row.number,
@@ -177,7 +177,7 @@ fn wrapped(cells: &[String; 7]) -> String {
 }
 
 /// Lines of at most `width` characters, broken between words where there is a place.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut words: Vec<String> = text.split_whitespace().rev().map(str::to_owned).collect();
     while let Some(word) = words.pop() {

@@ -131,8 +131,10 @@ fn cancelled_accept(bench: &Bench) -> Result<Seen> {
                 // More than may be open, so that accepting goes on and off.
                 let mut inside = Vec::new();
                 for _ in 0..300 {
-                    if let Fate::Served(client) = ask(victim.address, Client::default())? {
-                        inside.push(client);
+                    match ask(victim.address, Client::default())? {
+                        Fate::Served(client) => inside.push(client),
+                        Fate::Reset => {}
+                        Fate::Closed => anyhow::bail!("a refused connection was closed, not reset"),
                     }
                 }
                 Ok(())

@@ -10,7 +10,7 @@ use super::bench::Bench;
 use super::report::{Line, Outcome, Report};
 use super::row::{Bound, Kind, NotShown, Row, Seen};
 use super::victim::Subject;
-use super::{Args, Engine, inside};
+use super::{Args, Engine, inside, others};
 use crate::machine::Machine;
 use crate::run;
 
@@ -26,13 +26,17 @@ pub(super) fn all(args: &Args, rows: &[&Row], scratch: &Path) -> Result<()> {
     let mut load = CpuSet::new();
     load.set(1);
     sched_setaffinity(None, &load).context("cannot move to core 1")?;
-    let bench = |engine| Bench {
-        subject: Subject::Ours(engine),
+    let bench = |subject| Bench {
+        subject,
         echoline: run::ours(),
         scratch: scratch.to_path_buf(),
-        quick: args.quick,
+        quick: args.quick || !args.against.is_empty(),
+        compared: !args.against.is_empty(),
         not_aside: args.not_aside.clone(),
     };
+    if !args.against.is_empty() {
+        return others::compare(args, rows, Machine::this(cores), bench);
+    }
     let mut lines = Vec::new();
     for row in rows {
         let engines = match (&row.kind, args.engine) {
@@ -41,7 +45,7 @@ pub(super) fn all(args: &Args, rows: &[&Row], scratch: &Path) -> Result<()> {
             (_, None) => vec![Engine::Portable, Engine::Uring],
         };
         for engine in engines {
-            let line = provoke(row, &bench(engine));
+            let line = provoke(row, &bench(Subject::Ours(engine)));
             eprintln!("{}", line.progress());
             lines.push(line);
         }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::aside::Aside;
 use super::attack::{
-    Client, PATIENCE, Pattern, connect, crowd, crowd_of, ended, exchange, fill, pour, wait_until,
+    Client, PATIENCE, Pattern, connect, crowd, crowd_of, ended, exchange, fill, pour, source, wait_until,
 };
 use super::bench::Bench;
 use super::kernel;
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: true,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(zero_window),
+        kind: Kind::AnyServer(zero_window),
     },
     Row {
         number: 4,
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: false,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(dribble),
+        kind: Kind::AnyServer(dribble),
     },
     Row {
         number: 5,
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: false,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(half_open_idle),
+        kind: Kind::AnyServer(half_open_idle),
     },
     Row {
         number: 6,
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
         fast: true,
         tested: false,
         canary: Bound::Times(10.0),
-        kind: Kind::Server(half_open_unacknowledged),
+        kind: Kind::AnyServer(half_open_unacknowledged),
     },
 ];
 
@@ -78,18 +78,16 @@ const MOST_EACH: u64 = 256 * 1024;
 fn slowloris(bench: &Bench) -> Result<Seen> {
     let count = bench.size(1000, 5000);
     let (interval, rule) =
-        bench.size((Duration::from_secs(1), "1KiB/1s"), (Duration::from_secs(3), "1KiB/3s"));
-    bench.attack(&["--min-progress", rule], |victim| {
-        let clients = crowd(victim.address, count)?;
+        bench.time((Duration::from_secs(1), "1KiB/1s"), (Duration::from_secs(3), "1KiB/3s"));
+    bench.attack(&["--min-progress", rule, "--max-connections", "10000"], |victim| {
+        let clients = dribbling(victim.address, count)?;
         let start = Instant::now();
         let mut closed = 0;
         // Twice the interval is more than enough.
         while closed < count && start.elapsed() < 2 * interval {
-            for mut client in &clients {
-                let _ = client.write(b"s");
-            }
+            a_byte_each(&clients);
             // A byte a second each; in a hurry, four.
-            wait_until(bench.size(Duration::from_millis(250), Duration::from_secs(1)), || {
+            wait_until(bench.time(Duration::from_millis(250), Duration::from_secs(1)), || {
                 closed = ended(&clients)?;
                 Ok(closed == count)
             })?;
@@ -102,6 +100,26 @@ fn slowloris(bench: &Bench) -> Result<Seen> {
     })
 }
 
+/// A crowd none of which is silent while the rest of it connects.
+fn dribbling(to: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+    let (mut clients, mut last) = (Vec::new(), Instant::now());
+    for index in 0..count {
+        clients.push(Client { from: Some(source(index)), ..Client::default() }.connect(to)?);
+        if last.elapsed() > Duration::from_millis(250) {
+            a_byte_each(&clients);
+            last = Instant::now();
+        }
+    }
+    Ok(clients)
+}
+
+fn a_byte_each(clients: &[TcpStream]) {
+    for mut client in clients {
+        // Who is closed takes none.
+        let _ = client.write(b"s");
+    }
+}
+
 /// Adds that the server has counted so many endings of this kind.
 fn counted(seen: Seen, victim: &Victim, counter: &str, count: usize) -> Result<Seen> {
     if !victim.is_ours() {
@@ -111,6 +129,21 @@ fn counted(seen: Seen, victim: &Victim, counter: &str, count: usize) -> Result<S
         victim.until(Duration::from_secs(2), |counters| counters.is(counter, |now| now >= count as u64))?;
     let now = counters.get(counter)?;
     Ok(seen.must(now == count as u64, format!("{counter} counts {count} ({now})")))
+}
+
+/// Waits until so many are lost; how many are by then. Another server tells by letting go of their sockets.
+fn lost(victim: &Victim, count: usize, patience: Duration) -> Result<u64> {
+    if victim.is_ours() {
+        let counters = victim.until(patience, |now| now.is("ended_lost", |lost| lost >= count as u64))?;
+        return counters.get("ended_lost");
+    }
+    let mut held = 0;
+    wait_until(patience, || {
+        // The canary's is one of them.
+        held = kernel::held(victim.address.port())?.saturating_sub(1);
+        Ok(held == 0)
+    })?;
+    Ok(count.saturating_sub(held) as u64)
 }
 
 fn never_reads(bench: &Bench) -> Result<Seen> {
@@ -139,23 +172,25 @@ fn never_reads(bench: &Bench) -> Result<Seen> {
     })
 }
 
-/// Every client writes until nobody takes anything from any of them for a while. Odd ones send one line without end.
+/// Every client writes until nobody takes anything from any of them for a while, or 64 MiB of each: there is no cap
+/// then. Odd ones send one line without end. Whoever is closed for it takes no more.
 fn flood(clients: &[TcpStream]) -> Result<usize> {
     const MOST: usize = 64 << 20;
     let mut bytes = [vec![0; 256 * 1024], vec![0; 256 * 1024]];
     Pattern { seed: 3, lines: true }.fill(0, &mut bytes[0]);
     Pattern { seed: 3, lines: false }.fill(0, &mut bytes[1]);
-    let (mut taken, mut still) = (0, 0);
+    let (mut taken, mut still) = (vec![0; clients.len()], 0);
     while still < 5 {
         let mut now = 0;
-        for (index, client) in clients.iter().enumerate() {
-            now += fill(client, &bytes[index % 2], MOST)?;
+        for (index, (client, taken)) in clients.iter().zip(&mut taken).enumerate() {
+            let more = fill(client, &bytes[index % 2], MOST.saturating_sub(*taken)).unwrap_or(0);
+            *taken += more;
+            now += more;
         }
-        taken += now;
         still = if now == 0 { still + 1 } else { 0 };
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(taken)
+    Ok(taken.iter().sum())
 }
 
 /// How many were ended by the server, without reading what it said before.
@@ -179,9 +214,8 @@ fn zero_window(bench: &Bench) -> Result<Seen> {
         let clients = crowd_of(victim.address, COUNT, like)?;
         flood(&clients)?;
         let start = Instant::now();
-        let counters =
-            victim.until(Duration::from_secs(12), |now| now.is("ended_lost", |lost| lost >= COUNT as u64))?;
-        let (lost, took) = (counters.get("ended_lost")?, start.elapsed().as_secs_f64());
+        let lost = lost(victim, COUNT, Duration::from_secs(12))?;
+        let took = start.elapsed().as_secs_f64();
         Ok(Seen::new(format!("{lost} of {COUNT} ended as lost, the last {took:.1} s after it stalled"))
             .figure("ended_after_s", took)
             .must(lost == COUNT as u64, "every stalled connection ends as lost"))
@@ -282,9 +316,8 @@ fn half_open(
         let clients = beside(&aside, victim, GONE)?;
         cut(&aside, &clients)?;
         let start = Instant::now();
-        let counters =
-            victim.until(Duration::from_secs(20), |now| now.is("ended_lost", |lost| lost >= GONE as u64))?;
-        let (lost, took) = (counters.get("ended_lost")?, start.elapsed().as_secs_f64());
+        let lost = lost(victim, GONE, Duration::from_secs(20))?;
+        let took = start.elapsed().as_secs_f64();
         Ok(Seen::new(format!("{lost} of {GONE} ended as lost, {took:.1} s after the link was cut"))
             .figure("ended_after_s", took)
             .must(lost == GONE as u64, "every half-open connection ends as lost"))

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 use serde_json::Value;
 
 use super::Engine;
+use super::others::{Other, Sampler};
 use super::row::not_shown;
 use crate::running::{Running, cost, free_port};
 
@@ -26,14 +27,12 @@ const END: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy)]
 pub(crate) enum Subject {
     Ours(Engine),
-    /// Another echo server: its name, and the command that listens on a port.
-    #[expect(dead_code, reason = "the comparison with other servers")]
-    Other(&'static str, fn(&Path, u16) -> Result<Command>),
+    Other(&'static Other),
 }
 
 /// How the server is started.
 pub(crate) struct Setup<'a> {
-    /// Flags of `echoline serve`; other servers have none of them.
+    /// Flags of `echoline serve`; other servers get what comes closest.
     pub(crate) flags: &'a [&'a str],
     pub(crate) listen: &'a str,
     /// A program that starts the server: its words, to which the server's are added.
@@ -56,6 +55,10 @@ pub(crate) struct Victim {
     log: PathBuf,
     is_ours: bool,
     read: RefCell<Records>,
+    /// Since `forget_peak`, where the server may be more than one process.
+    sampler: RefCell<Option<Sampler>>,
+    /// The echo behind a relay.
+    _behind: Option<Running>,
 }
 
 /// The log as far as it was read.
@@ -76,33 +79,45 @@ pub(crate) struct End {
 }
 
 impl Victim {
-    pub(crate) fn start(subject: Subject, echoline: &Path, scratch: &Path, setup: Setup<'_>) -> Result<Self> {
+    pub(crate) fn start(
+        subject: Subject,
+        echoline: &Path,
+        scratch: &Path,
+        mut setup: Setup<'_>,
+    ) -> Result<Self> {
         // Unique among servers that may still be around: a port that is free now.
         let number = free_port()?;
         let log = scratch.join(format!("{number}.log"));
-        let (mut running, is_ours) = match subject {
+        let talk = match setup.talk.take() {
+            Some(talk) => talk,
+            None => File::create(&log).with_context(|| format!("cannot write {}", log.display()))?.into(),
+        };
+        let out = scratch.join(format!("{number}.out"));
+        let (running, pid, behind) = match subject {
             Subject::Ours(engine) => {
-                let mut command = ours(echoline, engine, &setup);
+                let mut command = through(setup.through, ours(echoline, engine, setup.flags));
                 command.arg(setup.listen);
-                let talk = match setup.talk {
-                    Some(talk) => talk,
-                    None => {
-                        File::create(&log).with_context(|| format!("cannot write {}", log.display()))?.into()
-                    }
-                };
-                let out = scratch.join(format!("{number}.out"));
-                (favoured(|| Running::start_telling(&command, &out, &log, talk))?, true)
+                let mut running = favoured(|| Running::start_telling(&command, &out, &log, talk))?;
+                let leader = running.group().leader();
+                let pid = if setup.through.is_empty() { leader } else { descendant(leader) };
+                (running, pid, None)
             }
-            Subject::Other(name, command) => {
-                let command = command(scratch, number)?;
-                (favoured(|| Running::start(name, &command, number, scratch))?, false)
+            Subject::Other(other) => {
+                let ip = setup.listen.parse::<SocketAddr>().context("not an address to listen on")?.ip();
+                let listen = SocketAddr::new(ip, number);
+                let (command, behind) =
+                    favoured(|| other.start(listen, setup.flags, setup.through, echoline, scratch))?;
+                let command = through(setup.through, command);
+                let mut running = favoured(|| Running::start_on(&command, number, &out, &log, talk))?;
+                let pid = named(running.group().leader(), other.process);
+                (running, pid, behind)
             }
         };
-        let leader = running.group().leader();
-        let pid = if setup.through.is_empty() { leader } else { descendant(leader) };
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a process without a number")?;
         let address = running.address;
-        Ok(Self { running, pid, address, log, is_ours, read: RefCell::default() })
+        let is_ours = matches!(subject, Subject::Ours(_));
+        let (read, sampler) = Default::default();
+        Ok(Self { running, pid, address, log, is_ours, read, sampler, _behind: behind })
     }
 
     pub(crate) fn is_ours(&self) -> bool {
@@ -113,14 +128,36 @@ impl Victim {
         self.pid
     }
 
+    /// The server's own process; another server may be several.
+    fn processes(&self) -> Vec<Pid> {
+        let mut found = vec![self.number()];
+        let mut next = 0;
+        while let (false, Some(parent)) = (self.is_ours, found.get(next)) {
+            found.extend(children(*parent));
+            next += 1;
+        }
+        found.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).collect()
+    }
+
+    fn number(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(self.pid, signal).context("the server is gone")
+        for process in self.processes() {
+            let sent = kill_process(process, signal);
+            // One for a single connection may have ended meanwhile.
+            if process == self.pid {
+                sent.context("the server is gone")?;
+            }
+        }
+        Ok(())
     }
 
     /// The server stands still until this is dropped.
     pub(crate) fn pause(&self) -> Result<Paused> {
         self.signal(Signal::STOP)?;
-        Ok(Paused(self.pid))
+        Ok(Paused(self.processes()))
     }
 
     /// What the server has counted so far: it answers SIGUSR1 with a record in its log.
@@ -165,27 +202,42 @@ impl Victim {
 
     /// Resident memory now, in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
-        self.status("VmRSS:")
+        if self.is_ours { self.status("VmRSS:") } else { cost::memory(self.number()) }
     }
 
     /// The most resident memory since `forget_peak`, in bytes.
     pub(crate) fn peak(&self) -> Result<u64> {
-        self.status("VmHWM:")
+        match &*self.sampler.borrow() {
+            Some(sampler) => Ok(sampler.most()),
+            None => self.status("VmHWM:"),
+        }
     }
 
     pub(crate) fn forget_peak(&self) -> Result<()> {
+        if !self.is_ours {
+            *self.sampler.borrow_mut() = Some(Sampler::start(self.number()));
+            return Ok(());
+        }
         let file = format!("/proc/{}/clear_refs", self.pid);
         std::fs::write(&file, "5").map_err(|error| not_shown(format!("cannot write {file}: {error}")))
     }
 
     /// Threads, descriptors and everything else that /proc knows.
     pub(crate) fn open_files(&self) -> Result<usize> {
-        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).context("the server is gone")?;
-        Ok(entries.count())
+        let mut count = 0;
+        for process in self.processes() {
+            match std::fs::read_dir(format!("/proc/{process}/fd")) {
+                Ok(entries) => count += entries.count(),
+                // One for a single connection may have ended meanwhile.
+                Err(_) if process != self.pid => {}
+                Err(error) => return Err(error).context("the server is gone"),
+            }
+        }
+        Ok(count)
     }
 
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        cost::processor_time(self.pid.as_raw_nonzero().get().unsigned_abs())
+        cost::processor_time(self.number())
     }
 
     /// SIGTERM, and how it ended.
@@ -207,6 +259,12 @@ impl Victim {
         self.running.still_runs()
     }
 
+    /// An error if it ends so soon: who has just lost a connection may have lost it to the server's end.
+    pub(crate) fn ended_within(&mut self, patience: Duration) -> Result<()> {
+        self.running.group().wait(patience)?;
+        self.still_runs()
+    }
+
     fn status(&self, key: &str) -> Result<u64> {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.pid)).context("the server is gone")?;
@@ -226,46 +284,65 @@ fn favoured<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
-fn ours(echoline: &Path, engine: Engine, setup: &Setup<'_>) -> Command {
-    let mut words = setup.through.iter();
-    let mut command = match words.next() {
-        Some(program) => {
-            let mut command = Command::new(program);
-            command.args(words).arg(echoline);
-            command
-        }
-        None => Command::new(echoline),
-    };
+fn ours(echoline: &Path, engine: Engine, flags: &[&str]) -> Command {
+    let mut command = Command::new(echoline);
     command.args(["serve", "--log", "json"]);
-    if !setup.flags.contains(&"--drain") {
+    if !flags.contains(&"--drain") {
         command.args(["--drain", "1s"]);
     }
-    if !setup.flags.contains(&"--engine") {
+    if !flags.contains(&"--engine") {
         command.args(["--engine", engine.name()]);
     }
-    command.args(setup.flags);
+    command.args(flags);
     command
+}
+
+/// `command`, started by a program whose words come first.
+fn through(words: &[&str], command: Command) -> Command {
+    let Some((program, rest)) = words.split_first() else { return command };
+    let mut whole = Command::new(program);
+    whole.args(rest).arg(command.get_program()).args(command.get_args());
+    whole
+}
+
+/// The first of this name among `leader` and what it has started in a line; the last of the line if there is none.
+fn named(leader: u32, name: &str) -> u32 {
+    let mut pid = leader;
+    let is_it = |pid: u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name)
+    };
+    while !is_it(pid) {
+        match children(pid).first() {
+            Some(child) => pid = *child,
+            None => break,
+        }
+    }
+    pid
+}
+
+/// Those of its main thread: no server here forks from another.
+fn children(pid: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
 /// The youngest of what `leader` has started, itself if that is nothing.
 pub(crate) fn descendant(leader: u32) -> u32 {
     let mut pid = leader;
-    loop {
-        let children =
-            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
-            Some(child) => pid = child,
-            None => return pid,
-        }
+    while let Some(child) = children(pid).first() {
+        pid = *child;
     }
+    pid
 }
 
 /// Lets the server go on when dropped.
-pub(crate) struct Paused(Pid);
+pub(crate) struct Paused(Vec<Pid>);
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::CONT);
+        for process in &self.0 {
+            let _ = kill_process(*process, Signal::CONT);
+        }
     }
 }
 

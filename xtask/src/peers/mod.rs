@@ -139,14 +139,7 @@ fn section(workload: Workload, contenders: &[Contender], raw: &[Round]) -> Secti
 fn build(scratch: &Path) -> Result<Places> {
     let sources = run::root().join("peers");
     let ours = run::build_ours()?;
-    let mut cargo = run::cargo();
-    // Given by path, so that a CARGO_TARGET_DIR of the outer build does not move it.
-    let target = sources.join("target");
-    cargo
-        .args(["build", "--release", "--quiet", "--locked", "--manifest-path"])
-        .arg(sources.join("Cargo.toml"));
-    run::shown(cargo.arg("--target-dir").arg(&target))?;
-    let peers = target.join("release");
+    let peers = run::build_peers()?;
     if let Some(go) = debian::find("go") {
         let mut build = Command::new(go);
         build.arg("build").arg("-o").arg(peers.join("go-echo")).arg(sources.join("echo.go"));

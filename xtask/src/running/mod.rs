@@ -99,11 +99,26 @@ pub(crate) fn pinned(command: &Command, core: &str) -> Command {
 impl Running {
     /// Starts a server that was told to listen on `port`, and returns once it accepts.
     pub(crate) fn start(name: &str, command: &Command, port: u16, scratch: &Path) -> Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let log = scratch.join(format!("{name}-{port}.log"));
         let talk = create(&log)?;
-        let mut running = Self::spawn(command, talk.try_clone()?.into(), talk.into(), address)?;
-        running.ready(&log, || TcpStream::connect(address).is_ok().then_some(address))?;
+        Self::start_at(command, port, talk.try_clone()?.into(), &log, talk.into())
+    }
+
+    /// As `start`, where what it says on standard output goes to the file `out`, and on standard error to `talk`.
+    pub(crate) fn start_on(
+        command: &Command,
+        port: u16,
+        out: &Path,
+        log: &Path,
+        talk: Stdio,
+    ) -> Result<Self> {
+        Self::start_at(command, port, create(out)?.into(), log, talk)
+    }
+
+    fn start_at(command: &Command, port: u16, out: Stdio, log: &Path, talk: Stdio) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut running = Self::spawn(command, out, talk, address)?;
+        running.ready(log, || TcpStream::connect(address).is_ok().then_some(address))?;
         Ok(running)
     }
 
