@@ -43,14 +43,15 @@ pub struct Config {
     /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
     /// Default 15 minutes: a person may be called away, and who forgot the connection gives its place back.
     pub idle_timeout: Option<Duration>,
-    /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4),
-    /// four times, a quarter of it apart; without an answer the connection is lost. `None` is never. The kernel counts
-    /// in whole seconds. Default 1 minute: a client whose machine vanished is noticed after 2, long before the idle timeout.
+    /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4), and
+    /// asks again each quarter of it. Without an answer the connection is lost after the user timeout, or without one
+    /// after four times. `None` is never. The kernel counts in whole seconds. Default 1 minute: a client whose machine
+    /// vanished is noticed after 2, long before the idle timeout.
     pub keepalive: Option<Duration>,
     /// Output that is not acknowledged for so long means that the client is lost (RFC 5482, section 3.1), also when it
     /// answers but never has room. `None` is the system's own patience, 13 minutes and more on Linux (tcp(7),
-    /// `TCP_USER_TIMEOUT`; other systems have none). It cuts the keepalive's probes short too, where it is less than
-    /// twice that time. Default 2 minutes; a few seconds would end slow readers, and idle clients for one lost probe.
+    /// `TCP_USER_TIMEOUT`; other systems have none). It also decides when a client that answers no keepalive is lost.
+    /// Default 2 minutes; a few seconds would end slow readers, and idle clients for one lost probe.
     pub user_timeout: Option<Duration>,
     /// After our last byte and FIN: how long to wait for the client's FIN before the close.
     /// Closing earlier would destroy what the client has not read yet. Default 5 seconds.

@@ -263,8 +263,8 @@ impl Session {
 
     fn is_too_slow(&mut self, unacknowledged: u64, now: Instant) -> bool {
         let least = self.limits.min_progress;
-        if !self.wants_input() {
-            // We let nothing more arrive: the line cannot go on.
+        if !self.wants_input() || self.waits_for_reader() {
+            // We let nothing more arrive, or the engine may not, as long as it has a send to end: the line cannot go on.
             self.line_pace.hold_off(self.received, now);
         }
         let line = self.line_pace.is_too_slow(self.received, least, now);

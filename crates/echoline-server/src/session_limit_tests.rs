@@ -200,6 +200,20 @@ fn a_line_that_is_not_waited_for_any_more_is_not_owed() {
 }
 
 #[test]
+fn a_line_is_not_slow_while_its_client_reads_fast_enough_what_waits_for_it() {
+    let (mut session, start) = session(echo(LongLines::Pass));
+    let input = b"whole\nbegun";
+    let batch = session.on_input(input, start);
+    sent_part(&mut session, batch, input, 1, 1, start);
+    // Little waits, so the session would read; an engine that sends from its only buffer does not.
+    assert_eq!(session.wants(), Wants::Events { read: true });
+    session.sent += LEAST;
+    session.on_time(1, start + INTERVAL);
+    assert_eq!(session.wants(), Wants::Events { read: true });
+    assert_eq!(session.deadline(), Some(start + 2 * INTERVAL));
+}
+
+#[test]
 fn relief_passes_the_line_on_and_the_next_one_is_held_again() {
     let (mut session, now) = session(echo(LongLines::Pass));
     assert!(session.on_input(b"so f", now).is_none());

@@ -64,6 +64,8 @@ pub(crate) struct Args {
     pub(super) idle_timeout: Span,
 
     /// After so long in silence, ask the client's system whether it is still there; 0 is never
+    ///
+    /// Without an answer the connection is lost when --user-timeout has passed, or without one after twice this time.
     #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().keepalive.unwrap_or_default()))]
     pub(super) keepalive: Span,
 

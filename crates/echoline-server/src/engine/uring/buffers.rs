@@ -36,6 +36,10 @@ impl Pool {
         let stride = size + 64;
         let ring = allocate(ring_layout(entries)).cast();
         let memory = allocate(memory_layout(entries, stride));
+        // Not zero, which the allocator has for nothing: now every page is there. A machine that is short of memory says so
+        // at the start and not in the middle of a conversation, and what a client costs does not depend on who came before.
+        // SAFETY: the whole of the allocation, which nobody else knows of yet.
+        unsafe { memory.as_ptr().write_bytes(0xff, memory_layout(entries, stride).size()) };
         let lent = vec![true; entries].into_boxed_slice();
         let mut pool = Self { ring, memory, lent, lent_count: entries, tail: 0, size, stride };
         for id in 0..count {
