@@ -67,9 +67,17 @@ mod tests {
         assert!(pressure.is_high());
         // 801 are held, and 700 would leave an eighth of 800 free.
         assert_eq!(pressure.largest(holders.into_iter()), [key(1)]);
-        pressure.changed(100, 600);
+        // Of 1,251 there must go 551.
+        pressure.changed(100, 550);
         assert_eq!(pressure.largest(holders.into_iter()), [key(1), key(3)]);
-        pressure.changed(1301, 0);
+        pressure.changed(0, 1000);
+        assert_eq!(
+            pressure.largest(holders.into_iter()),
+            [key(1), key(3), key(0)],
+            "who holds nothing gives nothing"
+        );
+        assert_eq!(pressure.buffered(), 2251);
+        pressure.changed(2251, 0);
         assert_eq!(pressure.buffered(), 0);
         assert!(pressure.largest(holders.into_iter()).is_empty());
     }

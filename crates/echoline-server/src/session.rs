@@ -130,9 +130,7 @@ impl Session {
         let may_send_direct = self.may_send();
         let (taken, direct) =
             self.serve(input, may_send_direct, now, |service, out| service.on_input(input, out));
-        if taken < input.len() {
-            self.keep_untaken(&input[taken..]);
-        }
+        self.keep_untaken(&input[taken..]);
         self.settle(direct, input, now)
     }
 
@@ -401,9 +399,7 @@ impl Session {
         if may_serve && !self.untaken.is_empty() {
             let input = std::mem::take(&mut self.untaken);
             let (taken, _) = self.serve(&input, false, now, |service, out| service.on_input(&input, out));
-            if taken < input.len() {
-                self.keep_untaken(&input[taken..]);
-            }
+            self.keep_untaken(&input[taken..]);
         }
         self.end_service(now);
         self.settle(0..0, &[], now)

@@ -329,6 +329,9 @@ impl Bench {
         let bound = self.cap + factor * (self.max_line + RECEIVE + self.late);
         assert!(self.pending() <= bound, "{} bytes pending", self.pending());
         assert!(self.session.untaken.len() <= RECEIVE + self.late);
+        assert!(!(self.session.is_blocked() && self.out.is_some()), "it waits for the kernel, and sends");
+        let holds = self.session.service.held() + self.session.output.len() + self.session.untaken.len();
+        assert!(self.session.ending.is_some() || self.session.buffered() >= holds);
         if let Some(job) = self.session.take_job() {
             assert!(self.job.is_none(), "two jobs at once");
             self.job = Some(job());

@@ -106,6 +106,42 @@ fn the_line_behind_a_whole_one_has_an_interval_of_its_own() {
 }
 
 #[test]
+fn whatever_a_service_answers_its_line_is_another_from_then_on() {
+    struct Holds(fn(&mut Out<'_>));
+    impl Service for Holds {
+        fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+            if input == b"answer" {
+                self.0(out);
+            }
+            input.len()
+        }
+        fn held(&self) -> usize {
+            1
+        }
+    }
+    let answers: [fn(&mut Out<'_>); 3] =
+        [|out| out.count_lines(1), |out| out.echo(0..1), |out| out.write(b"own")];
+    for answer in answers {
+        let (mut session, start) = session(Holds(answer));
+        session.on_input(b"begun", start);
+        let later = start + INTERVAL / 2;
+        session.on_input(b"goes on", later);
+        assert_eq!(session.deadline(), Some(start + INTERVAL));
+        session.on_input(b"answer", later);
+        assert_eq!(session.deadline(), Some(later + INTERVAL));
+    }
+}
+
+#[test]
+fn reading_stops_at_the_cap_of_pending_output() {
+    for (pending, read) in [(CAP - 1, true), (CAP, false)] {
+        let (mut session, now) = session(EchoBytes);
+        session.on_input(&vec![7; pending], now);
+        assert_eq!(session.wants(), Wants::Events { read });
+    }
+}
+
+#[test]
 fn the_end_of_input_ends_the_wait_for_a_line() {
     let (mut session, start) = session(echo(LongLines::Pass));
     session.on_input(b"tail", start);

@@ -1,13 +1,15 @@
 //! Sequences of events against a plain reference: whatever an engine may meet, the right bytes leave in the
 //! right sends, memory stays bounded, and no session is left with nothing to wait for.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use proptest::prelude::*;
 
 use super::bench::{Bench, IDLE, Kind, LINGER, Op, RECEIVE, limits, reference};
 use super::*;
-use crate::service::EchoBytes;
+use crate::service::{EchoBytes, LineService, Lines};
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -140,16 +142,15 @@ proptest! {
 #[test]
 fn a_greeting_is_sent_before_anything_arrives() {
     struct Greets;
-    impl Service for Greets {
+    impl LineService for Greets {
         fn on_open(&mut self, _peer: &Peer, out: &mut Out<'_>) {
             out.write(b"hello\n");
         }
-        fn on_input(&mut self, input: &[u8], _out: &mut Out<'_>) -> usize {
-            input.len()
-        }
+        fn on_line(&mut self, _line: &[u8], _out: &mut Out<'_>) {}
     }
     let now = Instant::now();
-    let mut session = Session::new(Box::new(Greets), limits(10, None), now);
+    let service = Lines::new(NonZeroUsize::new(10).unwrap(), Greets);
+    let mut session = Session::new(Box::new(service), limits(10, None), now);
     let address = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
     let batch = session.on_open(&Peer { address, local: address, tcp: None }, now).expect("a greeting");
     assert_eq!((&batch.held[..], batch.input), (&b"hello\n"[..], 0..0));
@@ -170,6 +171,95 @@ fn lines_are_counted_once() {
     assert_eq!((bench.session.take_lines(), bench.session.take_lines()), (2, 0));
 }
 
+/// Takes one byte at a time, answers with two sends, and counts how often it is asked.
+struct Counts {
+    asked: Arc<AtomicUsize>,
+    computes: bool,
+}
+impl Service for Counts {
+    fn on_input(&mut self, _input: &[u8], out: &mut Out<'_>) -> usize {
+        self.asked.fetch_add(1, Relaxed);
+        out.write(b"xx");
+        out.boundary();
+        out.write(b"yy");
+        if self.computes {
+            out.compute(Vec::new);
+        }
+        1
+    }
+}
+
+#[test]
+fn a_service_is_not_asked_while_its_output_is_full_or_its_job_is_under_way_or_all_is_over() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let start = |computes, cap| {
+        asked.store(0, Relaxed);
+        let now = Instant::now();
+        let service = Counts { asked: Arc::clone(&asked), computes };
+        let mut session = Session::new(Box::new(service), limits(cap, None), now);
+        let batch = session.on_input(b"abc", now).expect("the first send");
+        (session, batch, now)
+    };
+    let (mut session, batch, now) = start(false, 2);
+    let batch = session.on_sent(batch, &[], Ok(2), now).expect("the second send");
+    assert_eq!((asked.load(Relaxed), &batch.held[..]), (1, &b"yy"[..]), "two bytes are the cap");
+    assert!(session.on_sent(batch, &[], Ok(2), now).is_some());
+    assert_eq!(asked.load(Relaxed), 2);
+
+    let (mut session, batch, now) = start(true, 20);
+    assert!(session.take_job().is_some());
+    session.on_sent(batch, &[], Ok(2), now);
+    assert_eq!(asked.load(Relaxed), 1, "its job is under way");
+    session.on_computed(Some(Vec::new()), now);
+    assert_eq!(asked.load(Relaxed), 2);
+
+    let (mut session, batch, now) = start(false, 20);
+    session.on_failed(Ending::Reset);
+    assert!(session.on_sent(batch, &[], Ok(2), now).is_none());
+    assert_eq!(asked.load(Relaxed), 1, "the connection is broken");
+}
+
+/// Takes one byte at a time, and notes what it is told.
+struct Notes(Arc<Mutex<Vec<&'static str>>>, bool);
+impl Service for Notes {
+    fn on_input(&mut self, _input: &[u8], out: &mut Out<'_>) -> usize {
+        self.0.lock().unwrap().push("input");
+        out.write(b"x");
+        if self.1 {
+            out.compute(Vec::new);
+        }
+        1
+    }
+    fn on_computed(&mut self, _result: Vec<u8>, _out: &mut Out<'_>) {
+        self.0.lock().unwrap().push("computed");
+    }
+    fn on_finish(&mut self, _out: &mut Out<'_>) {
+        self.0.lock().unwrap().push("finish");
+    }
+}
+
+#[test]
+fn a_service_hears_of_the_end_once_when_it_has_all_input_and_no_job() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let now = Instant::now();
+    let start = |computes| Session::new(Box::new(Notes(Arc::clone(&told), computes)), limits(20, None), now);
+    let mut session = start(false);
+    let batch = session.on_input(b"ab", now).expect("an answer");
+    assert!(session.on_end_of_input(now).is_none());
+    let batch = session.on_sent(batch, &[], Ok(1), now).expect("another");
+    assert!(session.on_sent(batch, &[], Ok(1), now).is_none());
+    assert_eq!(session.wants(), Wants::Close(Ending::Done));
+    assert_eq!(std::mem::take(&mut *told.lock().unwrap()), ["input", "input", "finish"]);
+
+    let mut session = start(true);
+    let batch = session.on_input(b"a", now).expect("an answer");
+    assert!(session.take_job().is_some() && session.on_end_of_input(now).is_none());
+    assert!(session.on_sent(batch, &[], Ok(1), now).is_none());
+    session.on_computed(Some(Vec::new()), now);
+    assert_eq!(session.wants(), Wants::Close(Ending::Done));
+    assert_eq!(*told.lock().unwrap(), ["input", "computed", "finish"]);
+}
+
 #[test]
 fn a_silent_session_ends_as_idle() {
     let mut bench = Bench::new(Kind::Echo, 10, 40, b"abc");
@@ -177,6 +267,29 @@ fn a_silent_session_ends_as_idle() {
     bench.step(Op::Pass(IDLE.checked_sub(Duration::from_millis(1)).unwrap()));
     assert!(!bench.is_closed());
     bench.step(Op::Pass(Duration::from_millis(1)));
+    assert_eq!(bench.session.wants(), Wants::Close(Ending::Idle));
+}
+
+#[test]
+fn who_does_not_take_our_last_bytes_is_cut_off_after_the_linger_time() {
+    let mut bench = Bench::new(Kind::Taster(20), 10, 40, &[b'a'; 30]);
+    bench.arrive(24);
+    bench.end_send(Ok(1));
+    bench.step(Op::Pass(LINGER.checked_sub(Duration::from_millis(1)).unwrap()));
+    assert!(!bench.is_closed());
+    bench.step(Op::Pass(Duration::from_millis(1)));
+    assert_eq!(bench.session.wants(), Wants::Close(Ending::CutOff));
+}
+
+#[test]
+fn who_has_finished_may_read_as_long_as_a_client_that_goes_on() {
+    let mut bench = Bench::new(Kind::Bytes, 10, 40, &[b'a'; 20]);
+    bench.arrive(20);
+    bench.end_of_input();
+    bench.end_send(Ok(10));
+    bench.step(Op::Pass(LINGER));
+    assert!(!bench.is_closed());
+    bench.step(Op::Pass(IDLE));
     assert_eq!(bench.session.wants(), Wants::Close(Ending::Idle));
 }
 

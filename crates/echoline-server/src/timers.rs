@@ -138,6 +138,27 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_that_comes_ever_nearer_leaves_no_more_entries_behind_than_are_worth_a_look() {
+        let mut timers = Timers::default();
+        let start = Instant::now();
+        let keys = [0, 1, 2].map(|index| Key { index, generation: 0 });
+        for key in keys {
+            timers.watch(key, Some(start + Duration::from_mins(1)));
+        }
+        let mut most = 0;
+        for ms in (0..10_000).rev() {
+            timers.watch(keys[1], Some(start + Duration::from_millis(ms)));
+            most = most.max(timers.queue.len());
+        }
+        assert_eq!(most, 2 * keys.len() + SLACK);
+        let entries = timers.queue.len();
+        timers.watch(keys[1], Some(start));
+        assert_eq!(timers.queue.len(), entries, "the same deadline is the same entry");
+        assert_eq!((timers.pop_due(start), timers.pop_due(start)), (Some(keys[1]), None));
+        assert_eq!(timers.pop_due(start + Duration::from_mins(1)), Some(keys[0]));
+    }
+
+    #[test]
     fn conversations_that_come_and_go_leave_no_entries_behind() {
         let mut timers = Timers::default();
         let start = Instant::now();
