@@ -99,3 +99,44 @@ impl<S: LineService> Service for Lines<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Output;
+
+    /// Says each line back; thinks about `think`, and ends with `quit`.
+    struct Says;
+
+    impl LineService for Says {
+        fn on_line(&mut self, line: &[u8], out: &mut Out<'_>) {
+            out.write(line);
+            match line {
+                b"think\n" => out.compute(Vec::new),
+                b"quit\n" => out.finish(),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_taken_until_the_output_is_full_or_a_job_is_under_way_and_one_at_least() {
+        for (cap, waiting, input, taken, said) in [
+            (100, "", "a\nb\nc", 5, "a\nb\n"),
+            (3, "", "a\nb\nc\nd\n", 4, "a\nb\n"),
+            (4, "", "a\nb\nc\nd\n", 4, "a\nb\n"),
+            (5, "", "a\nb\nc\nd\n", 6, "a\nb\nc\n"),
+            (3, "full", "a\nb\n", 2, "fulla\n"),
+            (100, "", "a\nthink\nb\n", 8, "a\nthink\n"),
+            (100, "", "quit\na\nb\n", 9, "quit\n"),
+        ] {
+            let mut output = Output::new(cap);
+            Out::new(&mut output, &[], false).write(waiting.as_bytes());
+            let mut lines = Lines::new(NonZeroUsize::new(10).unwrap(), Says);
+            let mut out = Out::new(&mut output, input.as_bytes(), false);
+            assert_eq!(lines.on_input(input.as_bytes(), &mut out), taken, "{input:?} at {cap}");
+            let batch = output.take_batch(0..0, &[]).expect("something was said");
+            assert_eq!(batch.held, said.as_bytes());
+        }
+    }
+}
