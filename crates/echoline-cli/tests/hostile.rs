@@ -117,7 +117,7 @@ fn json_holds_what_the_server_said_for_whoever_parses_it() {
     assert!(document.to_string().contains("owned"), "{document:#}");
 }
 
-/// More than a GiB: what kept it would show.
+/// Far more than the bound: what kept it would show.
 const MUCH: u64 = 160 << 20;
 
 /// How the memory of a client stood when its server had sent [`MUCH`], or had been left.
