@@ -97,6 +97,7 @@ fn what_comes_back_goes_before_what_came_after_it_wherever_the_send_was_cut() {
         out.boundary();
         out.write(b"last");
         output.put_back(batch.held, sent, &INPUT[batch.input]);
+        assert!(output.capacity() <= output.len() + sent, "no more than it needs");
         let first = output.take_batch(0..0, &[]).expect("the rest");
         assert_eq!(first.held, [&b"own456"[sent..], b"later"].concat());
         assert_eq!(output.take_batch(0..0, &[]).map(|batch| batch.held), Some(b"last".to_vec()));

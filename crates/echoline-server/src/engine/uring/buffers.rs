@@ -144,7 +144,7 @@ mod tests {
         let mut pool = Pool::new(4, 16);
         assert_eq!(pool.lent(), 0);
         pool.lend(2);
-        assert_eq!(pool.bytes(2, 16), [0; 16]);
+        assert_eq!(pool.bytes(2, 16), [0xff; 16], "every page was written");
         assert!(pool.has_free());
         pool.recycle(2);
         assert_eq!(pool.lent(), 0);
