@@ -103,6 +103,9 @@ fn aside() -> Result<Vec<&'static str>> {
 pub(super) fn settle(scratch: &Path) -> Result<()> {
     run::captured(Command::new("ip").args(["link", "set", "lo", "up"]))?;
     run::captured(Command::new("mount").args(["-t", "tmpfs", "faults"]).arg(scratch))?;
+    // Attackers leave by the ten thousand. Where all of them linger, the kernel takes milliseconds to find a free port;
+    // an older one does not let a network have a limit of its own, and takes them.
+    let _ = std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "2000");
     Ok(())
 }
 

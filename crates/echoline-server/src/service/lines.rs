@@ -139,4 +139,27 @@ mod tests {
             assert_eq!(batch.held, said.as_bytes());
         }
     }
+
+    #[test]
+    fn the_end_of_input_ends_an_unfinished_line_unless_there_is_none_or_all_is_said() {
+        struct Brackets;
+        impl LineService for Brackets {
+            fn on_line(&mut self, line: &[u8], out: &mut Out<'_>) {
+                out.write(&[b"[", line, b"]"].concat());
+            }
+        }
+        for (input, finished, said) in
+            [("a\nb", false, "[a\n][b]"), ("a\n", false, "[a\n]"), ("a\nb", true, "[a\n]")]
+        {
+            let mut output = Output::new(100);
+            let mut lines = Lines::new(NonZeroUsize::new(10).unwrap(), Brackets);
+            lines.on_input(input.as_bytes(), &mut Out::new(&mut output, input.as_bytes(), false));
+            let mut out = Out::new(&mut output, &[], false);
+            if finished {
+                out.finish();
+            }
+            lines.on_finish(&mut out);
+            assert_eq!(output.take_batch(0..0, &[]).expect("an answer").held, said.as_bytes());
+        }
+    }
 }

@@ -195,3 +195,56 @@ fn nginx(start: &Start<'_>) -> Result<Command> {
 fn write_file(start: &Start<'_>, text: &str) -> Result<()> {
     std::fs::write(&start.file, text).with_context(|| format!("cannot write {}", start.file.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wish::Wish;
+    use super::*;
+
+    /// Everything that another server is told: its words, then its file.
+    fn told(name: &str, flags: &[&str]) -> String {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let other = OTHERS.iter().find(|other| other.name == name).expect("one of them");
+        let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let start = Start {
+            wish: Wish::of(flags, &[]).expect("known flags"),
+            listen: address(1),
+            echo: address(2),
+            file: scratch.path().join("conf"),
+            scratch: scratch.path(),
+        };
+        let command = (other.command)(&start).expect("a command");
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        format!("{}\n{}", words.join(" "), std::fs::read_to_string(&start.file).unwrap_or_default())
+    }
+
+    #[test]
+    fn what_a_row_asks_of_ours_is_asked_of_every_relay_in_its_own_words() {
+        let flags = ["--min-progress", "1KiB/3s", "--keepalive", "2s", "--max-connections", "7"];
+        for (name, wanted) in [
+            ("socat", &["-T 3", "keepidle=2", "max-children=7", "TCP4:127.0.0.1:2"][..]),
+            ("haproxy", &["timeout client 3s", "clitcpka-idle 2s", "maxconn 7", "server echo 127.0.0.1:2"]),
+            (
+                "nginx",
+                &["proxy_timeout 3s", "so_keepalive=2s:2s:4", "limit_conn all 7", "proxy_pass 127.0.0.1:2"],
+            ),
+        ] {
+            let told = told(name, &flags);
+            for wanted in wanted {
+                assert!(told.contains(wanted), "{name} is not told {wanted}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_row_asks_stays_as_the_package_has_it() {
+        assert!(!told("socat", &[]).contains("-T"));
+        assert!(
+            told("haproxy", &[]).contains("timeout client 50s") && !told("haproxy", &[]).contains("maxconn")
+        );
+        assert!(
+            told("nginx", &[]).contains("worker_connections 768")
+                && !told("nginx", &[]).contains("limit_conn")
+        );
+    }
+}
