@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Engine;
 use super::attack::{Client, Fate, PATIENCE, Pattern, ask, connect, crowd, exchange, fill, pour, wait_until};
@@ -175,12 +175,25 @@ fn rings(victim: &Victim) -> Result<Vec<u64>> {
             .is_ok_and(|target| target.to_string_lossy().contains("io_uring"));
         if is_ring {
             let name = entry.file_name();
-            let info = std::fs::read_to_string(format!("/proc/{}/fdinfo/{}", victim.pid(), name.display()))?;
-            let count = info.lines().find_map(|line| line.strip_prefix("UserFiles:")?.trim().parse().ok());
-            rings.push(count.context("fdinfo has no UserFiles")?);
+            let file = format!("/proc/{}/fdinfo/{}", victim.pid(), name.display());
+            rings.push(user_files(&file)?);
         }
     }
     Ok(rings)
+}
+
+/// The kernel leaves the line out while the ring is at work (`io_uring_show_fdinfo` only tries its lock).
+fn user_files(file: &str) -> Result<u64> {
+    const LOOKS: u32 = 1000;
+    for _ in 0..LOOKS {
+        let info = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+        let count = info.lines().find_map(|line| line.strip_prefix("UserFiles:")?.trim().parse().ok());
+        if let Some(count) = count {
+            return Ok(count);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    bail!("{file} had no UserFiles in {LOOKS} looks")
 }
 
 fn short_send(bench: &Bench) -> Result<Seen> {
