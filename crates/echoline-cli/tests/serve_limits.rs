@@ -43,6 +43,22 @@ fn a_source_with_too_many_connections_is_told_of_once_and_counted() {
     assert!(said.contains("\n  5 refused: their source had its share"), "{said}");
 }
 
+/// A table that grows while the server serves has all its connections wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_table_of_descriptors_has_its_final_size_before_anybody_connects() {
+    for connections in [300, 3000] {
+        let serving = Serving::echo(&["--max-connections", &connections.to_string()]);
+        let status = std::fs::read_to_string(format!("/proc/{}/status", serving.pid())).unwrap();
+        let slots = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap().trim();
+        // The kernel rounds up.
+        assert!(
+            (connections..2 * connections).contains(&slots.parse().unwrap()),
+            "{slots} for {connections}"
+        );
+    }
+}
+
 #[test]
 fn slow_clients_are_told_of_once_whichever_thread_serves_them() {
     let serving = Serving::echo(&["--min-progress", "1KiB/100ms", "--threads", "2"]);

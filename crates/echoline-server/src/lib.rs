@@ -36,6 +36,7 @@
 //! | `accept` | what a failed accept means and when to try again |
 //! | `sources`, `pace`, `pressure` | limits: connections a source, progress a client, memory for all |
 //! | `burst` | one line of the log for many of the same |
+//! | `descriptors` | room for connections in the kernel's table, made ahead |
 //! | `compute` | threads for work that would delay other conversations |
 //! | `slots`, `timers` | tables of connections and of their deadlines |
 //! | `stats` | counters and endings |
@@ -44,6 +45,7 @@ mod accept;
 mod burst;
 mod compute;
 mod config;
+mod descriptors;
 mod engine;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

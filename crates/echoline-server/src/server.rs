@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Config, EngineChoice};
+use crate::descriptors;
 use crate::engine::{Engine, Portable, Unavailable, Uring, Wake};
 use crate::service::{Factory, Instance, Peer, Service, ServiceKind};
 use crate::shared::{NamedService, Shared};
@@ -129,10 +130,9 @@ impl Builder {
     ///
     /// All of [`ServerError`] but those of a worker that runs already; nothing is left running then.
     pub fn start(self) -> Result<Server, ServerError> {
-        if self.listeners.is_empty() {
-            return Err(ServerError::NoListener);
-        }
         let Self { config, services, listeners, instance: _ } = self;
+        let Some((first, _)) = listeners.first() else { return Err(ServerError::NoListener) };
+        descriptors::make_room(config.max_connections, first);
         let listeners: Vec<Listening> = listeners
             .into_iter()
             .map(|one| prepare(one, &config))
