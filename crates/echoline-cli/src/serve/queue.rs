@@ -46,6 +46,7 @@ impl Queue {
         let queue = Self(Arc::new(inner));
         let own = queue.clone();
         let body = move || {
+            give_way();
             loop {
                 let record = own.next();
                 let untold = own.wrote(out.write_all(&record).is_ok());
@@ -77,10 +78,14 @@ impl Queue {
             state.dropped += 1;
             return;
         }
+        // One that writes looks again by itself.
+        let idle = state.waiting.is_empty() && !state.writing;
         state.held += size;
         state.waiting.push_back(record);
         drop(state);
-        self.0.changed.notify_all();
+        if idle {
+            self.0.changed.notify_all();
+        }
     }
 
     /// Waits until all is written, at most so long.
@@ -123,6 +128,13 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Workers go first: a log that is behind can wait, and clients cannot. On Linux a nice value is a thread's own, and any
+/// thread may raise its own (sched(7)); elsewhere it would be the whole process's.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(10);
 }
 
 #[cfg(test)]
