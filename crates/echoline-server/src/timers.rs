@@ -50,8 +50,12 @@ impl Timers {
         self.queue.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Takes one entry that is due. Its session may be gone, or its deadline may have moved.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
+    /// Takes at most so many entries that are due; the rest stays due. A session may be gone, or its deadline moved.
+    pub(crate) fn take_due(&mut self, most: usize, now: Instant) -> Vec<Key> {
+        std::iter::from_fn(|| self.pop_due(now)).take(most).collect()
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<Key> {
         while self.next()? <= now {
             let Reverse((due, index)) = self.queue.pop()?;
             let slot = &mut self.slots[index as usize];
@@ -119,7 +123,7 @@ mod tests {
                     }
                     Op::Pass(ms) => {
                         now += Duration::from_millis(ms);
-                        while let Some(due) = timers.pop_due(now) {
+                        for due in timers.take_due(usize::MAX, now) {
                             let slot = due.index as usize;
                             prop_assert_eq!(due.generation, generations[slot]);
                             if deadlines[slot].is_some_and(|deadline| deadline <= now) {
@@ -135,6 +139,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn of_a_crowd_that_is_due_at_once_some_are_taken_and_the_rest_is_still_due() {
+        let mut timers = Timers::default();
+        let now = Instant::now();
+        for index in 0..10 {
+            timers.watch(Key { index, generation: 0 }, Some(now));
+        }
+        let mut taken = Vec::new();
+        for left in [6, 2, 0] {
+            let some = timers.take_due(4, now);
+            assert_eq!(timers.next().is_some_and(|next| next <= now), left > 0, "the engine would sleep");
+            taken.extend(some.into_iter().map(|key| key.index));
+            assert_eq!(taken.len(), 10 - left);
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, (0..10).collect::<Vec<_>>());
     }
 
     #[test]

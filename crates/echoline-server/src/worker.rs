@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
+use crate::engine::TURN;
 use crate::pressure::Pressure;
 use crate::service::{Peer, ServiceKind, TcpFigures};
 use crate::session::{Batch, Session};
@@ -260,9 +261,10 @@ impl Worker {
         batch
     }
 
-    /// Takes one session whose timer is due; the engine answers with [`Worker::on_due`].
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
-        self.timers.pop_due(now)
+    /// Takes some sessions whose timers are due; the engine answers with [`Worker::on_due`]. [`Worker::sleep`] is zero if
+    /// there are more.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Key> {
+        self.timers.take_due(TURN, now)
     }
 
     /// Lets the session act on the time.

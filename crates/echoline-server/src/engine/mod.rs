@@ -18,6 +18,11 @@ use std::sync::Arc;
 
 use crate::worker::Worker;
 
+/// So many of one kind before others have their turn: connections that come, connections that leave or have more to say,
+/// deadlines that are due. A crowd that does so all at once must not have everybody else wait until it is over.
+/// Few in tests, whose crowds are small.
+pub(crate) const TURN: usize = if cfg!(test) { 2 } else { 16 };
+
 /// Interrupts an engine's sleep, from any thread.
 pub(crate) trait Wake: Send + Sync {
     fn wake(&self);

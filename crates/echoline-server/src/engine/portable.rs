@@ -2,6 +2,7 @@
 
 mod calls;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
-use crate::engine::{Engine, Unavailable, Wake};
+use crate::engine::{Engine, TURN, Unavailable, Wake};
 use crate::session::{Batch, Wants};
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
@@ -26,8 +27,8 @@ const LISTENERS: usize = usize::MAX / 2;
 
 const RECEIVE_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
-/// Receives of one connection, and accepts of one listener, before the others have their turn.
-const TURN: usize = 16;
+/// Bytes of one connection before the others have their turn.
+const TURN_BYTES: usize = 2 * RECEIVE_BUFFER;
 /// Accepts of a listener in its last turn: no queue is longer where the system's limit stands as it comes (listen(2)).
 const LAST_TURN: usize = 4096;
 
@@ -42,8 +43,8 @@ pub(crate) struct Portable {
     waker: Arc<mio::Waker>,
     connections: Slots<Connection>,
     listeners: Vec<Acceptor>,
-    /// Their turn ended while there was more to do.
-    unfinished: Vec<Key>,
+    /// There is more to do for them, once others have had their turn.
+    unfinished: VecDeque<Key>,
     /// The listeners have their last turn.
     retiring: bool,
     buffer: Box<[u8]>,
@@ -91,7 +92,7 @@ impl Engine for Portable {
             waker: Arc::new(waker),
             connections: Slots::new(),
             listeners: Vec::new(),
-            unfinished: Vec::new(),
+            unfinished: VecDeque::new(),
             retiring: false,
             buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
         })
@@ -116,18 +117,19 @@ impl Engine for Portable {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => now = Instant::now(),
             }
-            for key in std::mem::take(&mut self.unfinished) {
+            for event in &events {
+                self.on_event(&mut worker, event, now);
+                self.relieve(&mut worker, now);
+            }
+            for _ in 0..TURN.min(self.unfinished.len()) {
+                let Some(key) = self.unfinished.pop_front() else { break };
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.unfinished = false;
                     self.advance(&mut worker, key, now);
                     self.relieve(&mut worker, now);
                 }
             }
-            for event in &events {
-                self.on_event(&mut worker, event, now);
-                self.relieve(&mut worker, now);
-            }
-            while let Some(key) = worker.pop_due(now) {
+            for key in worker.take_due(now) {
                 if let Some(Connection { stream, client, .. }) = self.connections.get_mut(key) {
                     worker.on_due(key, client, &SockRef::from(&*stream), now);
                     self.advance(&mut worker, key, now);
@@ -170,7 +172,21 @@ impl Portable {
                 let batch = connection.client.session.on_writable(now);
                 connection.send_all(worker, batch, &[], now);
             }
-            self.advance(worker, key, now);
+            // A client that leaves can wait, and an error cannot: what follows it would hide it.
+            if event.is_read_closed() && !event.is_error() {
+                self.put_off(key);
+            } else {
+                self.advance(worker, key, now);
+            }
+        }
+    }
+
+    /// Sees to the connection once others have had their turn.
+    fn put_off(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && !std::mem::replace(&mut connection.unfinished, true)
+        {
+            self.unfinished.push_back(key);
         }
     }
 
@@ -263,6 +279,7 @@ impl Portable {
     /// Does what the session wants until it waits for an event, or its turn is over.
     fn advance(&mut self, worker: &mut Worker, key: Key, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        let mut received = 0;
         for _ in 0..TURN {
             match connection.client.session.wants() {
                 Wants::Close(ending) => {
@@ -274,7 +291,10 @@ impl Portable {
                 }
                 Wants::ShutOutput => connection.shut_output(now),
                 Wants::Events { read } if read && connection.readable => {
-                    connection.receive(worker, &mut self.buffer, now);
+                    received += connection.receive(worker, &mut self.buffer, now);
+                    if received >= TURN_BYTES {
+                        break;
+                    }
                 }
                 Wants::Events { .. } => {
                     worker.start_job(key, &mut connection.client);
@@ -284,14 +304,13 @@ impl Portable {
             }
         }
         worker.start_job(key, &mut connection.client);
-        if !std::mem::replace(&mut connection.unfinished, true) {
-            self.unfinished.push(key);
-        }
+        self.put_off(key);
     }
 }
 
 impl Connection {
-    fn receive(&mut self, worker: &Worker, buffer: &mut [u8], now: Instant) {
+    /// Returns how many bytes came.
+    fn receive(&mut self, worker: &Worker, buffer: &mut [u8], now: Instant) -> usize {
         match calls::receive(&self.stream, buffer) {
             Ok(0) => {
                 self.readable = false;
@@ -303,11 +322,13 @@ impl Connection {
                 self.readable = received == buffer.len() || self.read_to_end;
                 let batch = worker.on_input(&mut self.client, &buffer[..received], now);
                 self.send_all(worker, batch, &buffer[..received], now);
+                return received;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => self.client.session.on_failed(Ending::by(&error)),
         }
+        0
     }
 
     fn send_all(&mut self, worker: &Worker, mut next: Option<Batch>, source: &[u8], now: Instant) {

@@ -1,5 +1,6 @@
 //! The engine's logic, without the kernel: which request follows from which completion.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
+use crate::engine::TURN;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::session::{Batch, Wants};
 use crate::shared::{Accepted, News};
@@ -18,6 +20,8 @@ use crate::worker::{Client, Worker};
 
 /// Small buffers filled one after the other before a connection gets large ones.
 const FULL_BEFORE_BULK: u8 = 4;
+/// Buffers from one connection before others have their turn: the kernel fills up to 32 of them at a time.
+pub(super) const TURN_BUFFERS: u8 = if cfg!(test) { 2 } else { 8 };
 /// Accepts of a listener in one turn when it retires: no queue is longer where the system's limit stands as it comes
 /// (listen(2)).
 const LAST_TURN: usize = 4096;
@@ -28,6 +32,12 @@ pub(super) struct Driver<K> {
     listeners: Vec<Option<Listener>>,
     /// Their receive ended for want of a buffer.
     starved: Vec<Key>,
+    /// Who comes and who leaves, in order. Bytes of those who are there go first.
+    crowd: VecDeque<Completion>,
+    /// Received from those who have had their turn, in order. Bounded by the buffers.
+    more: Vec<Completion>,
+    /// Which turn this is.
+    round: u32,
 }
 
 /// Invariant: the slot, and with it the socket, stays until no request of the connection is under way. So the
@@ -41,6 +51,8 @@ struct Connection {
     appetite: Appetite,
     /// Small buffers that were filled in a row.
     filled: u8,
+    /// Of which turn it has had how much.
+    turn: (u32, u8),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +78,15 @@ struct Listener {
 
 impl<K: Kernel> Driver<K> {
     pub(super) fn new(kernel: K) -> Self {
-        Self { kernel, connections: Slots::new(), listeners: Vec::new(), starved: Vec::new() }
+        Self {
+            kernel,
+            connections: Slots::new(),
+            listeners: Vec::new(),
+            starved: Vec::new(),
+            crowd: VecDeque::new(),
+            more: Vec::new(),
+            round: 0,
+        }
     }
 
     /// Takes over the worker's listeners. They block, as requests on them do not.
@@ -90,13 +110,22 @@ impl<K: Kernel> Driver<K> {
     /// One turn: asks for what is wanted, waits, and handles what has happened. False when there is no more to do.
     pub(super) fn turn(&mut self, worker: &mut Worker, now: &mut Instant) -> io::Result<bool> {
         let accept_again = self.accept_all(worker, *now);
-        self.kernel.enter(worker.sleep(accept_again, *now))?;
+        let is_behind = !self.more.is_empty() || !self.crowd.is_empty();
+        let again_at = if is_behind { Some(*now) } else { accept_again };
+        self.kernel.enter(worker.sleep(again_at, *now))?;
         *now = self.kernel.now();
-        while let Some(completion) = self.kernel.next() {
-            self.on_completion(worker, completion, *now);
-            self.relieve(worker, *now);
+        self.round = self.round.wrapping_add(1);
+        for completion in std::mem::take(&mut self.more) {
+            self.in_turn(worker, completion, *now);
         }
-        while let Some(key) = worker.pop_due(*now) {
+        while let Some(completion) = self.kernel.next() {
+            self.in_turn(worker, completion, *now);
+        }
+        for _ in 0..TURN {
+            let Some(completion) = self.crowd.pop_front() else { break };
+            self.on_completion(worker, completion, *now);
+        }
+        for key in worker.take_due(*now) {
             if let Some(Connection { socket, client, .. }) = self.connections.get_mut(key) {
                 worker.on_due(key, client, &SockRef::from(&*socket), *now);
                 self.settle(worker, key, *now);
@@ -107,7 +136,27 @@ impl<K: Kernel> Driver<K> {
         Ok(!worker.is_over() && !worker.orders().stop)
     }
 
+    /// Handles a completion, or puts it off for the sake of others. What is received from one connection stays in order:
+    /// once some of it is put off, so is all that follows in this turn, and what was put off comes first in the next.
+    fn in_turn(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {
+        if let Completion::Received { key, .. } = completion
+            && let Some(connection) = self.connections.get_mut(key)
+            && connection.has_had_its_turn(self.round)
+        {
+            self.more.push(completion);
+        } else if completion.can_wait() {
+            self.crowd.push_back(completion);
+        } else {
+            self.on_completion(worker, completion, now);
+        }
+    }
+
     fn on_completion(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {
+        self.handle(worker, completion, now);
+        self.relieve(worker, now);
+    }
+
+    fn handle(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {
         match completion {
             Completion::Received { key, result, more } => self.on_received(worker, key, result, more, now),
             Completion::Sent { key, sending, result } => self.on_sent(worker, key, sending, result, now),
@@ -271,6 +320,7 @@ impl<K: Kernel> Driver<K> {
             sending: None,
             appetite: Appetite::Stream,
             filled: 0,
+            turn: (0, 0),
         });
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut batch = worker.on_open(&mut connection.client, now);
@@ -413,6 +463,15 @@ impl<K: Kernel> Driver<K> {
 }
 
 impl Connection {
+    /// Counts what was received from it in this turn. True if that is more than others should wait for.
+    fn has_had_its_turn(&mut self, round: u32) -> bool {
+        if self.turn.0 != round {
+            self.turn = (round, 0);
+        }
+        self.turn.1 = self.turn.1.saturating_add(1);
+        self.turn.1 > TURN_BUFFERS
+    }
+
     /// Starts or cancels receiving, as the session wants it.
     fn receive(&mut self, kernel: &mut impl Kernel, key: Key, read: bool) {
         match self.receiving {

@@ -56,6 +56,17 @@ pub(super) enum Completion {
     Woken,
 }
 
+impl Completion {
+    /// A client that comes or leaves, and nobody else waits for that. An error does not wait: what follows it would hide it.
+    pub(super) fn can_wait(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => true,
+            Self::Received { result, .. } => result.as_ref().is_ok_and(|received| received.len == 0),
+            Self::Sent { .. } | Self::Woken => false,
+        }
+    }
+}
+
 pub(super) trait Kernel {
     /// Monotonic time.
     fn now(&self) -> Instant;

@@ -4,6 +4,7 @@
 //! plays fewer than usual, for slow instrumented builds, or more.
 
 mod fake;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

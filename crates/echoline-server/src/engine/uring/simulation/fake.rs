@@ -68,6 +68,8 @@ pub(super) struct FakeKernel {
     pub(super) answered: BTreeSet<(Operation, i32)>,
     /// Clients may fall silent.
     pub(super) silence: bool,
+    /// Nothing happens but what the test itself has happen, and nothing fails.
+    pub(super) by_hand: bool,
     /// Once so many turns are over, entering fails with this for ever.
     pub(super) enter_fails: Option<(usize, Errno)>,
     /// There are no descriptors left.
@@ -79,7 +81,7 @@ pub(super) struct FakeKernel {
 }
 
 impl Pool {
-    fn new(count: usize, size: usize) -> Self {
+    pub(super) fn new(count: usize, size: usize) -> Self {
         Self { lent: vec![None; count], size }
     }
 
@@ -124,11 +126,44 @@ impl FakeKernel {
             bulk,
             answered: BTreeSet::new(),
             silence: false,
+            by_hand: false,
             enter_fails: None,
             exhausted: false,
             failed_accepts: Vec::new(),
             ready: VecDeque::new(),
             null,
+        }
+    }
+
+    /// So many clients, who say this, come all at once.
+    pub(super) fn arrive(&mut self, clients: usize, says: &[u8]) {
+        assert_eq!(self.accept, Some(true), "the listener accepts");
+        for _ in 0..clients {
+            let client = Client { says: says.to_vec(), ..Client::default() };
+            let result = Ok(self.connect(client));
+            self.ready.push_back(Completion::Accepted { listener: 0, result, more: true });
+        }
+    }
+
+    /// All that a client still says arrives at once, in as many buffers as that takes, and with it the end.
+    pub(super) fn pour(&mut self, fd: RawFd) {
+        let client = &self.clients[&fd];
+        let ((key, appetite), left) = (client.receive.expect("a receive"), client.says.len() - client.said);
+        for _ in 0..left.div_ceil(self.pool(appetite).size) {
+            let client = &self.clients[&fd];
+            let len = (client.says.len() - client.said).min(self.pool(appetite).size);
+            let result = Ok(self.deliver(fd, appetite, len));
+            self.ready.push_back(Completion::Received { key, result, more: true });
+        }
+        let end = Received { pool: appetite, buffer: u16::MAX, len: 0 };
+        self.ready.push_back(Completion::Received { key, result: Ok(end), more: false });
+        self.clients.entry(fd).and_modify(|client| client.receive = None);
+    }
+
+    /// Every send that is under way completes, if only in part.
+    pub(super) fn complete_sends(&mut self) {
+        for fd in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.step_send(fd);
         }
     }
 
@@ -152,6 +187,9 @@ impl FakeKernel {
                 return Some(errno);
             }
             self.wanted_after -= 1;
+        }
+        if self.by_hand {
+            return None;
         }
         // Only accepting of one at a time follows from a shortage.
         let wants_shortage = matches!(self.wanted, Some((Operation::AcceptOnce, _)));
@@ -414,6 +452,9 @@ impl Kernel for FakeKernel {
                 Some(left) => *turns = left,
                 None => return Err((*errno).into()),
             }
+        }
+        if self.by_hand {
+            return Ok(());
         }
         if let Some(errno) = self.error(Operation::Enter) {
             let told = self.note::<()>(Operation::Enter, Err(errno));

@@ -1,0 +1,99 @@
+//! Crowds, and those who say much: everybody else has a turn in between.
+
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::fake::{FakeKernel, Pool};
+use super::{Manner, Seat};
+use crate::engine::TURN;
+use crate::engine::uring::driver::{Driver, TURN_BUFFERS};
+use crate::engine::uring::kernel::{Appetite, Kernel as _};
+use crate::stats::Ending;
+use crate::worker::Worker;
+
+/// A server and a kernel in which nothing happens by itself.
+struct Play {
+    driver: Driver<FakeKernel>,
+    worker: Worker,
+    now: Instant,
+}
+
+impl Play {
+    fn begin(seat: &Seat) -> Self {
+        let mut kernel = FakeKernel::new(1, None, Rc::clone(&seat.null));
+        (kernel.by_hand, kernel.stream) = (true, Pool::new(64, 8));
+        kernel.to_accept.clear();
+        let now = kernel.now();
+        let (driver, worker) = seat.begin(kernel, Manner::Bytes);
+        let mut play = Self { driver, worker, now };
+        // The first turn asks for what there is to accept.
+        play.turn();
+        play
+    }
+
+    fn turn(&mut self) {
+        assert!(self.driver.turn(&mut self.worker, &mut self.now).expect("the kernel answers"));
+    }
+
+    fn served(&self) -> Vec<RawFd> {
+        let clients = self.driver.kernel.clients.iter();
+        clients.filter(|(_, client)| client.receive.is_some()).map(|(fd, _)| *fd).collect()
+    }
+}
+
+#[test]
+fn a_crowd_comes_and_leaves_some_at_a_time_and_bytes_of_others_go_first() {
+    let seat = Seat::new();
+    let mut play = Play::begin(&seat);
+    play.driver.kernel.arrive(1, b"hello");
+    play.turn();
+    let first = play.served()[0];
+    let crowd = 5 * TURN;
+    play.driver.kernel.arrive(crowd, b"");
+    // It stands behind all of them.
+    play.driver.kernel.pour(first);
+    for turn in 1..=5 {
+        play.turn();
+        assert_eq!(play.served().len(), turn * TURN, "without the one who has said all");
+        assert_eq!(play.worker.shared.stats().bytes_in, 5, "served in the first turn");
+    }
+    // The end of the first one is the last to have waited; it has still to be sent its bytes.
+    play.turn();
+    for fd in play.served() {
+        play.driver.kernel.pour(fd);
+    }
+    let open = play.worker.shared.stats().open;
+    for turn in 1..=3 {
+        play.turn();
+        assert_eq!(play.worker.shared.stats().open, open - (turn * TURN) as u64);
+    }
+}
+
+#[test]
+fn one_who_says_much_is_served_in_parts_and_in_order_and_the_end_comes_last() {
+    let seat = Seat::new();
+    let mut play = Play::begin(&seat);
+    let says: Vec<u8> = (0..100).collect();
+    play.driver.kernel.arrive(2, &says);
+    play.turn();
+    let [much, little] = play.served()[..] else { panic!("two clients") };
+    play.driver.kernel.pour(much);
+    play.driver.kernel.pour(little);
+    let part = u64::from(TURN_BUFFERS) * play.driver.kernel.buffer_size(Appetite::Stream) as u64;
+    for turn in 1..=3 {
+        play.turn();
+        assert_eq!(play.worker.shared.stats().bytes_in, 2 * part * turn, "both have their part");
+    }
+    for _ in 0..super::TURNS {
+        if play.worker.shared.stats().open == 0 {
+            break;
+        }
+        play.driver.kernel.complete_sends();
+        play.turn();
+    }
+    let stats = play.worker.shared.stats();
+    let heard: Vec<_> = play.driver.kernel.clients.values().map(|client| client.heard.as_slice()).collect();
+    assert_eq!(heard, [&says[..]; 2]);
+    assert_eq!((stats.open, stats.ended_by(Ending::Done)), (0, 2));
+}
