@@ -174,21 +174,28 @@ fn never_reads(bench: &Bench) -> Result<Seen> {
 
 /// Every client writes until nobody takes anything from any of them for a while, or 64 MiB of each: there is no cap
 /// then. Odd ones send one line without end. Whoever is closed for it takes no more.
+///
+/// A little from each in turn: a virtual machine that is asked for a gigabyte of fresh memory at once stands still for
+/// tens of milliseconds, whatever the server does.
 fn flood(clients: &[TcpStream]) -> Result<usize> {
     const MOST: usize = 64 << 20;
+    const PIECE: usize = 64 * 1024;
+    const PAUSE: Duration = Duration::from_millis(10);
+    const STILL: u32 = 25;
     let mut bytes = [vec![0; 256 * 1024], vec![0; 256 * 1024]];
     Pattern { seed: 3, lines: true }.fill(0, &mut bytes[0]);
     Pattern { seed: 3, lines: false }.fill(0, &mut bytes[1]);
     let (mut taken, mut still) = (vec![0; clients.len()], 0);
-    while still < 5 {
+    while still < STILL {
         let mut now = 0;
         for (index, (client, taken)) in clients.iter().zip(&mut taken).enumerate() {
-            let more = fill(client, &bytes[index % 2], MOST.saturating_sub(*taken)).unwrap_or(0);
+            let piece = PIECE.min(MOST.saturating_sub(*taken));
+            let more = fill(client, &bytes[index % 2], piece).unwrap_or(0);
             *taken += more;
             now += more;
         }
         still = if now == 0 { still + 1 } else { 0 };
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(PAUSE);
     }
     Ok(taken.iter().sum())
 }

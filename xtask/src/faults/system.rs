@@ -116,9 +116,10 @@ fn noisy(
     let setup = Setup { flags: &["--verbose"], talk: Some(Stdio::from(talk)), ..Setup::default() };
     bench.attack_on(setup, |victim| {
         let mut connections = 0;
-        // Two records each: a pipe is full after a few hundred, the queue behind it after a few thousand.
-        while connections < bench.size(6000, 12_000) {
-            let clients = crowd(victim.address, 100)?;
+        // Two records each: a pipe is full after a few hundred, the queue behind it after a few thousand. Few at a time,
+        // so that the log is what the canary waits for, and not a crowd.
+        while connections < bench.size(6000, 60_000) {
+            let clients = crowd(victim.address, 20)?;
             for mut client in &clients {
                 client.write_all(b"logged\n")?;
             }
