@@ -31,6 +31,8 @@ enum Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    echoline_sys::keep_freed_memory();
     let config = Config::resolve(args)?;
     let opened = listen::open(&config.targets)?;
     let log = Log::start(config.log, config.voice).map_err(no_thread)?;

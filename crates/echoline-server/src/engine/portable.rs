@@ -28,7 +28,7 @@ const LISTENERS: usize = usize::MAX / 2;
 const RECEIVE_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// Bytes of one connection before the others have their turn.
-const TURN_BYTES: usize = 2 * RECEIVE_BUFFER;
+const TURN_BYTES: usize = 4 * RECEIVE_BUFFER;
 /// Accepts of a listener in its last turn: no queue is longer where the system's limit stands as it comes (listen(2)).
 const LAST_TURN: usize = 4096;
 

@@ -30,6 +30,9 @@ const STREAM_BUFFER: usize = 4 * 1024;
 const BULK_BUFFERS: u16 = 16;
 const BULK_BUFFER: usize = 64 * 1024;
 
+/// Runs what completions wait for, also when none is waited for (io_uring_enter(2); with DEFER_TASKRUN nothing else does).
+const IORING_ENTER_GETEVENTS: u32 = 1;
+
 /// Dropping waits so long for cancelled requests, then leaks their memory rather than free it under the kernel.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -151,8 +154,14 @@ impl Ring {
     }
 
     fn submit(&mut self, wait_for: usize, timeout: Option<Duration>) -> io::Result<()> {
+        let waiting = u32::try_from(self.ring.submission().len()).expect("a small ring");
         let submitter = self.ring.submitter();
         let submitted = match timeout {
+            // A timeout of no time would put the thread to sleep, if only for a moment.
+            // SAFETY: it has no argument, and what the entries point to is valid, as in `queue`.
+            Some(Duration::ZERO) => unsafe {
+                submitter.enter::<libc::sigset_t>(waiting, 0, IORING_ENTER_GETEVENTS, None)
+            },
             None => submitter.submit_and_wait(wait_for),
             Some(timeout) => {
                 let timeout = Timespec::from(timeout);
