@@ -32,7 +32,8 @@ pub struct Config {
     /// Default 128 MiB: 10,000 clients could otherwise have ten times as much.
     pub max_buffered: NonZeroUsize,
     /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
-    /// client learns of it. Default 10,000: an open connection costs about half a KiB here and a few in the kernel.
+    /// client learns of it. Default 10,000: an open connection costs about half a KiB here and a few in the kernel. The
+    /// process's table of descriptors is made as large from the start, at 8 bytes each.
     pub max_connections: usize,
     /// Of these, from one source: an IPv4 address, or an IPv6 network of /64, which is what one site has
     /// (RFC 6177). `None` is as many as there may be. Default 2,500: one source cannot take all places.

@@ -153,16 +153,20 @@ fn cancelled_accept(bench: &Bench) -> Result<Seen> {
 /// The ring's own entry in /proc says how many direct descriptors are registered.
 fn direct_descriptors(bench: &Bench) -> Result<Seen> {
     bench.attack(&[], |victim| {
-        let _clients = crowd(victim.address, 1000)?;
-        std::thread::sleep(Duration::from_millis(500));
-        let rings = rings(victim)?;
+        let (mut found, mut most) = (usize::MAX, 0);
+        let times = bench.repeat(|| {
+            let _clients = crowd(victim.address, 1000)?;
+            std::thread::sleep(Duration::from_millis(200));
+            let rings = rings(victim)?;
+            found = found.min(rings.len());
+            most = rings.into_iter().fold(most, u64::max);
+            Ok(())
+        })?;
         let wanted = usize::from(bench.engine() == Engine::Uring);
-        let most = rings.iter().max().copied().unwrap_or(0);
         Ok(Seen::new(format!(
-            "{} rings, {most} direct descriptors registered with 1,000 connections: there is no table",
-            rings.len()
+            "{found} rings, {most} direct descriptors registered with 1,000 connections, {times} times: there is no table"
         ))
-        .must(rings.len() >= wanted, "the ring is found in /proc")
+        .must(found >= wanted, "the ring is found in /proc")
         .must(most == 0, "no direct descriptors"))
     })
 }

@@ -31,9 +31,10 @@ enum Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    echoline_sys::keep_freed_memory();
     let config = Config::resolve(args)?;
+    // The memory of a held line grows by doubling.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    echoline_sys::keep_freed_memory(config.server.max_line.get().saturating_mul(2));
     let opened = listen::open(&config.targets)?;
     let log = Log::start(config.log, config.voice).map_err(no_thread)?;
 
