@@ -353,9 +353,15 @@ fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
     for arguments in [&["--listen", "80", "host"][..], &["--listen", "80", "--hops"], &["--idle", "1s"]] {
         assert_eq!(check(arguments).code, Some(2), "{arguments:?}");
     }
-    let ended = check(&["--idle", "1ms", "127.0.0.1"]);
-    assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("from 100ms to 24h"), "{}", ended.stderr);
+    for (arguments, said) in [
+        (["--idle", "1ms"], "from 100ms to 24h"),
+        (["--whoami", "0"], "0 lets a server pick a port"),
+        (["--whoami", "70000"], "65535"),
+    ] {
+        let ended = check(&[&arguments[..], &["127.0.0.1"]].concat());
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     hops: bool,
 
     /// Ask the service `whoami` of the same server, on this port, what it sees of this machine
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port_of_a_server)]
     whoami: Option<Port>,
 
     /// Ask it on so many connections, and say which instances answered
@@ -134,6 +134,15 @@ fn idle_time(text: &str) -> Result<Span, String> {
     const BOUNDS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
     let span: Span = text.parse().map_err(|error: UnitError| error.to_string())?;
     if BOUNDS.contains(&span.0) { Ok(span) } else { Err("a silence is from 100ms to 24h long".to_owned()) }
+}
+
+fn port_of_a_server(text: &str) -> Result<Port, String> {
+    match text.parse::<Port>() {
+        Ok(port) if port.get() == 0 => {
+            Err("0 lets a server pick a port: give the one that it printed".to_owned())
+        }
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
 }
 
 impl Args {
