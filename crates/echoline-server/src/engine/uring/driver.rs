@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
 use rustix::io::Errno;
 use socket2::SockRef;
 
-use crate::accept::{AcceptFailure, Permission};
 use crate::engine::TURN;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
+use crate::engine::uring::listeners::Listener;
 use crate::session::{Batch, Wants};
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
@@ -22,14 +22,11 @@ use crate::worker::{Client, Worker};
 const FULL_BEFORE_BULK: u8 = 4;
 /// Buffers from one connection before others have their turn: the kernel fills up to 32 of them at a time.
 pub(super) const TURN_BUFFERS: u8 = if cfg!(test) { 2 } else { 8 };
-/// Accepts of a listener in one turn when it retires: no queue is longer where the system's limit stands as it comes
-/// (listen(2)).
-const LAST_TURN: usize = 4096;
 
 pub(super) struct Driver<K> {
     pub(super) kernel: K,
     connections: Slots<Connection>,
-    listeners: Vec<Option<Listener>>,
+    pub(super) listeners: Vec<Option<Listener>>,
     /// Their receive ended for want of a buffer.
     starved: Vec<Key>,
     /// Who comes and who leaves, in order. Bytes of those who are there go first.
@@ -64,18 +61,6 @@ enum Receiving {
     Starved,
 }
 
-struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
-    service: usize,
-    accepting: bool,
-    cancelled: bool,
-    broken: bool,
-    /// It retires: its queue is emptied by hand, and next then.
-    emptying: bool,
-    again: Option<Instant>,
-}
-
 impl<K: Kernel> Driver<K> {
     pub(super) fn new(kernel: K) -> Self {
         Self {
@@ -87,24 +72,6 @@ impl<K: Kernel> Driver<K> {
             more: Vec::new(),
             round: 0,
         }
-    }
-
-    /// Takes over the worker's listeners. They block, as requests on them do not.
-    pub(super) fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
-        for listening in worker.listeners.drain(..) {
-            listening.listener.set_nonblocking(false)?;
-            self.listeners.push(Some(Listener {
-                socket: listening.listener,
-                address: listening.address,
-                service: listening.service,
-                accepting: false,
-                cancelled: false,
-                broken: false,
-                emptying: false,
-                again: None,
-            }));
-        }
-        Ok(())
     }
 
     /// One turn: asks for what is wanted, waits, and handles what has happened. False when there is no more to do.
@@ -311,7 +278,7 @@ impl<K: Kernel> Driver<K> {
         }
     }
 
-    fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
+    pub(super) fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
         let (socket, client) = worker.open(accepted, now);
         let key = self.connections.insert(Connection {
             socket,
@@ -346,57 +313,6 @@ impl<K: Kernel> Driver<K> {
         }
     }
 
-    /// Keeps every listener accepting, as far as permitted. Returns when to ask again if nothing else happens.
-    fn accept_all(&mut self, worker: &Worker, now: Instant) -> Option<Instant> {
-        let mut again: Option<Instant> = None;
-        for (index, listener) in self.listeners.iter_mut().enumerate() {
-            let Some(listener) = listener.as_mut().filter(|one| !one.accepting && !one.broken) else {
-                continue;
-            };
-            if listener.emptying {
-                again = [again, listener.again].into_iter().flatten().min();
-                continue;
-            }
-            let many = match worker.shared.gate.ask(now) {
-                Permission::NotBefore(time) => {
-                    again = [again, Some(time)].into_iter().flatten().min();
-                    continue;
-                }
-                Permission::Freely => true,
-                Permission::Once => false,
-            };
-            listener.accepting = true;
-            listener.cancelled = false;
-            self.kernel.accept(index, listener.socket.as_fd(), many);
-        }
-        again
-    }
-
-    fn on_accepted(
-        &mut self,
-        worker: &mut Worker,
-        index: usize,
-        result: io::Result<(TcpStream, SocketAddr)>,
-        more: bool,
-        now: Instant,
-    ) {
-        let listener = self.listeners[index].as_mut().expect("a listener stays until its request is over");
-        listener.accepting = more;
-        let (address, service) = (listener.address, listener.service);
-        match result {
-            Ok((stream, peer)) => {
-                if let Some(accepted) = worker.on_accepted(stream, peer, service, now) {
-                    self.adopt(worker, accepted, now);
-                }
-            }
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::CANCELED) => {}
-            Err(error) => {
-                let failure = worker.on_accept_failed(&error, address, now);
-                listener.broken = failure == AcceptFailure::Broken;
-            }
-        }
-    }
-
     fn follow_orders(&mut self, worker: &mut Worker, now: Instant) {
         let retire = worker.orders().retire;
         for index in 0..self.listeners.len() {
@@ -411,54 +327,6 @@ impl<K: Kernel> Driver<K> {
                 }
             }
         }
-    }
-
-    /// Ends a listener that is broken, or all when retiring: first its request, then its queue, then itself.
-    fn retire(&mut self, worker: &mut Worker, index: usize, retire: bool, now: Instant) {
-        let Some(listener) = self.listeners[index].as_mut().filter(|one| retire || one.broken) else {
-            return;
-        };
-        if listener.accepting {
-            if !std::mem::replace(&mut listener.cancelled, true) {
-                self.kernel.cancel_accept(index);
-            }
-            return;
-        }
-        let Some(mut listener) = self.listeners[index].take() else { return };
-        if self.empty_queue(worker, &mut listener, now) {
-            drop(listener);
-            worker.shared.listener_retired();
-        } else {
-            self.listeners[index] = Some(listener);
-        }
-    }
-
-    /// Accepts what is still in the queue. False when some of it has to wait for descriptors or for another turn, as
-    /// long as there is time.
-    fn empty_queue(&mut self, worker: &mut Worker, listener: &mut Listener, now: Instant) -> bool {
-        if listener.broken || (!listener.emptying && listener.socket.set_nonblocking(true).is_err()) {
-            return true;
-        }
-        listener.emptying = true;
-        for _ in 0..LAST_TURN {
-            if let Permission::NotBefore(time) = worker.shared.gate.ask(now) {
-                listener.again = Some(time);
-                return worker.is_finishing();
-            }
-            match self.kernel.accept_queued(&listener.socket) {
-                Ok((stream, peer)) => {
-                    if let Some(accepted) = worker.on_accepted(stream, peer, listener.service, now) {
-                        self.adopt(worker, accepted, now);
-                    }
-                }
-                Err(error) => match worker.on_accept_failed(&error, listener.address, now) {
-                    AcceptFailure::Empty | AcceptFailure::Broken => return true,
-                    AcceptFailure::Skip | AcceptFailure::Shortage => {}
-                },
-            }
-        }
-        listener.again = Some(now);
-        worker.is_finishing()
     }
 }
 

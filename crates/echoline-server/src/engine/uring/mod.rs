@@ -3,6 +3,7 @@
 //! | file | what it holds | unsafe |
 //! |---|---|---|
 //! | `driver` | which request follows from which completion | none |
+//! | `listeners` | its part that accepts and retires | none |
 //! | `kernel` | the seam between the two | none |
 //! | `tag` | what a completion belongs to | none |
 //! | `ring` | requests, completions, and the memory of what is in flight | yes |
@@ -13,6 +14,7 @@
 mod buffers;
 mod driver;
 mod kernel;
+mod listeners;
 #[expect(unsafe_code, reason = "a C structure begins as zeroes")]
 mod message;
 #[expect(unsafe_code, reason = "shares memory with the kernel")]
