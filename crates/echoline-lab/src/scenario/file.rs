@@ -172,4 +172,18 @@ end = "cat"
             assert!(error.message.contains(word) && error.line == line, "{to}: {error}");
         }
     }
+
+    /// Found by the fuzzer: a name with an escaped line feed stood in the message as it was.
+    #[test]
+    fn an_error_is_one_line_without_controls_whatever_the_file_says() {
+        for (from, to) in [
+            ("to = \"cat\"", "to = \"d\\nog\\u001b[2J\""),
+            ("on = \"alice\"", "on = \"d\\nog\\u001b[2J\""),
+            ("\"pair\"", "\"d\\u000bog\\u001b[2J\""),
+            ("end = \"cat\"", "end = \"cat\"\nwithin = \"d\\nog\\u001b[2J\""),
+        ] {
+            let error = Scenario::parse(&SOUND.replacen(from, to, 1), "x.toml").expect_err(to).to_string();
+            assert!(error.contains("og\\u{1b}[2J") && !error.contains(char::is_control), "{error:?}");
+        }
+    }
 }

@@ -130,7 +130,7 @@ pub struct Network {
 
 /// A topology that cannot be built, and where it says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", place(.file, *.line))]
+#[error("{}: {}", place(.file, *.line), one_line(.message))]
 pub struct TopologyError {
     /// The file, or the name of a shipped topology.
     pub file: String,
@@ -141,7 +141,17 @@ pub struct TopologyError {
 }
 
 fn place(file: &str, line: usize) -> String {
-    if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
+    let file = one_line(file);
+    if line == 0 { file } else { format!("{file}:{line}") }
+}
+
+/// What the file says may stand in a message, and a file may say anything.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() { line.extend(char.escape_default()) } else { line.push(char) }
+    }
+    line
 }
 
 impl Topology {
