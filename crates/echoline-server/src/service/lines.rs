@@ -162,4 +162,16 @@ mod tests {
             assert_eq!(output.take_batch(0..0, &[]).expect("an answer").held, said.as_bytes());
         }
     }
+
+    #[test]
+    fn memory_is_taken_only_from_who_holds_a_part_of_a_line() {
+        for (input, ends) in [("a\n", false), ("a\nb", true)] {
+            let mut output = Output::new(100);
+            let mut lines = Lines::new(NonZeroUsize::new(10).unwrap(), Says);
+            lines.on_input(input.as_bytes(), &mut Out::new(&mut output, input.as_bytes(), false));
+            let mut out = Out::new(&mut output, &[], false);
+            lines.on_pressure(&mut out);
+            assert_eq!(out.is_finished(), ends, "{input:?}");
+        }
+    }
 }
