@@ -154,18 +154,19 @@ impl Ring {
     }
 
     fn submit(&mut self, wait_for: usize, timeout: Option<Duration>) -> io::Result<()> {
-        let waiting = u32::try_from(self.ring.submission().len()).expect("a small ring");
-        let submitter = self.ring.submitter();
         let submitted = match timeout {
             // A timeout of no time would put the thread to sleep, if only for a moment.
-            // SAFETY: it has no argument, and what the entries point to is valid, as in `queue`.
-            Some(Duration::ZERO) => unsafe {
-                submitter.enter::<libc::sigset_t>(waiting, 0, IORING_ENTER_GETEVENTS, None)
-            },
-            None => submitter.submit_and_wait(wait_for),
+            Some(Duration::ZERO) => {
+                let waiting = u32::try_from(self.ring.submission().len()).expect("a small ring");
+                let submitter = self.ring.submitter();
+                // SAFETY: it has no argument, and what the entries point to is valid, as in `queue`.
+                unsafe { submitter.enter::<libc::sigset_t>(waiting, 0, IORING_ENTER_GETEVENTS, None) }
+            }
+            None => self.ring.submitter().submit_and_wait(wait_for),
             Some(timeout) => {
                 let timeout = Timespec::from(timeout);
-                submitter.submit_with_args(wait_for, &SubmitArgs::new().timespec(&timeout))
+                let arguments = SubmitArgs::new().timespec(&timeout);
+                self.ring.submitter().submit_with_args(wait_for, &arguments)
             }
         };
         match submitted {

@@ -1,6 +1,8 @@
 //! A kernel of the test's own: it completes requests in any order that the real one may choose, from a seed, and
 //! answers with every error that the real one may answer with.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -101,6 +103,10 @@ impl Client {
         let resets_at = (rng.u8(..5) == 0).then(|| rng.usize(..=len));
         Self { says, resets_at, ..Self::default() }
     }
+
+    fn left(&self) -> usize {
+        self.says.len() - self.said
+    }
 }
 
 impl FakeKernel {
@@ -132,38 +138,6 @@ impl FakeKernel {
             failed_accepts: Vec::new(),
             ready: VecDeque::new(),
             null,
-        }
-    }
-
-    /// So many clients, who say this, come all at once.
-    pub(super) fn arrive(&mut self, clients: usize, says: &[u8]) {
-        assert_eq!(self.accept, Some(true), "the listener accepts");
-        for _ in 0..clients {
-            let client = Client { says: says.to_vec(), ..Client::default() };
-            let result = Ok(self.connect(client));
-            self.ready.push_back(Completion::Accepted { listener: 0, result, more: true });
-        }
-    }
-
-    /// All that a client still says arrives at once, in as many buffers as that takes, and with it the end.
-    pub(super) fn pour(&mut self, fd: RawFd) {
-        let client = &self.clients[&fd];
-        let ((key, appetite), left) = (client.receive.expect("a receive"), client.says.len() - client.said);
-        for _ in 0..left.div_ceil(self.pool(appetite).size) {
-            let client = &self.clients[&fd];
-            let len = (client.says.len() - client.said).min(self.pool(appetite).size);
-            let result = Ok(self.deliver(fd, appetite, len));
-            self.ready.push_back(Completion::Received { key, result, more: true });
-        }
-        let end = Received { pool: appetite, buffer: u16::MAX, len: 0 };
-        self.ready.push_back(Completion::Received { key, result: Ok(end), more: false });
-        self.clients.entry(fd).and_modify(|client| client.receive = None);
-    }
-
-    /// Every send that is under way completes, if only in part.
-    pub(super) fn complete_sends(&mut self) {
-        for fd in self.clients.keys().copied().collect::<Vec<_>>() {
-            self.step_send(fd);
         }
     }
 
@@ -288,7 +262,7 @@ impl FakeKernel {
         if silent && !cancelled {
             return;
         }
-        let left = client.says.len() - client.said;
+        let left = client.left();
         let reset_now = client.resets_at.is_some_and(|at| client.said >= at);
         let size = self.pool(appetite).size;
         let operation = match appetite {

@@ -1,0 +1,38 @@
+//! What a test has happen by itself, all at once, where the order is the point.
+
+use std::os::fd::RawFd;
+
+use super::{Client, FakeKernel};
+use crate::engine::uring::kernel::{Completion, Received};
+
+impl FakeKernel {
+    /// So many clients, who say this, come all at once.
+    pub(in super::super) fn arrive(&mut self, clients: usize, says: &[u8]) {
+        assert_eq!(self.accept, Some(true), "the listener accepts");
+        for _ in 0..clients {
+            let client = Client { says: says.to_vec(), ..Client::default() };
+            let result = Ok(self.connect(client));
+            self.ready.push_back(Completion::Accepted { listener: 0, result, more: true });
+        }
+    }
+
+    /// All that a client still says arrives at once, in as many buffers as that takes, and with it the end.
+    pub(in super::super) fn pour(&mut self, fd: RawFd) {
+        let (key, appetite) = self.clients[&fd].receive.expect("a receive");
+        let size = self.pool(appetite).size;
+        while self.clients[&fd].left() > 0 {
+            let result = Ok(self.deliver(fd, appetite, size.min(self.clients[&fd].left())));
+            self.ready.push_back(Completion::Received { key, result, more: true });
+        }
+        let end = Received { pool: appetite, buffer: u16::MAX, len: 0 };
+        self.ready.push_back(Completion::Received { key, result: Ok(end), more: false });
+        self.clients.entry(fd).and_modify(|client| client.receive = None);
+    }
+
+    /// Every send that is under way completes, if only in part.
+    pub(in super::super) fn complete_sends(&mut self) {
+        for fd in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.step_send(fd);
+        }
+    }
+}
