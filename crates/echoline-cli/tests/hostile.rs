@@ -8,7 +8,7 @@ mod support;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use support::pty::Terminal;
@@ -171,8 +171,7 @@ fn against_a_flood(arguments: &[&str], text: &'static [u8], greets: bool) -> (Fl
     let mut command = Command::new(ECHOLINE);
     command.args(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(b"hello\n").unwrap();
+    let input = say(&mut child, b"hello\n");
     number.send(child.id()).unwrap();
     drop(input);
     let ended = end_of(child);
@@ -187,12 +186,13 @@ const BOUND_KIB: u64 = 96 * 1024;
 #[test]
 fn a_reply_without_an_end_costs_no_memory_and_has_its_own_code() {
     for text in [b"a".as_slice(), b"a\n"] {
-        for (arguments, codes) in [
-            (&["connect", "-q", "SERVER"][..], &["[endless]"][..]),
-            (&["bench", "SERVER", "-c", "1", "-t", "1s", "--warm-up", "0s"], &["endless"]),
-            (&["play", "-q", "SERVER"], &["[unexpected-reply]", "[line-too-long]"]),
+        for (arguments, greets, codes) in [
+            (&["connect", "-q", "SERVER"][..], false, &["[endless]"][..]),
+            (&["bench", "SERVER", "-c", "1", "-t", "1s", "--warm-up", "0s"], false, &["endless"]),
+            // An echo is no answer to a player, who would leave before the flood.
+            (&["play", "-q", "SERVER"], true, &["[unexpected-reply]", "[line-too-long]"]),
         ] {
-            let (flood, code, said) = against_a_flood(arguments, text, false);
+            let (flood, code, said) = against_a_flood(arguments, text, greets);
             assert!(flood.peak_kib < BOUND_KIB, "{arguments:?}: {} KiB", flood.peak_kib);
             assert_eq!(code, Some(1), "{arguments:?}: {said}");
             // The report of bench is data, and went to standard output.
@@ -263,11 +263,17 @@ fn printing(run: impl Fn(&[&str], Command) -> support::Ended, judge: impl Fn(&[&
     }
 }
 
+/// Writes to the standard input of a child, which may have ended: how it ended is what the test looks at.
+fn say(child: &mut Child, input: &[u8]) -> ChildStdin {
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(input);
+    stdin
+}
+
 /// Runs it with a line of input that is a move as well, and waits for its end.
 fn with_input(command: &mut Command) -> support::Ended {
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that reads no input may have ended.
-    let _ = child.stdin.take().unwrap().write_all(b"4\n");
+    drop(say(&mut child, b"4\n"));
     end_of(child)
 }
 
@@ -304,7 +310,7 @@ fn a_reader_that_takes_one_line_gets_a_whole_one() {
     let head = |_: &[&str], mut command: Command| {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let _ = child.stdin.take().unwrap().write_all(b"4\n");
+        drop(say(&mut child, b"4\n"));
         let mut line = String::new();
         BufReader::with_capacity(1, child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.ends_with('\n'), "{line:?}");
