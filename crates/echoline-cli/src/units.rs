@@ -176,6 +176,15 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{grouped} {noun}{plural}")
 }
 
+/// A list that others decide the length of, for a person: `a, b, c and 7 more` with three to be shown.
+pub(crate) fn few(items: &[impl ToString], shown: usize) -> String {
+    let mut text = items.iter().take(shown).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if items.len() > shown {
+        text += &format!(" and {} more", items.len() - shown);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +196,15 @@ mod tests {
 
     fn span(text: &str) -> Result<Duration, String> {
         text.parse::<Span>().map(|span| span.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_long_list_is_named_by_its_beginning() {
+        let items = ["a", "b", "c", "d"];
+        assert_eq!(
+            (1..=4).map(|many| few(&items[..many], 3)).collect::<Vec<_>>(),
+            ["a", "a, b", "a, b, c", "a, b, c and 1 more"]
+        );
     }
 
     #[test]

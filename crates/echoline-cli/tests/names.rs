@@ -75,6 +75,14 @@ fn a_name_with_a_thousand_addresses_is_told_in_a_few_lines() {
     let found = ended.stderr.lines().next().unwrap();
     assert!(found.starts_with("echo.lab.test is 127.9.0.1, "), "{found}");
     assert!(found.contains(" and 992 more (found in "), "{found}");
+    let Some(ended) = on_alice(TEST, &a_thousand(), &[], "\"$E\" check echo.lab.test") else { return };
+    let verdict = ended.out().lines().next().unwrap();
+    let rest = " and 12 more: the same. 984 more of the name were not tried.   [refused, likely]";
+    assert!(
+        verdict.starts_with("Nothing listens on 127.9.0.1:5151: ") && verdict.ends_with(rest),
+        "{verdict}"
+    );
+    assert!(ended.out().lines().count() < 80, "{}", ended.out());
 }
 
 #[test]

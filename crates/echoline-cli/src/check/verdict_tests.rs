@@ -281,6 +281,32 @@ fn of_several_addresses_the_one_that_came_furthest_decides() {
     expect(&judged, Refused, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
 }
 
+/// Addresses that differ in their last number, from 10 on.
+fn several(finding: &AddressFinding, many: u8) -> Vec<AddressFinding> {
+    let numbered = |number| {
+        let mut one = finding.clone();
+        one.address.set_ip(ip(&format!("203.0.113.{}", 10 + number)));
+        one
+    };
+    (0..many).map(numbered).collect()
+}
+
+#[test]
+fn addresses_that_ended_alike_are_told_of_together() {
+    let all = Findings { addresses: several(&own(Ended::Refused, Some(false)), 5), ..findings() };
+    let same = " 203.0.113.11:5151, 203.0.113.12:5151, 203.0.113.13:5151 and 1 more: the same.";
+    expect(&verdict(&all), Refused, Certain, &["listens on 203.0.113.10:5151", same]);
+    // Who was not tried may be the one that works.
+    let judged = verdict(&Findings { addresses_left_out: 7, ..all });
+    expect(&judged, Refused, Likely, &[same, " 7 more of the name were not tried."]);
+
+    let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
+    findings.addresses.extend(several(&far(Ended::Refused), 3).drain(1..));
+    let remark =
+        "But 203.0.113.11:5151, 203.0.113.12:5151 do not work (refused): programs that try them first";
+    assert!(verdict(&findings).sentence.contains(remark), "{:?}", verdict(&findings));
+}
+
 #[test]
 fn what_cannot_be_read_is_said_with_its_remedy() {
     let problem =

@@ -5,7 +5,7 @@ use super::trace::{Call, Trace};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::talk::Talk;
-use crate::units::human_time;
+use crate::units::{few, human_time};
 use echoline::attempt::{Attempt, Outcome};
 use echoline::{Code, ConnectEvent, Endpoint, Family};
 use echoline_server::{Server, ServiceKind};
@@ -81,18 +81,12 @@ fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
 fn tell(event: ConnectEvent<'_>, endpoint: &Endpoint, talk: Talk, trace: Trace) {
     match event {
         ConnectEvent::Resolved { addresses, took } if endpoint.host().ip().is_none() => {
-            // A name server decides how many there are.
             const SHOWN: usize = 8;
-            let shown: Vec<_> =
-                addresses.iter().take(SHOWN).map(|address| address.ip().to_string()).collect();
-            let more = match addresses.len().saturating_sub(SHOWN) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
+            let addresses: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
             talk.detail(format_args!(
-                "{} is {}{more} (found in {})",
+                "{} is {} (found in {})",
                 endpoint.host(),
-                shown.join(", "),
+                few(&addresses, SHOWN),
                 human_time(took)
             ));
         }

@@ -2,8 +2,13 @@
 
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Findings, NameAnswer, NameSource};
+use crate::units::few;
 use echoline::AddressKind;
 use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// So many addresses of a name are shown; a machine reads all of them.
+const SHOWN: usize = 16;
 
 pub(super) fn address(findings: &Findings) -> Step {
     if let Some(problem) = &findings.unreadable {
@@ -12,7 +17,7 @@ pub(super) fn address(findings: &Findings) -> Step {
     let host = &findings.target.host;
     let says = match host.parse() {
         Ok(ip) => {
-            let family = if matches!(ip, std::net::IpAddr::V4(_)) { "IPv4" } else { "IPv6" };
+            let family = if matches!(ip, IpAddr::V4(_)) { "IPv4" } else { "IPv6" };
             format!("{host} is an {family} address ({}), port {}", AddressKind::of(ip), findings.target.port)
         }
         Err(_) => format!("{host} is a name, port {}", findings.target.port),
@@ -38,11 +43,9 @@ pub(super) fn name(findings: &Findings) -> Step {
         Some(problem) => vec![problem.message.clone()],
         None => {
             let (v4, v6): (Vec<_>, Vec<_>) = name.addresses.iter().partition(|ip| ip.is_ipv4());
-            let list = |family: &str, ips: Vec<&std::net::IpAddr>| match ips.is_empty() {
+            let list = |family: &str, ips: Vec<&IpAddr>| match ips.is_empty() {
                 true => format!("no {family}"),
-                false => {
-                    format!("{family} {}", ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-                }
+                false => format!("{family} {}", few(&ips, SHOWN)),
             };
             vec![format!("{}; {}; {source}", list("IPv4", v4), list("IPv6", v6))]
         }

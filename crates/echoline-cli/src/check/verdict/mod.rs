@@ -9,8 +9,10 @@ mod name;
 pub(super) use listening::{program, remarks, verdict as listening_verdict};
 
 use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
+use crate::units::few;
 use echoline::{AddressKind, Code};
 use serde::{Serialize, Serializer};
+use std::net::SocketAddr;
 
 /// What the findings come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -116,24 +118,45 @@ fn judge(findings: &Findings) -> Verdict {
     }
 }
 
-/// No address was reached: the one that came furthest decides.
+/// No address was reached: the one that came furthest decides, the first of several that came equally far.
 fn unreached(findings: &Findings) -> Verdict {
     let judged: Vec<_> =
-        findings.addresses.iter().map(|address| (address, address::judge(address))).collect();
-    let Some((first, best)) = judged.iter().max_by_key(|(_, verdict)| rank(verdict.code)) else {
+        findings.addresses.iter().map(|address| (address.address, address::judge(address))).collect();
+    let furthest = judged.iter().rev().max_by_key(|(_, verdict)| rank(verdict.code));
+    let Some((first, mut best)) = furthest.cloned() else {
         return Verdict::new(Code::System, Certainty::CannotTell, "No address was tried.");
     };
-    let mut best = best.clone();
-    for (other, verdict) in judged.iter().filter(|(other, _)| other.address != first.address) {
-        let same = verdict.code == best.code;
-        let how = if same { "the same".to_owned() } else { verdict.code.as_str().to_owned() };
-        best.sentence.push_str(&format!(" {}: {how}.", other.address));
+    let others = judged.iter().filter(|(address, _)| *address != first);
+    for (code, addresses) in by_code(others.map(|(address, verdict)| (*address, verdict.code))) {
+        let how = if code == best.code { "the same" } else { code.as_str() };
+        best.sentence.push_str(&format!(" {}: {how}.", few(&addresses, NAMED)));
+    }
+    let left_out = findings.addresses_left_out;
+    if left_out > 0 {
+        best.sentence.push_str(&format!(" {left_out} more of the name were not tried."));
+        if best.certainty == Certainty::Certain {
+            best.certainty = Certainty::Likely;
+        }
     }
     best
 }
 
-/// How far a request came that ended so. The first of several that came equally far wins, as `max_by_key` takes the
-/// last: hence the order is by code alone, and equals say the same.
+/// So many addresses that ended alike are named in a sentence.
+const NAMED: usize = 3;
+
+/// Addresses that were judged alike together, each code where it came first.
+fn by_code(judged: impl Iterator<Item = (SocketAddr, VerdictCode)>) -> Vec<(VerdictCode, Vec<SocketAddr>)> {
+    let mut groups: Vec<(VerdictCode, Vec<SocketAddr>)> = Vec::new();
+    for (address, code) in judged {
+        match groups.iter_mut().find(|(of, _)| *of == code) {
+            Some((_, addresses)) => addresses.push(address),
+            None => groups.push((code, vec![address])),
+        }
+    }
+    groups
+}
+
+/// How far a request came that ended so.
 fn rank(code: VerdictCode) -> u8 {
     let VerdictCode::Failure(code) = code else { return u8::MAX };
     match code {
@@ -153,13 +176,13 @@ fn with_remarks(mut verdict: Verdict, findings: &Findings) -> Verdict {
     if let Some(nat) = used.and_then(translation) {
         verdict.sentence.push_str(&format!(" {nat}"));
     }
-    let failed = |address: &&AddressFinding| address.connect.ended != Ended::Connected;
-    for address in findings.addresses.iter().filter(failed) {
-        let judged = address::judge(address);
+    let failed = findings.addresses.iter().filter(|address| address.connect.ended != Ended::Connected);
+    for (code, addresses) in by_code(failed.map(|address| (address.address, address::judge(address).code))) {
+        let (works, them) = if addresses.len() == 1 { ("does", "it") } else { ("do", "them") };
         verdict.sentence.push_str(&format!(
-            " But {} does not work ({}): programs that try it first lose time.",
-            address.address,
-            judged.code.as_str()
+            " But {} {works} not work ({}): programs that try {them} first lose time.",
+            few(&addresses, NAMED),
+            code.as_str()
         ));
     }
     verdict
