@@ -156,7 +156,7 @@ impl Bench {
         let service: Box<dyn Service> = match kind {
             Kind::Echo => Box::new(Echo::new(lines, LongLines::Pass)),
             Kind::EchoClose => Box::new(Echo::new(lines, LongLines::Close)),
-            Kind::Bytes => Box::new(EchoBytes),
+            Kind::Bytes => Box::new(EchoBytes::default()),
             Kind::Twice => Box::new(Lines::new(lines, Twice)),
             Kind::Nibble => Box::new(Nibble),
             Kind::Taster(most) => Box::new(Taster(most)),

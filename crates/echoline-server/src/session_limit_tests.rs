@@ -135,7 +135,7 @@ fn whatever_a_service_answers_its_line_is_another_from_then_on() {
 #[test]
 fn reading_stops_at_the_cap_of_pending_output() {
     for (pending, read) in [(CAP - 1, true), (CAP, false)] {
-        let (mut session, now) = session(EchoBytes);
+        let (mut session, now) = session(EchoBytes::default());
         session.on_input(&vec![7; pending], now);
         assert_eq!(session.wants(), Wants::Events { read });
     }
@@ -152,7 +152,7 @@ fn the_end_of_input_ends_the_wait_for_a_line() {
 
 #[test]
 fn a_reader_who_takes_nothing_ends_as_slow() {
-    let (mut session, start) = session(EchoBytes);
+    let (mut session, start) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 300], start);
     sent_part(&mut session, batch, &[7; 300], 50, 50, start);
     assert_eq!(session.deadline(), Some(start + INTERVAL));
@@ -162,7 +162,7 @@ fn a_reader_who_takes_nothing_ends_as_slow() {
 
 #[test]
 fn what_is_acknowledged_counts_even_while_the_kernel_takes_no_more() {
-    let (mut session, start) = session(EchoBytes);
+    let (mut session, start) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 300], start);
     sent_part(&mut session, batch, &[7; 300], 290, 290, start);
     session.on_time(290 - LEAST, start + INTERVAL);
@@ -174,7 +174,7 @@ fn what_is_acknowledged_counts_even_while_the_kernel_takes_no_more() {
 
 #[test]
 fn what_the_kernel_takes_does_not_count_until_it_is_acknowledged() {
-    let (mut session, start) = session(EchoBytes);
+    let (mut session, start) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 500], start);
     sent_part(&mut session, batch, &[7; 500], 50, 50, start);
     let batch = session.on_writable(start).expect("the rest");
@@ -185,7 +185,7 @@ fn what_the_kernel_takes_does_not_count_until_it_is_acknowledged() {
 
 #[test]
 fn a_reader_who_has_caught_up_owes_nothing() {
-    let (mut session, start) = session(EchoBytes);
+    let (mut session, start) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 300], start);
     sent_part(&mut session, batch, &[7; 300], 50, 50, start);
     let batch = session.on_writable(start);
@@ -196,7 +196,7 @@ fn a_reader_who_has_caught_up_owes_nothing() {
 
 #[test]
 fn a_slow_reader_of_the_last_bytes_is_cut_off() {
-    let (mut session, start) = session(EchoBytes);
+    let (mut session, start) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 300], start);
     sent_part(&mut session, batch, &[7; 300], 50, 50, start);
     session.finish(Ending::Drained, start);
@@ -280,7 +280,7 @@ fn relief_ends_who_does_not_read() {
 
 #[test]
 fn what_is_sent_to_a_client_that_does_not_keep_up_is_counted() {
-    let (mut session, now) = session(EchoBytes);
+    let (mut session, now) = session(EchoBytes::default());
     let batch = session.on_input(&[7; 150], now);
     assert_eq!(session.buffered(), 0);
     sent_part(&mut session, batch, &[7; 150], 50, 50, now);

@@ -326,7 +326,7 @@ fn a_timeout_beyond_the_clock_never_comes() {
         ..(*limits(1, None)).clone()
     };
     let now = Instant::now();
-    let mut session = Session::new(Box::new(EchoBytes), Arc::new(limits), now);
+    let mut session = Session::new(Box::new(EchoBytes::default()), Arc::new(limits), now);
     assert_eq!(session.deadline(), None);
     session.finish(Ending::Drained, now);
     assert_eq!(session.deadline(), None);

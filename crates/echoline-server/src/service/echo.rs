@@ -77,11 +77,24 @@ impl Service for Echo {
 }
 
 /// Sends every byte back as it comes (RFC 862).
-#[derive(Debug)]
-pub(crate) struct EchoBytes;
+#[derive(Debug, Default)]
+pub(crate) struct EchoBytes {
+    /// As in [`Echo`].
+    unread: Option<Arc<Instance>>,
+}
+
+impl EchoBytes {
+    /// The first input is noted there.
+    pub(crate) fn noted_by(self, instance: Arc<Instance>) -> Self {
+        Self { unread: Some(instance) }
+    }
+}
 
 impl Service for EchoBytes {
     fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+        if let Some(instance) = self.unread.take() {
+            instance.note(input);
+        }
         out.echo(0..input.len());
         input.len()
     }
@@ -94,14 +107,21 @@ mod tests {
 
     #[test]
     fn the_first_input_alone_is_noted_for_whoami() {
-        let instance = Arc::new(Instance::new());
-        let max_line = NonZeroUsize::new(100).unwrap();
-        let mut echo = Echo::new(max_line, LongLines::Pass).noted_by(Arc::clone(&instance));
-        for (nonce, reached) in [(1, Some(true)), (2, Some(false))] {
-            let line = format!("echoline check {nonce:016x}\n");
-            let mut output = Output::new(100);
-            let taken = echo.on_input(line.as_bytes(), &mut Out::new(&mut output, line.as_bytes(), true));
-            assert_eq!((taken, instance.reached(nonce)), (line.len(), reached));
+        const MAX_LINE: NonZeroUsize = NonZeroUsize::new(100).unwrap();
+        type NotedBy = fn(Arc<Instance>) -> Box<dyn Service>;
+        let echoes: [NotedBy; 2] = [
+            |instance| Box::new(Echo::new(MAX_LINE, LongLines::Pass).noted_by(instance)),
+            |instance| Box::new(EchoBytes::default().noted_by(instance)),
+        ];
+        for echo in echoes {
+            let instance = Arc::new(Instance::new());
+            let mut echo = echo(Arc::clone(&instance));
+            for (nonce, reached) in [(1, Some(true)), (2, Some(false))] {
+                let line = format!("echoline check {nonce:016x}\n");
+                let mut output = Output::new(100);
+                let taken = echo.on_input(line.as_bytes(), &mut Out::new(&mut output, line.as_bytes(), true));
+                assert_eq!((taken, instance.reached(nonce)), (line.len(), reached));
+            }
         }
     }
 }

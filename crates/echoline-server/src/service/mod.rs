@@ -131,7 +131,9 @@ impl ServiceKind {
             Self::Echo => {
                 Arc::new(move |_| Box::new(Echo::new(max_line, long_lines).noted_by(Arc::clone(&instance))))
             }
-            Self::EchoBytes => Arc::new(|_| Box::new(EchoBytes)),
+            Self::EchoBytes => {
+                Arc::new(move |_| Box::new(EchoBytes::default().noted_by(Arc::clone(&instance))))
+            }
             Self::Whoami => Arc::new(move |_| Box::new(Lines::new(max_line, Whoami(Arc::clone(&instance))))),
             Self::ConnectFour => {
                 let max_line = max_line.min(connect_four::MAX_LINE);
