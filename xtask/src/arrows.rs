@@ -17,7 +17,7 @@ struct Rule {
 const RUNTIMES: &[&str] = &["tokio", "async-std", "smol", "async-executor", "monoio", "glommio", "compio"];
 
 const RULES: &[Rule] = &[
-    Rule { package: "echoline", ours: &["echoline-sys"], never: &["clap", "mio", "io-uring", "tracing"] },
+    Rule { package: "echoline", ours: &[], never: &["clap", "mio", "io-uring", "tracing"] },
     Rule { package: "echoline-sys", ours: &[], never: &["clap", "mio", "io-uring"] },
     Rule { package: "echoline-server", ours: &["echoline", "echoline-sys"], never: &["clap", "rustyline"] },
     Rule { package: "echoline-lab", ours: &[], never: &["clap", "mio", "io-uring", "rustyline"] },

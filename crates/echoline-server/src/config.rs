@@ -44,10 +44,10 @@ pub struct Config {
     /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
     /// Default 15 minutes: a person may be called away, and who forgot the connection gives its place back.
     pub idle_timeout: Option<Duration>,
-    /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4), and
-    /// asks again each quarter of it. Without an answer the connection is lost after the user timeout, or without one
-    /// after four times. `None` is never. The kernel counts in whole seconds. Default 1 minute: a client whose machine
-    /// vanished is noticed after 2, long before the idle timeout.
+    /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4): four
+    /// times, a quarter of it apart and at least a second. Without an answer the connection is lost after the user
+    /// timeout, or without one after the last of these. `None` is never. The kernel counts in whole seconds. Default
+    /// 1 minute: a client whose machine vanished is noticed after 2, long before the idle timeout.
     pub keepalive: Option<Duration>,
     /// Output that is not acknowledged for so long means that the client is lost (RFC 5482, section 3.1), also when it
     /// answers but never has room. `None` is the system's own patience, 13 minutes and more on Linux (tcp(7),

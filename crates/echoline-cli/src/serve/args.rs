@@ -65,7 +65,8 @@ pub(crate) struct Args {
 
     /// After so long in silence, ask the client's system whether it is still there; 0 is never
     ///
-    /// Without an answer the connection is lost when --user-timeout has passed, or without one after twice this time.
+    /// Without an answer the connection is lost when --user-timeout has passed, or without one after four questions, a
+    /// quarter of this time and at least a second apart.
     #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().keepalive.unwrap_or_default()))]
     pub(super) keepalive: Span,
 

@@ -20,6 +20,10 @@ pub struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// Writes the file header.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
     pub fn new(mut to: W) -> io::Result<Self> {
         let mut header = Vec::with_capacity(24);
         header.extend(NANOSECONDS.to_le_bytes());
@@ -31,7 +35,11 @@ impl<W: Write> Writer<W> {
         Ok(Self { to })
     }
 
-    /// Writes one frame. One longer than any link carries is an error.
+    /// Writes one frame.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a frame longer than any link carries; else what the writer says.
     pub fn write(&mut self, at: SystemTime, frame: &[u8]) -> io::Result<()> {
         if frame.len() > MAX_FRAME {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame longer than any link carries"));
@@ -49,6 +57,10 @@ impl<W: Write> Writer<W> {
     }
 
     /// Hands buffered frames to the file, so that others can read them.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
     pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }

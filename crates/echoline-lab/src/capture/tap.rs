@@ -34,6 +34,10 @@ pub struct Tap {
 
 impl Tap {
     /// Listens at `interface` of the calling thread's network namespace; the caller may leave it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// No such interface here, or no right to listen to it (CAP_NET_RAW in the namespace).
     pub fn open(interface: &str) -> io::Result<Self> {
         let socket = PacketSocket::open(interface, Receive::Both)?;
         socket::setsockopt(&socket.as_fd(), sockopt::ReceiveTimestampns, &true)?;
@@ -42,6 +46,10 @@ impl Tap {
     }
 
     /// The next frame, or `None` if none passes before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The socket failed. An interface that goes down is none.
     pub fn next(&mut self, deadline: Instant) -> io::Result<Option<Frame>> {
         loop {
             match self.receive() {

@@ -13,6 +13,10 @@ const OFFLOADS: [(&str, u32); 5] =
 
 /// Switches off what makes frames leave `interface` unfinished, as `ethtool -K IF tx off sg off tso off gso off
 /// gro off` does. Acts in the calling thread's network namespace; both ends of a veth pair need it.
+///
+/// # Errors
+///
+/// Which of them could not be switched off, and where: no such interface, or no right to change it.
 pub fn offload_off(interface: &str) -> io::Result<()> {
     for (name, command) in OFFLOADS {
         ethtool(interface, command, 0).map_err(|e| {

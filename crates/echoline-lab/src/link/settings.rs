@@ -123,6 +123,10 @@ impl LinkSettings {
     }
 
     /// These settings with what the words name changed; the word `none` first forgets all of them.
+    ///
+    /// # Errors
+    ///
+    /// The first word that is no setting, or whose value is none of it.
     pub fn merge(&self, words: &str) -> Result<Self, SettingError> {
         let mut merged = self.clone();
         for word in words.split_whitespace() {
@@ -137,6 +141,10 @@ impl LinkSettings {
     }
 
     /// Changes one setting, named as in [`LinkSettings::merge`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such setting, or it cannot have this value.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
         match key {
             "loss" => self.loss = chance("loss", value)?,

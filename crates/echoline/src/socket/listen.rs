@@ -121,7 +121,7 @@ impl Listener {
         self.local
     }
 
-    /// Waits for the next connection. Those that broke off while they waited are skipped.
+    /// Waits for the next connection, without a limit. Those that broke off while they waited are skipped.
     ///
     /// # Errors
     ///
