@@ -304,6 +304,7 @@ impl Portable {
             }
         }
         worker.start_job(key, &mut connection.client);
+        worker.watch(key, &mut connection.client);
         self.put_off(key);
     }
 }

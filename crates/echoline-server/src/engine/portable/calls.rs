@@ -17,6 +17,10 @@ pub(super) enum Call {
 
 pub(super) fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     fail(Call::Receive)?;
+    if floods() {
+        buffer.fill(b'x');
+        return Ok(buffer.len());
+    }
     let mut stream = stream;
     stream.read(buffer)
 }
@@ -56,8 +60,15 @@ fn fail(_call: Call) -> Result<(), Errno> {
     Ok(())
 }
 
+/// In tests, does the client pour faster than anybody can read?
+#[cfg(not(test))]
+#[inline]
+const fn floods() -> bool {
+    false
+}
+
 #[cfg(test)]
-use failing::fail;
+use failing::{fail, floods};
 
 #[cfg(test)]
 pub(super) mod failing {
@@ -75,6 +86,16 @@ pub(super) mod failing {
 
     thread_local! {
         static NEXT: Cell<Option<Failure>> = const { Cell::new(None) };
+        static FLOODS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// From now on every receive of this thread fills its buffer.
+    pub(crate) fn flood() {
+        FLOODS.set(true);
+    }
+
+    pub(super) fn floods() -> bool {
+        FLOODS.get()
     }
 
     /// Returns the one that has not happened yet.

@@ -25,39 +25,53 @@ const MAX_LINE: usize = 16;
 /// What every client says: the second line is refused where long lines are.
 const SAYS: &[&[u8]] = &[b"one\n", b"a line that is too long\n", b"three\n"];
 
-/// Serves until everybody has left, on a thread of its own, with one call that fails.
-fn serve(failure: Failure, long_lines: LongLines) -> (SocketAddr, thread::JoinHandle<Stats>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let address = listener.local_addr().expect("bound");
-    let config = Config {
+fn config(long_lines: LongLines) -> Config {
+    Config {
         max_line: NonZeroUsize::new(MAX_LINE).expect("not zero"),
         long_lines,
         workers: NonZeroUsize::MIN,
         ..Config::default()
-    };
-    let serving = thread::spawn(move || {
-        listener.set_nonblocking(true).expect("a socket can be");
-        let factory = ServiceKind::Echo.factory(&config, &Arc::new(Instance::new()));
-        let service = NamedService { name: "echo".to_owned(), factory };
-        let shared = Arc::new(Shared::new(config, vec![service], 1, Instant::now()));
-        let worker = Worker::new(Arc::clone(&shared), 0, vec![Listening { listener, address, service: 0 }]);
-        let engine = Portable::new().expect("a poller");
-        shared.post(0).set_waker(engine.waker());
-        failing::set(Some(failure));
-        // Two clients, and then nobody.
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let since = Instant::now();
-                while shared.stats().accepted < 2 && !shared.is_over() {
-                    assert!(since.elapsed() < PATIENCE, "{failure:?}: not both were accepted");
-                    thread::yield_now();
-                }
-                shared.order(|orders| orders.retire = true);
-            });
-            engine.run(worker).expect("polling works");
+    }
+}
+
+/// Serves so many clients on this thread until they have left, and then nobody.
+fn serve(listener: TcpListener, config: Config, clients: u64) -> Stats {
+    listener.set_nonblocking(true).expect("a socket can be");
+    let address = listener.local_addr().expect("bound");
+    let factory = ServiceKind::Echo.factory(&config, &Arc::new(Instance::new()));
+    let service = NamedService { name: "echo".to_owned(), factory };
+    let shared = Arc::new(Shared::new(config, vec![service], 1, Instant::now()));
+    let worker = Worker::new(Arc::clone(&shared), 0, vec![Listening { listener, address, service: 0 }]);
+    let engine = Portable::new().expect("a poller");
+    shared.post(0).set_waker(engine.waker());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let since = Instant::now();
+            let in_time = || since.elapsed() < PATIENCE;
+            while shared.stats().accepted < clients && !shared.is_over() && in_time() {
+                thread::yield_now();
+            }
+            shared.order(|orders| orders.retire = true);
+            while !shared.is_over() && in_time() {
+                thread::yield_now();
+            }
+            // For who has failed by now: the test looks at how each ended.
+            shared.order(|orders| orders.stop = true);
         });
+        engine.run(worker).expect("polling works");
+    });
+    shared.stats()
+}
+
+/// Serves two clients, on a thread of its own, with one call that fails.
+fn serve_failing(failure: Failure, long_lines: LongLines) -> (SocketAddr, thread::JoinHandle<Stats>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let serving = thread::spawn(move || {
+        failing::set(Some(failure));
+        let stats = serve(listener, config(long_lines), 2);
         assert!(failing::set(None).is_none(), "{failure:?} did not happen");
-        shared.stats()
+        stats
     });
     (address, serving)
 }
@@ -80,7 +94,7 @@ fn talk(address: SocketAddr) -> Option<Vec<u8>> {
 
 fn check(call: Call, operation: Operation, errno: Errno, after: u8, long_lines: LongLines) {
     let failure = Failure { call, errno, after };
-    let (address, serving) = serve(failure, long_lines);
+    let (address, serving) = serve_failing(failure, long_lines);
     let clients = [address; 2].map(|address| thread::spawn(move || talk(address)));
     let heard = clients.map(|client| client.join().expect("a client"));
     let stats = serving.join().unwrap_or_else(|_| panic!("{failure:?}"));
@@ -123,4 +137,19 @@ fn no_error_of_a_call_harms_another_connection_and_each_ends_with_its_reason() {
             check(Call::ShutOutput, Operation::ShutOutput, errno, after, LongLines::Close);
         }
     }
+}
+
+#[test]
+fn deadlines_hold_for_a_client_that_pours_faster_than_anybody_reads() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+    // Refused for its long line; what still arrives is thrown away, for as long as the server lingers and no longer.
+    let config = Config { linger: Duration::from_millis(50), idle_timeout: None, ..config(LongLines::Close) };
+    let serving = thread::spawn(move || {
+        failing::flood();
+        serve(listener, config, 1)
+    });
+    (&client).write_all(b"x").expect("room for a byte");
+    let stats = serving.join().expect("the server");
+    assert_eq!(stats.ended_by(Ending::LongLine), 1, "{stats:?}");
 }
