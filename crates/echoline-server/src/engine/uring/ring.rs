@@ -186,17 +186,19 @@ impl Ring {
     fn on_received(&mut self, entry: &cqueue::Entry, appetite: Appetite) -> Completion {
         let (_, key) = parse(entry.user_data());
         let more = cqueue::more(entry.flags());
-        let result = outcome(entry).map(|len| {
-            let pool = appetite;
-            match cqueue::buffer_select(entry.flags()) {
-                Some(buffer) => {
-                    self.pool(pool).lend(buffer);
-                    Received { pool, buffer, len }
-                }
-                // The end of input takes no buffer; `NONE` is recycled to nowhere.
-                None => Received { pool, buffer: NO_BUFFER, len: 0 },
-            }
+        let buffer = cqueue::buffer_select(entry.flags());
+        if let Some(buffer) = buffer {
+            self.pool(appetite).lend(buffer);
+        }
+        let result = outcome(entry).map(|len| match buffer {
+            Some(buffer) => Received { pool: appetite, buffer, len },
+            // The end of input takes no buffer; `NO_BUFFER` is recycled to nowhere.
+            None => Received { pool: appetite, buffer: NO_BUFFER, len: 0 },
         });
+        if let (Some(buffer), true) = (buffer, result.is_err()) {
+            // Picked for nothing.
+            self.pool(appetite).recycle(buffer);
+        }
         Completion::Received { key, result, more }
     }
 }
@@ -233,7 +235,8 @@ impl Kernel for Ring {
         let mut message = None;
         let entry = if held.is_empty() || input.is_empty() {
             let bytes = if held.is_empty() { input } else { held };
-            let len = u32::try_from(bytes.len()).expect("output is capped far below 4 GiB");
+            // The limits may be set so high; a send that takes less than all is nothing special.
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             opcode::Send::new(socket, bytes.as_ptr(), len).flags(flags).build()
         } else {
             let message = message.insert(Message::new(held, input));
