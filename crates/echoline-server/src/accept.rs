@@ -20,6 +20,8 @@ pub(crate) enum AcceptFailure {
     Empty,
     /// That connection is gone or refused by a rule; the next one may be fine.
     Skip,
+    /// It was accepted, and had broken off before its address could be asked for (getpeername(2)).
+    Gone,
     /// Descriptors or memory are short: the connection stays in the queue.
     Shortage,
     /// This listener will never accept again.
@@ -33,6 +35,7 @@ impl AcceptFailure {
         match errno {
             Errno::AGAIN => Self::Empty,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::Shortage,
+            Errno::NOTCONN => Self::Gone,
             Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::FAULT => Self::Broken,
             // Linux passes pending network errors of the new socket on: treat them like an empty try.
             _ => Self::Skip,

@@ -124,6 +124,10 @@ impl Worker {
         }
         match failure {
             AcceptFailure::Empty => self.shared.gate.on_recovery(),
+            AcceptFailure::Gone => {
+                self.shared.gate.on_recovery();
+                tracing::debug!(%listener, %error, "a connection had broken off before it was accepted");
+            }
             AcceptFailure::Skip => {
                 tracing::debug!(%listener, %error, "a connection was gone before it was accepted");
             }

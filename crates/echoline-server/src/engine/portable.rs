@@ -381,7 +381,7 @@ impl Acceptor {
             Err(error) => {
                 match worker.on_accept_failed(&error, self.address, now) {
                     AcceptFailure::Empty => self.ready = false,
-                    AcceptFailure::Skip | AcceptFailure::Shortage => {}
+                    AcceptFailure::Skip | AcceptFailure::Gone | AcceptFailure::Shortage => {}
                     AcceptFailure::Broken => self.broken = true,
                 }
                 self.ready &= !self.broken;

@@ -17,6 +17,7 @@ on_each_engine! {
     a_silent_connection_is_closed_as_idle,
     a_connection_that_moves_bytes_is_not_idle,
     a_shortage_of_descriptors_pauses_accepting_and_recovers,
+    clients_that_broke_off_in_the_queue_are_no_shortage,
     a_thousand_connections_are_served_at_once,
     ten_thousand_idle_connections_cost_at_most_a_kibibyte_each,
     a_line_without_end_passes_in_bounded_memory,
@@ -108,6 +109,16 @@ fn raise_descriptor_limit() -> u64 {
     let maximum = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     limit_descriptors(maximum);
     maximum
+}
+
+fn clients_that_broke_off_in_the_queue_are_no_shortage(case: &Case) {
+    let listener = listener();
+    for _ in 0..100 {
+        reset(connect_to(listener.local_addr().unwrap()));
+    }
+    let server = Server::builder(case.config()).listen(ServiceKind::Echo, listener).start().unwrap();
+    exchange(&mut connect(&server), b"behind them in the queue\n");
+    assert_eq!(server.stats().accept_shortages, 0, "{:?}", server.stats());
 }
 
 fn a_thousand_connections_are_served_at_once(case: &Case) {

@@ -138,7 +138,7 @@ impl<K: Kernel> Driver<K> {
                 }
                 Err(error) => match worker.on_accept_failed(&error, listener.address, now) {
                     AcceptFailure::Empty | AcceptFailure::Broken => return true,
-                    AcceptFailure::Skip | AcceptFailure::Shortage => {}
+                    AcceptFailure::Skip | AcceptFailure::Gone | AcceptFailure::Shortage => {}
                 },
             }
         }
