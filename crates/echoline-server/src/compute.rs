@@ -1,6 +1,7 @@
 //! Work that takes longer than a connection's turn may, on threads of its own.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,9 +12,13 @@ pub type Job = Box<dyn FnOnce() -> Vec<u8> + Send>;
 /// Where the result goes: `None` says that the job panicked.
 pub(crate) type Deliver = Box<dyn FnOnce(Option<Vec<u8>>) + Send>;
 
+/// Names a job that was queued. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(NonZeroU64);
+
 /// A pool that starts its threads when they are first needed.
 ///
-/// The queue is bounded by the connections: a session has at most one job under way.
+/// The queue is bounded by the connections: a session has at most one job under way, and takes it along when it ends.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Inner>);
 
@@ -23,9 +28,9 @@ struct Inner {
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    queue: VecDeque<(Job, Deliver)>,
+    queue: BTreeMap<Ticket, (Job, Deliver)>,
+    next: Ticket,
     idle: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: bool,
@@ -33,16 +38,21 @@ struct State {
 
 impl Pool {
     pub(crate) fn new(max_threads: usize) -> Self {
-        Self(Arc::new(Inner { max_threads, state: Mutex::default(), changed: Condvar::new() }))
+        let (queue, next) = (BTreeMap::new(), Ticket(NonZeroU64::MIN));
+        let state = Mutex::new(State { queue, next, idle: 0, threads: Vec::new(), stopped: false });
+        Self(Arc::new(Inner { max_threads, state, changed: Condvar::new() }))
     }
 
     /// Queues a job. It is dropped, undelivered, if the pool stops before its turn.
-    pub(crate) fn run(&self, job: Job, deliver: Deliver) {
+    pub(crate) fn run(&self, job: Job, deliver: Deliver) -> Option<Ticket> {
         let mut state = self.0.lock();
         if state.stopped {
-            return;
+            return None;
         }
-        state.queue.push_back((job, deliver));
+        let ticket = state.next;
+        // At a job a nanosecond the numbers last for centuries.
+        state.next = Ticket(ticket.0.saturating_add(1));
+        state.queue.insert(ticket, (job, deliver));
         if state.queue.len() > state.idle && state.threads.len() < self.0.max_threads {
             let inner = Arc::clone(&self.0);
             let name = format!("echoline-job-{}", state.threads.len());
@@ -52,16 +62,23 @@ impl Pool {
                 Err(error) => {
                     tracing::error!(%error, "no thread for a job");
                     if state.threads.is_empty()
-                        && let Some((_, deliver)) = state.queue.pop_back()
+                        && let Some((_, deliver)) = state.queue.remove(&ticket)
                     {
                         drop(state);
                         deliver(None);
+                        return None;
                     }
-                    return;
                 }
             }
         }
         self.0.changed.notify_one();
+        Some(ticket)
+    }
+
+    /// Takes a job back whose result nobody waits for any more. One that has begun runs to its end.
+    pub(crate) fn forget(&self, ticket: Ticket) {
+        let job = self.0.lock().queue.remove(&ticket);
+        drop(job);
     }
 
     /// Drops what is queued and waits for the jobs that run.
@@ -94,7 +111,7 @@ impl Inner {
             if state.stopped {
                 return None;
             }
-            if let Some(work) = state.queue.pop_front() {
+            if let Some((_, work)) = state.queue.pop_first() {
                 return Some(work);
             }
             state.idle += 1;
@@ -132,6 +149,31 @@ mod tests {
             assert_eq!(result, (n != 50).then(|| vec![n]));
         }
         pool.stop();
+    }
+
+    #[test]
+    fn a_job_that_was_taken_back_is_not_run_and_leaves_nothing() {
+        let pool = Pool::new(1);
+        let (go, may_go) = mpsc::channel::<()>();
+        let (results, delivered) = mpsc::channel();
+        let deliver = |n| {
+            let results = results.clone();
+            Box::new(move |_| results.send(n).unwrap())
+        };
+        let wait = move || {
+            let _ = may_go.recv();
+            Vec::new()
+        };
+        let first = pool.run(Box::new(wait), deliver(1)).unwrap();
+        let tickets: Vec<_> = (2..10).map(|n| pool.run(Box::new(Vec::new), deliver(n)).unwrap()).collect();
+        tickets[1..].iter().for_each(|ticket| pool.forget(*ticket));
+        assert!(pool.0.lock().queue.len() <= 2);
+        drop(go);
+        assert_eq!([delivered.recv().unwrap(), delivered.recv().unwrap()], [1, 2]);
+        pool.forget(first);
+        pool.stop();
+        drop(results);
+        assert_eq!(delivered.iter().next(), None);
     }
 
     #[test]

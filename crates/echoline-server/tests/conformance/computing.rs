@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::Shutdown;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use echoline_server::{Ending, LineService, Lines, Out, Server, ServiceKind};
@@ -13,6 +14,7 @@ on_each_engine! {
     a_slow_job_delays_nobody_and_lines_wait_for_it_in_order,
     a_client_that_finishes_during_a_job_still_gets_its_answer,
     a_client_that_leaves_during_a_job_hurts_nobody,
+    a_client_that_leaves_takes_a_job_along_that_has_not_begun,
     a_job_that_panics_ends_its_own_conversation_alone,
     a_boundary_makes_a_send_of_its_own,
 }
@@ -87,6 +89,50 @@ fn a_client_that_leaves_during_a_job_hurts_nobody(case: &Case) {
     go.send(()).unwrap();
     go.send(()).unwrap();
     assert_eq!(one_read(&mut next), b"mine\n");
+}
+
+/// Answers each line with how many jobs have begun; the first waits for the test.
+struct Counted(Arc<AtomicUsize>, Arc<Barrier>);
+impl LineService for Counted {
+    fn on_line(&mut self, _line: &[u8], out: &mut Out<'_>) {
+        let (begun, barrier) = (Arc::clone(&self.0), Arc::clone(&self.1));
+        out.compute(move || {
+            let before = begun.fetch_add(1, SeqCst);
+            if before == 0 {
+                barrier.wait();
+            }
+            format!("{before} before\n").into_bytes()
+        });
+    }
+
+    fn on_computed(&mut self, result: Vec<u8>, out: &mut Out<'_>) {
+        out.write_vec(result);
+    }
+}
+
+fn a_client_that_leaves_takes_a_job_along_that_has_not_begun(case: &Case) {
+    const LEAVE: u64 = 50;
+    let (begun, barrier) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let mut config = case.config();
+    config.compute_threads = NonZeroUsize::MIN;
+    let (max_line, theirs) = (NonZeroUsize::new(1024).unwrap(), Arc::clone(&barrier));
+    let service = move |_: &_| Lines::new(max_line, Counted(Arc::clone(&begun), Arc::clone(&theirs)));
+    let server = Server::builder(config).listen_service("counted", service, listener()).start().unwrap();
+    let mut first = connect(&server);
+    first.write_all(b"go\n").unwrap();
+    until(&server, |stats| stats.lines == 1);
+    for number in 1..=LEAVE {
+        let mut client = connect(&server);
+        client.write_all(b"go\n").unwrap();
+        until(&server, |stats| stats.lines == 1 + number);
+        reset(client);
+    }
+    until(&server, |stats| stats.ended_by(Ending::Reset) == LEAVE);
+    let mut last = connect(&server);
+    last.write_all(b"go\n").unwrap();
+    barrier.wait();
+    assert_eq!(one_read(&mut first), b"0 before\n");
+    assert_eq!(one_read(&mut last), b"1 before\n");
 }
 
 /// Its job panics, as that of a defective service would.
