@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::compute::Job;
+use crate::compute::{Job, Ticket};
 use crate::config::MinProgress;
 use crate::pace::Pace;
 use crate::service::{Out, Output, Peer, Service};
@@ -71,6 +71,9 @@ pub(crate) struct Session {
     /// Bytes that arrived, and that the kernel took, since the connection began.
     received: u64,
     sent: u64,
+    /// Of these the client had acknowledged so many when the session last learned of it: asked while it waits for its
+    /// reader.
+    acknowledged: u64,
     /// While the client has begun a line that is not whole.
     line_pace: Pace,
     /// While output waits because the kernel took less than it was offered: the client does not read as fast.
@@ -99,6 +102,7 @@ impl Session {
             ending: None,
             received: 0,
             sent: 0,
+            acknowledged: 0,
             line_pace: Pace::default(),
             reader_pace: Pace::default(),
             last_progress: now,
@@ -187,7 +191,8 @@ impl Session {
 
     /// That began just now, and so many bytes that the kernel took earlier are not acknowledged yet.
     pub(crate) fn on_waiting_for_reader(&mut self, unacknowledged: u64) {
-        self.reader_pace.began_with(self.sent.saturating_sub(unacknowledged));
+        self.acknowledged = self.sent.saturating_sub(unacknowledged);
+        self.reader_pace.began_with(self.acknowledged);
     }
 
     /// The kernel takes output again.
@@ -209,6 +214,16 @@ impl Session {
     /// The job that the service has begun, if it has: its result belongs to `on_computed`.
     pub(crate) fn take_job(&mut self) -> Option<Job> {
         self.output.take_job()
+    }
+
+    /// The job that was taken is queued, by this name.
+    pub(crate) fn on_job_queued(&mut self, ticket: Option<Ticket>) {
+        self.output.job_queued(ticket);
+    }
+
+    /// The job that is under way.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.output.ticket()
     }
 
     /// The job is done. `None` says that it panicked.
@@ -244,6 +259,7 @@ impl Session {
     /// Ends the session if a deadline has passed. The kernel still has `unacknowledged` bytes of ours; the number
     /// matters only while the session waits for its reader.
     pub(crate) fn on_time(&mut self, unacknowledged: u64, now: Instant) {
+        self.note_acknowledged(unacknowledged, now);
         let is_finishing = self.finishing_since.or(self.cut_off_at).is_some();
         let ending = if self.stalls_at().is_some_and(|deadline| deadline <= now) {
             match (self.output_shut, is_finishing) {
@@ -257,6 +273,17 @@ impl Session {
             return;
         };
         self.on_failed(ending);
+    }
+
+    /// What the client has read of the kernel's buffer is progress, too: for as long as a third of it takes, megabytes,
+    /// the kernel takes nothing more (tcp(7), `sk_stream_is_writeable`).
+    fn note_acknowledged(&mut self, unacknowledged: u64, now: Instant) {
+        let acknowledged = self.sent.saturating_sub(unacknowledged);
+        if self.waits_for_reader() && acknowledged > self.acknowledged {
+            self.acknowledged = acknowledged;
+            self.last_progress = now;
+            self.finishing_since = self.finishing_since.map(|_| now);
+        }
     }
 
     fn is_too_slow(&mut self, unacknowledged: u64, now: Instant) -> bool {

@@ -226,7 +226,7 @@ impl Bench {
     fn movements(&self) -> impl PartialEq + use<> {
         let session = &self.session;
         let served = (session.service.held() == 0, session.output.finished(), self.shut, self.jobs);
-        (session.received, session.sent, session.input_ended, served)
+        (session.received, session.sent, session.acknowledged, session.input_ended, served)
     }
 
     fn act(&mut self, op: Op) {
@@ -275,6 +275,10 @@ impl Bench {
             }
             Op::Pass(time) => {
                 self.now += time;
+                // This kernel has nothing that is not acknowledged; what has been sent since it was last asked is news.
+                if self.session.waits_for_reader() && self.session.sent > self.session.acknowledged {
+                    self.last_progress = self.now;
+                }
                 self.session.on_time(0, self.now);
             }
             Op::Arrive { .. } | Op::Writable | Op::Relieve | Op::EndOfInput => {}
@@ -319,7 +323,11 @@ impl Bench {
                 self.last_progress = self.now;
             }
         }
+        let waited = self.session.waits_for_reader();
         let next = self.session.on_sent(batch, &buffer, result, self.now);
+        if !waited && self.session.waits_for_reader() {
+            self.session.on_waiting_for_reader(0);
+        }
         self.issue(next, Vec::new());
     }
 

@@ -13,12 +13,16 @@ const MAX_LINE: usize = 1000;
 const CAP: usize = 200;
 
 fn session(service: impl Service + 'static) -> (Session, Instant) {
-    let limits = SessionLimits {
-        max_pending_output: CAP,
-        min_progress: Some(MinProgress { bytes: NonZeroU64::new(LEAST).unwrap(), interval: INTERVAL }),
-        idle_timeout: None,
-        linger: LINGER,
-    };
+    let least = MinProgress { bytes: NonZeroU64::new(LEAST).unwrap(), interval: INTERVAL };
+    session_that(Some(least), None, service)
+}
+
+fn session_that(
+    min_progress: Option<MinProgress>,
+    idle_timeout: Option<Duration>,
+    service: impl Service + 'static,
+) -> (Session, Instant) {
+    let limits = SessionLimits { max_pending_output: CAP, min_progress, idle_timeout, linger: LINGER };
     let now = Instant::now();
     (Session::new(Box::new(service), Arc::new(limits), now), now)
 }
@@ -201,6 +205,35 @@ fn a_slow_reader_of_the_last_bytes_is_cut_off() {
     sent_part(&mut session, batch, &[7; 300], 50, 50, start);
     session.finish(Ending::Drained, start);
     session.on_time(50, start + INTERVAL);
+    assert_eq!(session.wants(), Wants::Close(Ending::CutOff));
+}
+
+#[test]
+fn a_reader_is_not_idle_while_it_takes_what_the_kernel_has_for_it() {
+    let (mut session, start) = session_that(None, Some(INTERVAL), EchoBytes::default());
+    let batch = session.on_input(&[7; 300], start);
+    sent_part(&mut session, batch, &[7; 300], 150, 150, start);
+    // The kernel takes nothing more for as long as a third of its buffer is not free.
+    for n in 1..=10_u32 {
+        let now = start + INTERVAL * n;
+        assert_eq!(session.deadline(), Some(now));
+        session.on_time(150 - u64::from(n), now);
+        assert_eq!(session.wants(), Wants::Events { read: true });
+    }
+    session.on_time(140, start + INTERVAL * 11);
+    assert_eq!(session.wants(), Wants::Close(Ending::Idle));
+}
+
+#[test]
+fn who_is_refused_has_the_time_to_read_why_but_not_longer_than_it_lasts() {
+    let (mut session, start) = session_that(None, None, echo(LongLines::Close));
+    let input = [&[b'a'; 150][..], b"\n", &[b'b'; MAX_LINE + 1]].concat();
+    let batch = session.on_input(&input, start);
+    sent_part(&mut session, batch, &input, 100, 100, start);
+    let later = start + LINGER;
+    session.on_time(99, later);
+    assert_eq!(session.wants(), Wants::Events { read: true });
+    session.on_time(99, later + LINGER);
     assert_eq!(session.wants(), Wants::Close(Ending::CutOff));
 }
 

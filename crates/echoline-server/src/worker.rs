@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
-use crate::compute::Ticket;
 use crate::engine::TURN;
 use crate::pressure::Pressure;
 use crate::service::{Peer, ServiceKind, TcpFigures};
@@ -32,8 +31,6 @@ pub(crate) struct Client {
     peer: Peer,
     service: usize,
     permit: Permit,
-    /// The job that it waits for.
-    job: Option<Ticket>,
     /// What `Worker::pressure` counts for it.
     buffered: usize,
 }
@@ -153,7 +150,7 @@ impl Worker {
         tracing::debug!(peer = %peer.address, service = self.shared.services[service].name, "connected");
         let conversation = (self.shared.services[service].factory)(&peer);
         let session = Session::new(conversation, Arc::clone(&self.shared.limits), now);
-        (stream, Client { session, peer, service, permit, job: None, buffered: 0 })
+        (stream, Client { session, peer, service, permit, buffered: 0 })
     }
 
     pub(crate) fn on_open(&self, client: &mut Client, now: Instant) -> Option<Batch> {
@@ -195,7 +192,7 @@ impl Worker {
         let Some(job) = client.session.take_job() else { return };
         let (shared, id) = (Arc::clone(&self.shared), self.id);
         let deliver = move |result| shared.post(id).deliver(News::Computed(key, result));
-        client.job = self.shared.jobs.run(job, Box::new(deliver));
+        client.session.on_job_queued(self.shared.jobs.run(job, Box::new(deliver)));
     }
 
     pub(crate) fn on_computed(
@@ -204,7 +201,6 @@ impl Worker {
         result: Option<Vec<u8>>,
         now: Instant,
     ) -> Option<Batch> {
-        client.job = None;
         let batch = client.session.on_computed(result, now);
         self.counters().lines.add(client.session.take_lines());
         batch
@@ -214,7 +210,7 @@ impl Worker {
     pub(crate) fn on_closed(&mut self, mut client: Client, ending: Ending, now: Instant) {
         self.counters().ended[ending as usize].add(1);
         self.count_buffered(&mut client, 0);
-        if let Some(job) = client.job {
+        if let Some(job) = client.session.ticket() {
             self.shared.jobs.forget(job);
         }
         let service = &self.shared.services[client.service].name;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 use std::ops::Range;
 
-use crate::compute::Job;
+use crate::compute::{Job, Ticket};
 use crate::session::Batch;
 use crate::stats::Ending;
 
@@ -35,7 +35,8 @@ enum JobState {
     None,
     /// Begun by the service, not yet taken by the engine.
     Begun(Job),
-    UnderWay,
+    /// Until the pool has it there is no ticket.
+    UnderWay(Option<Ticket>),
 }
 
 impl fmt::Debug for JobState {
@@ -43,7 +44,7 @@ impl fmt::Debug for JobState {
         f.write_str(match self {
             Self::None => "None",
             Self::Begun(_) => "Begun",
-            Self::UnderWay => "UnderWay",
+            Self::UnderWay(_) => "UnderWay",
         })
     }
 }
@@ -84,13 +85,23 @@ impl Output {
 
     /// The job that the service has begun, for the engine to run.
     pub(crate) fn take_job(&mut self) -> Option<Job> {
-        match mem::replace(&mut self.job, JobState::UnderWay) {
+        match mem::replace(&mut self.job, JobState::UnderWay(None)) {
             JobState::Begun(job) => Some(job),
             other => {
                 self.job = other;
                 None
             }
         }
+    }
+
+    /// The job that was taken waits for its turn, by this name.
+    pub(crate) fn job_queued(&mut self, ticket: Option<Ticket>) {
+        self.job = JobState::UnderWay(ticket);
+    }
+
+    /// The name of the job that is under way.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        if let JobState::UnderWay(ticket) = self.job { ticket } else { None }
     }
 
     pub(crate) fn is_computing(&self) -> bool {
