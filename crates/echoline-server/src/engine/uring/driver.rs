@@ -9,6 +9,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 use socket2::SockRef;
 
+use crate::accept::AcceptFailure;
 use crate::engine::TURN;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::engine::uring::listeners::Listener;
@@ -112,10 +113,22 @@ impl<K: Kernel> Driver<K> {
         {
             self.more.push(completion);
         } else if completion.can_wait() {
-            self.crowd.push_back(completion);
+            self.put_off(completion);
         } else {
             self.on_completion(worker, completion, now);
         }
+    }
+
+    /// A crowd is seen to over several turns. Those who were accepted and wait here have descriptors, also if they are to
+    /// be refused: whether any are short shows once they have been seen to, when the listener asks again.
+    fn put_off(&mut self, mut completion: Completion) {
+        if let Completion::Accepted { result: result @ Err(_), .. } = &mut completion
+            && result.as_ref().is_err_and(|error| AcceptFailure::of(error) == AcceptFailure::Shortage)
+            && self.crowd.iter().any(|before| matches!(before, Completion::Accepted { result: Ok(_), .. }))
+        {
+            *result = Err(Errno::CANCELED.into());
+        }
+        self.crowd.push_back(completion);
     }
 
     fn on_completion(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {

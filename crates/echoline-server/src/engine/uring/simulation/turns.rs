@@ -71,6 +71,26 @@ fn a_crowd_comes_and_leaves_some_at_a_time_and_bytes_of_others_go_first() {
 }
 
 #[test]
+fn descriptors_are_not_short_while_a_crowd_that_has_them_waits_for_its_turn() {
+    let seat = Seat::new();
+    let mut play = Play::begin(&seat);
+    play.driver.kernel.arrive(3 * TURN, b"");
+    play.driver.kernel.run_out();
+    for _ in 0..4 {
+        assert!(!play.driver.kernel.accepts());
+        play.turn();
+    }
+    play.turn();
+    assert_eq!((play.served().len(), play.worker.shared.stats().accept_shortages), (3 * TURN, 0));
+    assert!(play.driver.kernel.accepts(), "it asks again once they have been seen to");
+    // With nobody who waits, it is what it seems.
+    play.driver.kernel.run_out();
+    play.turn();
+    assert_eq!(play.worker.shared.stats().accept_shortages, 1);
+    assert!(!play.driver.kernel.accepts());
+}
+
+#[test]
 fn one_who_says_much_is_served_in_parts_and_in_order_and_the_end_comes_last() {
     let seat = Seat::new();
     let mut play = Play::begin(&seat);

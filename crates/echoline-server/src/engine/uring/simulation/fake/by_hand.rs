@@ -2,6 +2,8 @@
 
 use std::os::fd::RawFd;
 
+use rustix::io::Errno;
+
 use super::{Client, FakeKernel};
 use crate::engine::uring::kernel::{Completion, Received};
 
@@ -14,6 +16,17 @@ impl FakeKernel {
             let result = Ok(self.connect(client));
             self.ready.push_back(Completion::Accepted { listener: 0, result, more: true });
         }
+    }
+
+    /// No descriptor is left for the next one.
+    pub(in super::super) fn run_out(&mut self) {
+        assert_eq!(self.accept.take(), Some(true), "the listener accepts");
+        let result = Err(Errno::MFILE.into());
+        self.ready.push_back(Completion::Accepted { listener: 0, result, more: false });
+    }
+
+    pub(in super::super) fn accepts(&self) -> bool {
+        self.accept.is_some()
     }
 
     /// All that a client still says arrives at once, in as many buffers as that takes, and with it the end.
