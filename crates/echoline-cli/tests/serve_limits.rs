@@ -73,6 +73,18 @@ fn slow_clients_are_told_of_once_whichever_thread_serves_them() {
 }
 
 #[test]
+fn conversations_that_a_drain_ends_are_told_of_once_and_counted() {
+    let serving = Serving::echo(&["--log", "json", "--drain", "0s"]);
+    let clients: Vec<_> = (0..6).map(|_| connect(&serving)).collect();
+    clients.iter().for_each(assert_echoes);
+    serving.signal(Signal::TERM);
+    clients.into_iter().for_each(wait_for_the_end);
+    let said = serving.end().stderr;
+    assert_eq!(said.matches("\"ending\":\"drained\"").count(), 1, "{said}");
+    assert!(said.contains("\"ended_drained\":6"), "{said}");
+}
+
+#[test]
 fn memory_that_is_used_up_is_told_of_and_the_line_passed_on() {
     let serving = Serving::echo(&["--max-buffered", "4KiB", "--threads", "1"]);
     let mut client = connect(&serving);

@@ -14,6 +14,7 @@ pub(crate) struct Bursts {
     pub(crate) full: Burst,
     pub(crate) source_full: Burst,
     pub(crate) pressure: Burst,
+    pub(crate) shortage: Burst,
     pub(crate) endings: [Burst; Ending::ALL.len()],
 }
 

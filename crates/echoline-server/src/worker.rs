@@ -133,8 +133,11 @@ impl Worker {
             }
             AcceptFailure::Shortage => {
                 self.counters().accept_shortages.add(1);
-                if self.shared.gate.on_shortage(now) {
-                    tracing::warn!(%listener, %error, "accepting pauses until a connection closes or the error ends");
+                // Where each close makes room for one, each begins a shortage of its own.
+                if self.shared.gate.on_shortage(now)
+                    && let Some(more) = self.shared.bursts.shortage.note(now)
+                {
+                    tracing::warn!(%listener, %error, more, "accepting pauses until a connection closes or the error ends");
                 }
             }
             AcceptFailure::Broken => {
@@ -215,17 +218,21 @@ impl Worker {
         }
         let service = &self.shared.services[client.service].name;
         let peer = client.peer.address;
-        match (ending, ending.limit()) {
-            (Ending::Done | Ending::Reset, _) => tracing::debug!(%peer, service, %ending, "ended"),
-            (_, None) => tracing::info!(%peer, service, %ending, "ended"),
-            (_, Some(limit)) => match self.shared.bursts.endings[ending as usize].note(now) {
-                // Every client that leaves its connection open meets these some day.
-                Some(more) if matches!(ending, Ending::Idle | Ending::Lost) => {
-                    tracing::info!(%peer, service, %ending, more, limit, "ended by a limit");
-                }
-                Some(more) => tracing::warn!(%peer, service, %ending, more, limit, "ended by a limit"),
-                None => tracing::debug!(%peer, service, %ending, limit, "ended by a limit"),
-            },
+        let told = match ending {
+            Ending::Done | Ending::Reset => None,
+            _ => self.shared.bursts.endings[ending as usize].note(now),
+        };
+        match (told, ending.limit()) {
+            (None, None) => tracing::debug!(%peer, service, %ending, "ended"),
+            (None, Some(limit)) => tracing::debug!(%peer, service, %ending, limit, "ended by a limit"),
+            (Some(more), None) => tracing::info!(%peer, service, %ending, more, "ended"),
+            // Every client that leaves its connection open meets these some day.
+            (Some(more), Some(limit)) if matches!(ending, Ending::Idle | Ending::Lost) => {
+                tracing::info!(%peer, service, %ending, more, limit, "ended by a limit");
+            }
+            (Some(more), Some(limit)) => {
+                tracing::warn!(%peer, service, %ending, more, limit, "ended by a limit");
+            }
         }
         drop(client.permit);
     }
