@@ -238,11 +238,15 @@ fn prepare((listener, service): (TcpListener, usize), config: &Config) -> io::Re
     }
     #[cfg(target_os = "linux")]
     if let Some(time) = config.user_timeout {
-        socket.set_tcp_user_timeout(Some(time))?;
+        socket.set_tcp_user_timeout(Some(time.clamp(USER_TIMEOUT.0, USER_TIMEOUT.1)))?;
     }
     let address = listener.local_addr()?;
     Ok(Listening { listener, address, service })
 }
+
+/// An int of milliseconds, in which 0 would be the system's own patience (tcp(7)).
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(i32::MAX as u64));
 
 /// Four probes, a quarter of the time apart. The kernel counts in seconds, and not beyond 32,767 (tcp(7)).
 fn keepalive(time: Duration) -> TcpKeepalive {

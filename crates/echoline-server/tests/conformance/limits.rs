@@ -16,6 +16,7 @@ on_each_engine! {
     one_connection_too_many_is_reset_and_counted,
     a_silent_connection_is_closed_as_idle,
     a_connection_that_moves_bytes_is_not_idle,
+    times_that_the_kernel_cannot_count_are_the_longest_that_it_can,
     a_shortage_of_descriptors_pauses_accepting_and_recovers,
     clients_that_broke_off_in_the_queue_are_no_shortage,
     a_thousand_connections_are_served_at_once,
@@ -52,6 +53,16 @@ fn a_silent_connection_is_closed_as_idle(case: &Case) {
     assert_eq!(read_to_end(&mut unfinished), b"");
     let stats = until(&server, |stats| stats.open == 0);
     assert_eq!(stats.ended_by(Ending::Idle), 2);
+}
+
+fn times_that_the_kernel_cannot_count_are_the_longest_that_it_can(case: &Case) {
+    let server = case.server(ServiceKind::Echo, |config| {
+        config.keepalive = Some(Duration::MAX);
+        config.user_timeout = Some(Duration::MAX);
+        config.idle_timeout = Some(Duration::MAX);
+        config.linger = Duration::MAX;
+    });
+    exchange(&mut connect(&server), b"for ever\n");
 }
 
 fn a_connection_that_moves_bytes_is_not_idle(case: &Case) {
