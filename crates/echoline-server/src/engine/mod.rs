@@ -23,6 +23,10 @@ use crate::worker::Worker;
 /// Few in tests, whose crowds are small.
 pub(crate) const TURN: usize = if cfg!(test) { 2 } else { 16 };
 
+/// Accepts of a listener that retires, in one turn: no queue is longer where the system's limit stands as it comes
+/// (listen(2)).
+pub(crate) const LAST_TURN: usize = 4096;
+
 /// Interrupts an engine's sleep, from any thread.
 pub(crate) trait Wake: Send + Sync {
     fn wake(&self);

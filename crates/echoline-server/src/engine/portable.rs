@@ -14,7 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
-use crate::engine::{Engine, TURN, Unavailable, Wake};
+use crate::engine::{Engine, LAST_TURN, TURN, Unavailable, Wake};
 use crate::session::{Batch, Wants};
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
@@ -29,8 +29,6 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// Bytes of one connection before the others have their turn.
 const TURN_BYTES: usize = 4 * RECEIVE_BUFFER;
-/// Accepts of a listener in its last turn: no queue is longer where the system's limit stands as it comes (listen(2)).
-const LAST_TURN: usize = 4096;
 
 /// An urgent byte must be heard of: a receive stops before it, however much stands behind it.
 #[cfg(target_os = "linux")]

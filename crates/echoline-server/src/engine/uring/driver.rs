@@ -173,7 +173,7 @@ impl<K: Kernel> Driver<K> {
                 self.send(key, batch, None, Patience::Now);
             }
             Ok(received) => {
-                connection.note_size(received.len, self.kernel.buffer_size(Appetite::Stream));
+                connection.note_size(received.len, self.kernel.stream_buffer());
                 let batch = worker.on_input(&mut connection.client, self.kernel.bytes(&received), now);
                 self.send(key, batch, Some(received), Patience::Now);
             }

@@ -100,8 +100,8 @@ pub(super) trait Kernel {
     /// Gives a buffer back to the pool.
     fn recycle(&mut self, received: Received);
 
-    /// How many bytes one buffer holds.
-    fn buffer_size(&self, appetite: Appetite) -> usize;
+    /// How many bytes a buffer of [`Appetite::Stream`] holds.
+    fn stream_buffer(&self) -> usize;
 
     /// Can a receive of this appetite get a buffer?
     fn has_buffer(&self, appetite: Appetite) -> bool;

@@ -8,13 +8,10 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use crate::accept::{AcceptFailure, Permission};
+use crate::engine::LAST_TURN;
 use crate::engine::uring::driver::Driver;
 use crate::engine::uring::kernel::Kernel;
 use crate::worker::Worker;
-
-/// Accepts of a listener in one turn when it retires: no queue is longer where the system's limit stands as it comes
-/// (listen(2)).
-const LAST_TURN: usize = 4096;
 
 pub(super) struct Listener {
     socket: TcpListener,

@@ -341,11 +341,8 @@ impl Kernel for Ring {
         }
     }
 
-    fn buffer_size(&self, appetite: Appetite) -> usize {
-        match appetite {
-            Appetite::Stream => STREAM_BUFFER,
-            Appetite::Bulk => BULK_BUFFER,
-        }
+    fn stream_buffer(&self) -> usize {
+        STREAM_BUFFER
     }
 
     fn has_buffer(&self, appetite: Appetite) -> bool {

@@ -464,8 +464,8 @@ impl Kernel for FakeKernel {
         }
     }
 
-    fn buffer_size(&self, appetite: Appetite) -> usize {
-        if appetite == Appetite::Stream { self.stream.size } else { self.bulk.size }
+    fn stream_buffer(&self) -> usize {
+        self.stream.size
     }
 
     fn has_buffer(&self, appetite: Appetite) -> bool {

@@ -8,7 +8,7 @@ use super::fake::{FakeKernel, Pool};
 use super::{Manner, Seat};
 use crate::engine::TURN;
 use crate::engine::uring::driver::{Driver, TURN_BUFFERS};
-use crate::engine::uring::kernel::{Appetite, Kernel as _};
+use crate::engine::uring::kernel::Kernel as _;
 use crate::stats::Ending;
 use crate::worker::Worker;
 
@@ -100,7 +100,7 @@ fn one_who_says_much_is_served_in_parts_and_in_order_and_the_end_comes_last() {
     let [much, little] = play.served()[..] else { panic!("two clients") };
     play.driver.kernel.pour(much);
     play.driver.kernel.pour(little);
-    let part = u64::from(TURN_BUFFERS) * play.driver.kernel.buffer_size(Appetite::Stream) as u64;
+    let part = u64::from(TURN_BUFFERS) * play.driver.kernel.stream_buffer() as u64;
     for turn in 1..=3 {
         play.turn();
         assert_eq!(play.worker.shared.stats().bytes_in, 2 * part * turn, "both have their part");
