@@ -41,7 +41,8 @@ pub struct Config {
     /// How fast a client must go on while the server holds something for it. `None` is as slowly as it likes,
     /// within the idle timeout. Default 1 KiB a minute.
     pub min_progress: Option<MinProgress>,
-    /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never.
+    /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never. Output that
+    /// waits moves when the client acknowledges some, which is asked for when the time is up.
     /// Default 15 minutes: a person may be called away, and who forgot the connection gives its place back.
     pub idle_timeout: Option<Duration>,
     /// After so long without a segment the kernel asks whether the client is still there (RFC 9293, section 3.8.4): four
