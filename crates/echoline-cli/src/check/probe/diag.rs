@@ -90,7 +90,7 @@ fn dump(family: u8) -> io::Result<Vec<ListeningSocket>> {
         let mut rest = &buffer[..length];
         while let Some((kind, body, after)) = message(rest) {
             match kind {
-                DONE => return Ok(sockets),
+                DONE => return done(body).map(|()| sockets),
                 ERROR => return Err(io::Error::other("the kernel does not list sockets")),
                 _ => sockets.extend(socket_of(body)),
             }
@@ -98,6 +98,12 @@ fn dump(family: u8) -> io::Result<Vec<ListeningSocket>> {
         }
     }
     Err(io::Error::other("the list of sockets has no end"))
+}
+
+/// The end of a list says whether it is one: without the kernel's `tcp_diag` it is empty, and an error.
+fn done(body: &[u8]) -> io::Result<()> {
+    let error = body.get(..4).and_then(|error| error.try_into().ok()).map_or(0, i32::from_ne_bytes);
+    if error < 0 { Err(io::Error::from_raw_os_error(error.saturating_neg())) } else { Ok(()) }
 }
 
 /// The kind and the body of the first message, and what follows it.
@@ -173,6 +179,14 @@ mod tests {
             let (_socket, address) = listener(Domain::IPV6, only, 1);
             assert_eq!(of(address).unwrap().ipv6_only, Some(only));
         }
+    }
+
+    #[test]
+    fn a_list_that_the_kernel_could_not_make_is_not_taken_for_an_empty_one() {
+        assert!(done(&0_i32.to_ne_bytes()).is_ok());
+        assert!(done(&[]).is_ok());
+        let error = done(&(-2_i32).to_ne_bytes()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
