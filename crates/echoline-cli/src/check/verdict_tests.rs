@@ -148,6 +148,34 @@ fn an_icmp_message_names_who_rejects_and_is_judged_by_its_sender_and_kind() {
     }
 }
 
+/// A router that forwards the port puts its own address into all that is said behind it.
+#[test]
+fn a_message_with_the_hosts_own_address_proves_a_rule_only_where_it_means_one() {
+    let (host, host_ipv6) = ("203.0.113.10", "2001:db8::10");
+    let from_ipv6 = |mut finding: AddressFinding| {
+        finding.address = "[2001:db8::10]:5151".parse().unwrap();
+        finding
+    };
+    let unreachable = || far(Ended::HostUnreachable);
+    for (finding, code, certainty, words) in [
+        (told(unreachable(), icmp(3, 13, host), 400), Rejected, Certain, "itself rejects"),
+        (told(unreachable(), icmp(3, 1, host), 3_100_000), HostUnreachable, Likely, "forwards port 5151"),
+        (told(unreachable(), icmp(3, 1, host), 400), Rejected, Likely, "Or it forwards the port"),
+        (told(unreachable(), icmp(3, 0, host), 400), Rejected, Likely, "Or it forwards the port"),
+        (told(unreachable(), icmp(3, 2, host), 400), Rejected, Likely, "protocol-unreachable"),
+        (told(unreachable(), icmp(11, 0, host), 400), NoRoute, Likely, "forwards the port"),
+        (
+            from_ipv6(told(unreachable(), icmp(1, 3, host_ipv6), 3_100_000)),
+            HostUnreachable,
+            Likely,
+            "ICMPv6 address-unreachable",
+        ),
+        (from_ipv6(told(unreachable(), icmp(3, 0, host_ipv6), 400)), NoRoute, Likely, "time-exceeded"),
+    ] {
+        expect(&of(finding), code, certainty, &[words]);
+    }
+}
+
 #[test]
 fn unreachable_for_one_port_of_a_host_that_answers_on_another_is_a_rule() {
     for code in [0, 1] {

@@ -102,6 +102,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-absent"
     "check-absent-impatient"
     "check-absent-ipv6"
+    "check-forward-off"
     "check-absent-neighbour"
     "check-absent-neighbour-impatient"
     "check-no-gateway"

@@ -95,6 +95,7 @@ pub(super) static HOST_UNREACHABLE: Page = Page {
     causes: &[
         "The host is off, or no longer has this address.",
         "The address is mistyped, and nobody has it.",
+        "A router forwards the port to a machine that is off. The router's own address is then the sender of the message.",
         "A firewall rejects with host-unreachable or admin-prohibited.",
         "The Wi-Fi keeps its clients apart (client isolation).",
     ],

@@ -41,7 +41,8 @@ pub(super) static REJECTED: Page = Page {
         "A router has a rule against this network.",
     ],
     tell: &[
-        "The sender of the ICMP message is the machine with the rule. The host's own address means its own firewall.",
+        "The sender of the ICMP message is the machine with the rule. The host's own address means its own firewall, or \
+         that of the machine to which it forwards the port.",
         "port-unreachable and the kinds of prohibited are decisions; host-unreachable and net-unreachable can also be \
          honest reports. If another port of the host works, they are decisions as well.",
         "A reset from fewer hops away than the host comes from something between. It does not say its address.",

@@ -1,16 +1,11 @@
 //! One address that was not reached.
 
 use super::Certainty::{CannotTell, Certain, Likely};
-use super::Verdict;
-use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, Icmp, end_of};
-use crate::units::human_time;
+use super::{Verdict, icmp};
+use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, end_of};
 use echoline::Code;
 use std::net::IpAddr;
-use std::time::Duration;
 
-/// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
-/// (RFC 4861 section 10; Linux asks for IPv4 just so).
-const NEIGHBOUR_TIME_US: u64 = 900_000;
 /// The whole of it, and a little: whoever waited longer would have heard that a host is missing.
 const ROUTER_TIME_US: u64 = 3_300_000;
 
@@ -18,7 +13,7 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
     let to = finding.address;
     match (finding.connect.ended, &finding.connect.icmp) {
         (Ended::Connected, _) => Verdict::ok(format!("{to} accepts connections.")),
-        (_, Some(icmp)) => told(finding, icmp),
+        (_, Some(icmp)) => icmp::judge(finding, icmp),
         (Ended::Refused, None) => refused(finding),
         (Ended::NoAnswer, None) => silent(finding),
         (Ended::Reset, None) => Verdict::new(
@@ -52,76 +47,13 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
     }
 }
 
-/// An ICMP message says why.
-fn told(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
-    let to = finding.address;
-    let (name, who) = (icmp.name(), icmp.from.map_or_else(|| "somebody".to_owned(), |from| from.to_string()));
-    if icmp.from_this_machine {
-        return told_by_this_machine(finding, icmp);
-    }
-    let took = human_time(Duration::from_micros(finding.connect.took_us));
-    if icmp.from == Some(to.ip()) {
-        let sentence =
-            format!("A firewall on {to} itself rejects the request: {name} came from that address.");
-        return Verdict::new(Code::Rejected, Certain, sentence)
-            .next("on that machine, allow the port in its firewall");
-    }
-    if icmp.is_prohibited() || icmp.is_port_unreachable() {
-        let sentence = format!("A firewall at {who}, on the way to {to}, rejects the request: {name}.");
-        return Verdict::new(Code::Rejected, Certain, sentence)
-            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
-    }
-    let other = finding.controls.iter().find(|control| control.shows_host(to.ip()));
-    if let Some(control) = other {
-        let sentence = format!(
-            "A firewall at {who} rejects the request to {to}: it says {name}, yet the host answers on port {}.",
-            control.port
-        );
-        return Verdict::new(Code::Rejected, Likely, sentence)
-            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
-    }
-    if icmp.is_time_exceeded() {
-        let sentence =
-            format!("The request to {to} used up its hops at {who}: the routers send it round in a circle.");
-        return Verdict::new(Code::NoRoute, Likely, sentence).next(format!("look at the routes of {who}"));
-    }
-    let (code, what) = if icmp.is_net_unreachable() {
-        (Code::NoRoute, "it knows no way to that network")
-    } else {
-        (Code::HostUnreachable, "it could not find the host in its network")
-    };
-    let doubt = if finding.connect.took_us < NEIGHBOUR_TIME_US && code == Code::HostUnreachable {
-        " It said so at once: a rule, or it had looked before."
-    } else {
-        ""
-    };
-    let sentence =
-        format!("The router {who} says after {took} that {to} cannot be reached: {what}; {name}.{doubt}");
-    Verdict::new(code, Likely, sentence)
-        .next("check that the host is on and that its address is right")
-        .next(format!("look at the routes and rules of {who}"))
-}
-
-fn told_by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
-    let (to, name) = (finding.address, icmp.name());
-    let absent = finding.neighbour.as_ref().filter(|neighbour| !neighbour.answers);
-    if icmp.is_host_unreachable() && (absent.is_some() || finding.connect.took_us >= NEIGHBOUR_TIME_US) {
-        return absent_neighbour(finding, Certain);
-    }
-    // This machine says "host unreachable" of itself also where it gave a neighbour up a moment ago.
-    let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
-    let sentence = format!(
-        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself."
-    );
-    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
-}
-
 pub(super) const OWN_RULES_IN: &str =
     "look at the own rules for what comes in: sudo nft list ruleset, or sudo ufw status";
-const OWN_RULES: &str = "look at the own rules for what goes out: sudo nft list ruleset, or sudo ufw status";
+pub(super) const OWN_RULES: &str =
+    "look at the own rules for what goes out: sudo nft list ruleset, or sudo ufw status";
 
 /// The next machine on the way does not say where it is.
-fn absent_neighbour(finding: &AddressFinding, certainty: super::Certainty) -> Verdict {
+pub(super) fn absent_neighbour(finding: &AddressFinding, certainty: super::Certainty) -> Verdict {
     let to = finding.address;
     let gateway = finding.route.found.as_ref().and_then(|way| way.gateway);
     let sentence = match gateway {

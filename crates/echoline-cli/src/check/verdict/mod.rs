@@ -2,6 +2,7 @@
 
 mod address;
 mod conversation;
+mod icmp;
 mod idle;
 mod listening;
 mod name;

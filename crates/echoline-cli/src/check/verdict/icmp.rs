@@ -1,0 +1,119 @@
+//! A message of ICMP about the request to one address: who says no, and does that prove a rule?
+
+use super::Certainty::{Certain, Likely};
+use super::Verdict;
+use super::address::{OWN_RULES, absent_neighbour};
+use crate::check::findings::{AddressFinding, Icmp};
+use crate::units::human_time;
+use echoline::Code;
+use std::time::Duration;
+
+/// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
+/// (RFC 4861 section 10; Linux asks for IPv4 just so).
+const NEIGHBOUR_TIME_US: u64 = 900_000;
+
+pub(super) fn judge(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    if icmp.from_this_machine {
+        return by_this_machine(finding, icmp);
+    }
+    if icmp.from == Some(finding.address.ip()) {
+        by_the_host(finding, icmp)
+    } else {
+        by_a_router(finding, icmp)
+    }
+}
+
+/// Its source is the address that was asked for.
+///
+/// That need not be the host: a router that forwards the port to another machine puts its own address into whatever
+/// is said behind it, too (RFC 3022 section 4.3). So only a message that means a rule proves one.
+fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    let (to, name) = (finding.address, icmp.name());
+    let (ip, port) = (to.ip(), to.port());
+    if icmp.is_prohibited() || icmp.is_port_unreachable() {
+        let sentence = format!(
+            "A firewall on {to} itself rejects the request, or one on the machine that it forwards the port to: \
+             {name} came from that address."
+        );
+        return Verdict::new(Code::Rejected, Certain, sentence)
+            .next("on that machine, allow the port in its firewall");
+    }
+    let look = format!("on {ip}, see whether it forwards port {port}, and whether that machine is on");
+    if icmp.is_time_exceeded() {
+        let sentence = format!(
+            "The request to {to} used up its hops behind {ip}, as it looks: it forwards the port, and the routers \
+             there send it round in a circle; {name}."
+        );
+        return Verdict::new(Code::NoRoute, Likely, sentence).next(look);
+    }
+    // Who looks for a machine that is off takes seconds to say so; a rule takes none.
+    if icmp.is_host_unreachable() && finding.connect.took_us >= NEIGHBOUR_TIME_US {
+        let took = human_time(Duration::from_micros(finding.connect.took_us));
+        let sentence = format!(
+            "{ip} forwards port {port} to a machine that does not answer, as it looks: {name} came from that address, \
+             and only after {took}. A firewall there that rejects so would say it at once."
+        );
+        return Verdict::new(Code::HostUnreachable, Likely, sentence).next(look);
+    }
+    let sentence = format!(
+        "A firewall on {to} rejects the request, as it looks: {name} came from that address. Or it forwards the port \
+         to a machine that cannot be reached."
+    );
+    Verdict::new(Code::Rejected, Likely, sentence)
+        .next("on that machine, allow the port in its firewall")
+        .next(look)
+}
+
+fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    let to = finding.address;
+    let (name, who) = (icmp.name(), icmp.from.map_or_else(|| "somebody".to_owned(), |from| from.to_string()));
+    let took = human_time(Duration::from_micros(finding.connect.took_us));
+    if icmp.is_prohibited() || icmp.is_port_unreachable() {
+        let sentence = format!("A firewall at {who}, on the way to {to}, rejects the request: {name}.");
+        return Verdict::new(Code::Rejected, Certain, sentence)
+            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+    }
+    let other = finding.controls.iter().find(|control| control.shows_host(to.ip()));
+    if let Some(control) = other {
+        let sentence = format!(
+            "A firewall at {who} rejects the request to {to}: it says {name}, yet the host answers on port {}.",
+            control.port
+        );
+        return Verdict::new(Code::Rejected, Likely, sentence)
+            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+    }
+    if icmp.is_time_exceeded() {
+        let sentence =
+            format!("The request to {to} used up its hops at {who}: the routers send it round in a circle.");
+        return Verdict::new(Code::NoRoute, Likely, sentence).next(format!("look at the routes of {who}"));
+    }
+    let (code, what) = if icmp.is_net_unreachable() {
+        (Code::NoRoute, "it knows no way to that network")
+    } else {
+        (Code::HostUnreachable, "it could not find the host in its network")
+    };
+    let doubt = if finding.connect.took_us < NEIGHBOUR_TIME_US && code == Code::HostUnreachable {
+        " It said so at once: a rule, or it had looked before."
+    } else {
+        ""
+    };
+    let sentence =
+        format!("The router {who} says after {took} that {to} cannot be reached: {what}; {name}.{doubt}");
+    Verdict::new(code, Likely, sentence)
+        .next("check that the host is on and that its address is right")
+        .next(format!("look at the routes and rules of {who}"))
+}
+
+fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+    let (to, name) = (finding.address, icmp.name());
+    let absent = finding.neighbour.as_ref().filter(|neighbour| !neighbour.answers);
+    if icmp.is_host_unreachable() && (absent.is_some() || finding.connect.took_us >= NEIGHBOUR_TIME_US) {
+        return absent_neighbour(finding, Certain);
+    }
+    // This machine says "host unreachable" of itself also where it gave a neighbour up a moment ago.
+    let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
+    let sentence = format!(
+        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself."
+    );
+    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+}
