@@ -94,6 +94,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-own-in-drop"
     "check-own-in-reject"
     "check-no-route"
+    "check-no-ipv6"
     "check-route-blackhole"
     "check-route-unreachable"
     "check-route-prohibit"

@@ -16,6 +16,8 @@ enum Refusal {
     Open(io::Error),
     Bind(io::Error),
     Connect(io::Error),
+    /// There is no address of this machine to send from.
+    NoWay(io::Error),
 }
 
 impl Refusal {
@@ -26,6 +28,7 @@ impl Refusal {
             Self::Bind(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 failed(Code::AddressNotAvailable, &error)
             }
+            Self::NoWay(error) => failed(Code::NoRoute, &error),
             Self::Open(error) | Self::Bind(error) | Self::Connect(error) => {
                 failed(Code::of_connect(&error), &error)
             }
@@ -112,6 +115,9 @@ impl<'a> Race<'a> {
             Ok(()) => Ok(socket),
             // Both mean that it goes on in the background (connect(2)).
             Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::INPROGRESS | Errno::INTR)) => Ok(socket),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !has_way(address) => {
+                Err(Refusal::NoWay(error))
+            }
             Err(error) => Err(Refusal::Connect(error)),
         }
     }
@@ -162,6 +168,16 @@ impl<'a> Race<'a> {
 
 fn failed(code: Code, error: &io::Error) -> Outcome {
     Outcome::Failed { code, os_error: error.raw_os_error() }
+}
+
+/// Does this machine have a way to send to it?
+///
+/// Linux says EADDRNOTAVAIL both where every local port is taken and where there is no address to send from, as with
+/// IPv6 switched off. UDP has ports of its own, and its connect sends nothing (udp(7)).
+fn has_way(address: SocketAddr) -> bool {
+    let domain = socket2::Domain::for_address(address);
+    socket2::Socket::new(domain, socket2::Type::DGRAM, None)
+        .is_ok_and(|socket| socket.connect(&address.into()).is_ok())
 }
 
 /// A connection to a closed port of this machine may get that very port as its own, and then TCP connects it to

@@ -55,6 +55,7 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         }
         Ok(flight) => fly(job, flight, far, &mut finding, &mut rules),
     };
+    finding.connect.ended = without_source(finding.connect.ended, &finding.route);
     if stream.is_none() && own {
         let listener = own::listener(job.address);
         (finding.listens, finding.queue) = (listener.map(|listener| listener.is_some()), listener.flatten());
@@ -73,6 +74,13 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
     }
     finding.own_rules = own_rule(&finding, rules, job.deadline).into_iter().collect();
     (finding, stream)
+}
+
+/// Linux says EADDRNOTAVAIL both where every local port is taken and where it has no address to send from: with IPv6
+/// switched off, to every IPv6 address. The route tells them apart.
+fn without_source(ended: Ended, route: &Route) -> Ended {
+    let has_source = route.found.as_ref().is_some_and(|way| way.source.is_some());
+    if ended == Ended::NoLocalPort && !has_source { Ended::NetUnreachable } else { ended }
 }
 
 /// The rule of this machine that is in the way, where it seems that there is one.
@@ -225,4 +233,23 @@ fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32) -> Option<Neig
     let address = way?.gateway.unwrap_or(ip);
     let answers = netlink::neighbour(address, interface_index)?;
     Some(Neighbour { address, answers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_address_to_send_from_it_is_the_way_that_is_missing_and_not_a_port() {
+        let route = |source: Option<&str>| {
+            let source = source.map(|source| source.parse().unwrap());
+            let found = Some(Way { interface: "eth0".to_owned(), gateway: None, source, source_kind: None });
+            Route { found, missing: None, took_us: 5 }
+        };
+        let none = Route { found: None, missing: Some("Network is unreachable".to_owned()), took_us: 5 };
+        assert_eq!(without_source(Ended::NoLocalPort, &none), Ended::NetUnreachable);
+        assert_eq!(without_source(Ended::NoLocalPort, &route(None)), Ended::NetUnreachable);
+        assert_eq!(without_source(Ended::NoLocalPort, &route(Some("192.0.2.1"))), Ended::NoLocalPort);
+        assert_eq!(without_source(Ended::NoSuchSource, &none), Ended::NoSuchSource);
+    }
 }
