@@ -369,13 +369,20 @@ fn a_failed_lookup_is_told_apart_by_what_the_servers_answer() {
     expect(
         &named(NameLookupTimedOut, &[Silent]),
         NameServerSilent,
-        Certain,
-        &["203.0.113.53", "does not answer"],
+        Likely,
+        &["203.0.113.53", "does not answer", "still waits for the servers of the name itself"],
     );
-    expect(&named(NameLookupFailed, &[Silent, undelivered]), NameServerSilent, Certain, &["do not answer"]);
+    expect(&named(NameLookupFailed, &[Silent, undelivered]), NameServerSilent, Likely, &["do not answer"]);
     expect(&named(NameLookupFailed, &[Silent, Answered(2)]), NameLookupFailed, Certain, &["SERVFAIL"]);
     expect(&named(NameLookupFailed, &[Answered(5)]), NameLookupFailed, Certain, &["REFUSED"]);
     expect(&named(NameLookupTimedOut, &[Answered(0)]), NameLookupTimedOut, CannotTell, &["answers now"]);
+}
+
+#[test]
+fn each_silent_name_server_gets_a_command_of_its_own() {
+    let judged = named(NameLookupFailed, &[NameAnswer::Silent, NameAnswer::Silent]);
+    let command = "echoline check 203.0.113.53 53 --expect connect";
+    assert_eq!(judged.next.iter().filter(|next| next.ends_with(command)).count(), 2, "{judged:?}");
 }
 
 fn conversation(exchanges: Vec<Exchange>) -> Conversation {

@@ -109,6 +109,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-no-gateway"
     "check-name-wrong"
     "check-names-silent"
+    "check-names-slow"
     "check-names-failing"
     "check-names-refusing"
     "check-no-ipv6-address"

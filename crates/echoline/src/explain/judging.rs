@@ -15,9 +15,12 @@ pub(super) static NAME_SERVER_SILENT: Page = Page {
         "The configured server is one of another network: a VPN that is down, an office, an old router.",
         "A firewall drops questions to port 53, or those to other servers than the network's own.",
         "The name server is down.",
+        "The name server is well, and still waits for the servers of the name itself, which are down: that takes it many \
+         seconds.",
     ],
     tell: &[
         "Connect to an address instead of a name. If that works, only the names are broken.",
+        "Look up another name: getent hosts example.com. If that works, the name's own servers are at fault.",
         "Ask a server by hand: dig @ADDRESS NAME. Try another one for comparison.",
         "List what is configured: cat /etc/resolv.conf, or resolvectl status.",
     ],

@@ -2,7 +2,9 @@
 
 use super::{Certainty, Verdict, sentence};
 use crate::check::findings::{NameAnswer, NameFinding, NameServer, Problem};
+use crate::units::human_time;
 use echoline::Code;
+use std::time::Duration;
 
 /// SERVFAIL and REFUSED of RFC 1035 section 4.1.1.
 const SERVER_FAILURE: u8 = 2;
@@ -13,17 +15,8 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
     if !matches!(problem.code, Code::NameLookupFailed | Code::NameLookupTimedOut) || name.servers.is_empty() {
         return plain.next(&problem.remedy);
     }
-    let list = name.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(", ");
-    let many = if name.servers.len() == 1 { ("server", "does") } else { ("servers", "do") };
     if name.servers.iter().all(is_mute) {
-        let sentence = format!(
-            "The name {host} could not be looked up, because the name {} {list} {} not answer.",
-            many.0, many.1
-        );
-        return Verdict::new(Code::NameServerSilent, Certainty::Certain, sentence)
-            .next("see which name servers are configured: cat /etc/resolv.conf, resolvectl status")
-            .next(format!("check {list} itself: echoline check {list} 53 --expect connect"))
-            .next("to go on without names: use the address of the host");
+        return silent(host, &name.servers);
     }
     let code_of = |server: &NameServer| match server.answer {
         NameAnswer::Code(code) => Some((server.address, code)),
@@ -45,6 +38,30 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
          server failed for a moment."
     );
     Verdict::new(problem.code, Certainty::CannotTell, sentence).next("try again").next(&problem.remedy)
+}
+
+/// Never certain: a healthy server, too, is silent for many seconds while it asks the name's own servers in vain
+/// (RFC 1035 section 7.2), and check does not wait so long.
+fn silent(host: &str, servers: &[NameServer]) -> Verdict {
+    let list = servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(", ");
+    let (noun, does) = if servers.len() == 1 { ("server", "does") } else { ("servers", "do") };
+    let asked = servers.iter().filter(|server| server.answer == NameAnswer::Silent);
+    let slow = asked.map(|server| server.took_us).max().map_or_else(String::new, |us| {
+        let time = human_time(Duration::from_micros(us));
+        format!(" within {time}. One that still waits for the servers of the name itself looks the same")
+    });
+    let sentence = format!(
+        "The name {host} could not be looked up, because the name {noun} {list} {does} not answer{slow}."
+    );
+    let mut verdict = Verdict::new(Code::NameServerSilent, Certainty::Likely, sentence)
+        .next("see which name servers are configured: cat /etc/resolv.conf, resolvectl status");
+    for server in servers {
+        verdict =
+            verdict.next(format!("check {0} itself: echoline check {0} 53 --expect connect", server.address));
+    }
+    verdict
+        .next("look up another name: getent hosts example.com; if that works, only this one is slow")
+        .next("to go on without names: use the address of the host")
 }
 
 fn is_mute(server: &NameServer) -> bool {
