@@ -105,6 +105,16 @@ fn redacted_output_holds_no_name() {
 }
 
 #[test]
+fn redaction_leaves_the_states_of_the_steps_alone() {
+    let ended = check(&["--redact", "-w", "500ms", "fail"]);
+    assert!(
+        ended.out().contains("\nFAIL  name") && ended.out().contains("name-1 is a name"),
+        "{}",
+        ended.out()
+    );
+}
+
+#[test]
 fn nothing_is_sent_where_only_a_connection_is_expected_and_a_greeting_is_named() {
     let address = saying(b"SSH-2.0-Test\x1b[2J\r\n").to_string();
     let ended = check(&[&address]);

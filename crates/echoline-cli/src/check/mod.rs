@@ -40,10 +40,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     if let Some(listen) = args.listen() {
         let host = match &listen.place {
             Ok(Place::At(endpoint)) => endpoint.host().to_string(),
-            _ => String::new(),
+            Ok(_) => String::new(),
+            Err(_) => listen.asked.clone(),
         };
         let findings = probe::look_at_listening(&listen.asked, listen.place, listen.family, listen.timeout);
-        return print(args, &Report::of_listening(&findings, begin.elapsed()), &host);
+        return print(args, Report::of_listening(&findings, begin.elapsed()), &host);
     }
     let Some(config) = args.config() else { return machine::describe(args.json, args.redact) };
     if let Some(pause) = args.watch
@@ -58,22 +59,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
         ));
     }
     let findings = gather::gather(&config);
-    print(args, &Report::new(&findings, begin.elapsed()), &findings.target.host)
+    print(args, Report::new(&findings, begin.elapsed()), &findings.target.host)
 }
 
 /// In the form that was asked for.
-fn print(args: &Args, report: &Report, host: &str) -> Result<ExitStatus, Stop> {
+fn print(args: &Args, mut report: Report, host: &str) -> Result<ExitStatus, Stop> {
     let mut output = Output::new()?;
-    let mut redactor = args.redact.then(|| Redactor::new(host));
+    if args.redact {
+        Redactor::new(host).report(&mut report);
+    }
     if args.json {
-        let mut document = serde_json::to_value(report).unwrap_or_default();
-        if let Some(redactor) = &mut redactor {
-            redactor.value(&mut document);
-        }
-        output.json(&document)?;
+        output.json(&report)?;
     } else {
-        let text = render::text(report, args.voice.verbose);
-        output.text(redactor.as_mut().map_or_else(|| text.clone(), |redactor| redactor.text(&text)))?;
+        output.text(render::text(&report, args.voice.verbose))?;
     }
     Ok(report.exit())
 }
@@ -83,14 +81,20 @@ fn watch(config: &Config, pause: Duration, redact: bool) -> Result<ExitStatus, S
     let mut output = Output::new()?;
     let begin = Instant::now();
     let mut last = None;
+    // One for all of it: a token stands for the same thing in every line.
+    let host =
+        config.endpoint.as_ref().map_or_else(|_| String::new(), |endpoint| endpoint.host().to_string());
+    let mut redactor = redact.then(|| Redactor::new(&host));
     loop {
         let started = begin.elapsed();
         let findings = gather::gather(config);
-        let verdict = verdict::verdict(&findings);
+        let mut verdict = verdict::verdict(&findings);
         let now = (verdict.code, verdict.certainty);
         if last.replace(now) != Some(now) {
-            let line = format!("after {}: {}", human_time(started), render::headline(&verdict));
-            output.text(if redact { Redactor::new(&findings.target.host).text(&line) } else { line })?;
+            if let Some(redactor) = &mut redactor {
+                redactor.verdict(&mut verdict);
+            }
+            output.text(format!("after {}: {}", human_time(started), render::headline(&verdict)))?;
         }
         std::thread::sleep(pause.max(SHORTEST_PAUSE));
     }

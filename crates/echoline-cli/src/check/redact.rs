@@ -1,40 +1,102 @@
 //! Names and addresses out of a report: each becomes a token, the same thing always the same token.
 
-use echoline::AddressKind;
+use super::report::Report;
+use super::verdict::Verdict;
+use echoline::{AddressKind, Host};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr};
 
 /// Remembers which token stands for what. The kind of an address stays: the verdict is about it.
 pub(super) struct Redactor {
-    /// The name that was asked for; empty if it was an address.
-    name: String,
+    /// In lower case, the longest first.
+    names: Vec<String>,
     known: HashMap<IpAddr, String>,
     /// How many there are of each kind.
     counts: HashMap<&'static str, usize>,
 }
 
+/// Fields of the JSON document whose words are check's own: a host may be called `fail`, or `echo`.
+const FIXED: [&str; 22] = [
+    "code",
+    "certainty",
+    "step",
+    "state",
+    "expect",
+    "kind",
+    "source_kind",
+    "source",
+    "ended",
+    "answer",
+    "poke",
+    "end",
+    "busy_ended",
+    "what",
+    "result",
+    "broke",
+    "recognised",
+    "family",
+    "read",
+    "unreadable",
+    "ruling",
+    "how",
+];
+
 impl Redactor {
-    pub(super) fn new(host: &str) -> Self {
-        let is_name = host.parse::<IpAddr>().is_err() && !host.contains('%');
-        let name = if is_name { host.to_ascii_lowercase() } else { String::new() };
-        Self { name, known: HashMap::new(), counts: HashMap::new() }
+    /// For what was asked about, as it was written.
+    pub(super) fn new(asked: &str) -> Self {
+        let names = match asked.parse::<Host>() {
+            Ok(Host::Name(name)) => vec![name.as_str().to_ascii_lowercase()],
+            Ok(_) => Vec::new(),
+            Err(_) => parts_of(asked),
+        };
+        let names = names.into_iter().filter(|name| name != "localhost").collect();
+        Self { names, known: HashMap::new(), counts: HashMap::new() }
     }
 
-    /// Every text in it, keys left alone.
+    /// All of it but the names of the steps, their states, and what a program finds its way by.
+    pub(super) fn report(&mut self, report: &mut Report) {
+        self.verdict(&mut report.verdict);
+        self.value(&mut report.target);
+        for step in &mut report.steps {
+            step.says.iter_mut().for_each(|line| *line = self.text(line));
+            self.value(&mut step.evidence);
+        }
+    }
+
+    pub(super) fn verdict(&mut self, verdict: &mut Verdict) {
+        verdict.sentence = self.text(&verdict.sentence);
+        // What `explain` explains is a code.
+        let next = verdict.next.iter_mut().filter(|next| !next.starts_with("echoline explain "));
+        next.for_each(|next| *next = self.text(next));
+    }
+
+    /// Every text in it; keys are left alone, and so are the words that check has for each kind of thing.
     pub(super) fn value(&mut self, value: &mut Value) {
+        self.field("", value);
+    }
+
+    fn field(&mut self, key: &str, value: &mut Value) {
         match value {
+            Value::String(text) if FIXED.contains(&key) => *text = self.without_addresses(text),
             Value::String(text) => *text = self.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
-            Value::Object(fields) => fields.iter_mut().for_each(|(_, field)| self.value(field)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.field(key, item)),
+            Value::Object(fields) => fields.iter_mut().for_each(|(key, field)| self.field(key, field)),
             _ => {}
         }
     }
 
     pub(super) fn text(&mut self, text: &str) -> String {
-        let text = self.without_name(text);
+        let mut text = text.to_owned();
+        for (number, name) in self.names.iter().enumerate() {
+            text = without_name(&text, name, &format!("name-{}", number + 1));
+        }
+        self.without_addresses(&text)
+    }
+
+    fn without_addresses(&mut self, text: &str) -> String {
         let mut redacted = String::with_capacity(text.len());
-        let mut rest = text.as_str();
+        let mut rest = text;
         while let Some(start) = rest.find(is_part) {
             let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
             redacted.push_str(&rest[..start]);
@@ -44,43 +106,28 @@ impl Redactor {
         redacted + rest
     }
 
-    /// Whole words only: the name `a` is no part of `address`.
-    fn without_name(&self, text: &str) -> String {
-        if self.name.is_empty() || self.name == "localhost" {
-            return text.to_owned();
-        }
-        let lower = text.to_ascii_lowercase();
-        let part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-');
-        let (mut redacted, mut from) = (String::new(), 0);
-        while let Some(at) = lower[from..].find(&self.name).map(|at| from + at) {
-            let end = at + self.name.len();
-            let whole = !part(lower[..at].chars().next_back()) && !part(lower[end..].chars().next());
-            redacted.push_str(&text[from..at]);
-            redacted.push_str(if whole { "name-1" } else { &text[at..end] });
-            from = end;
-        }
-        redacted + &text[from..]
+    /// An address, perhaps with a full stop or a colon behind it.
+    fn word(&mut self, word: &str) -> String {
+        let plain = word.trim_end_matches('.');
+        // An IPv6 prefix ends in two colons of its own: one more at most is a sign of the sentence.
+        let cores = [word, plain, plain.strip_suffix(':').unwrap_or(plain)];
+        let redacted = cores.into_iter().find_map(|core| Some(self.address(core)? + &word[core.len()..]));
+        redacted.unwrap_or_else(|| word.to_owned())
     }
 
-    /// An address, perhaps with brackets, a port or a full stop around.
-    fn word(&mut self, word: &str) -> String {
-        let core = word.trim_end_matches(['.', ':']);
-        let tail = &word[core.len()..];
-        let ip = core.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| core.parse());
-        if ip.is_ok_and(|ip: IpAddr| ip.is_loopback() || ip.is_unspecified()) {
-            return word.to_owned();
-        }
-        if let Ok(address) = core.parse::<SocketAddr>() {
-            return format!("{}:{}{tail}", self.token(address.ip()), address.port());
-        }
-        if let Ok(ip) = core.parse::<IpAddr>() {
-            return format!("{}{tail}", self.token(ip));
-        }
-        // With a zone, in brackets only.
-        if let Ok(address) = core.parse::<SocketAddrV6>() {
-            return format!("{}:{}{tail}", self.token((*address.ip()).into()), address.port());
-        }
-        word.to_owned()
+    /// Without brackets, and with its zone and its port.
+    fn address(&mut self, text: &str) -> Option<String> {
+        let inner = text.strip_prefix('[').unwrap_or(text);
+        let (ip, rest): (IpAddr, String) = if let Some((ip, rest)) = inner.split_once('%') {
+            // The bracket is missing where the zone has a sign of its own, such as a hyphen.
+            (ip.parse().ok()?, format!("%{}", rest.replacen(']', "", 1)))
+        } else if let Ok(address) = text.parse::<SocketAddr>() {
+            (address.ip(), format!(":{}", address.port()))
+        } else {
+            (inner.strip_suffix(']').unwrap_or(inner).parse().ok()?, String::new())
+        };
+        let is_plain = ip.is_loopback() || ip.is_unspecified();
+        Some(if is_plain { text.to_owned() } else { self.token(ip) + &rest })
     }
 
     fn token(&mut self, ip: IpAddr) -> String {
@@ -95,6 +142,40 @@ impl Redactor {
         });
         known.clone()
     }
+}
+
+/// What of it may name a host or a person, the longest first: all of it, what stands between signs, and each label.
+///
+/// Errors quote any of these.
+fn parts_of(asked: &str) -> Vec<String> {
+    let asked = asked.to_ascii_lowercase();
+    let behind_scheme = asked.split_once("://").map_or(asked.as_str(), |(_, rest)| rest);
+    let words = behind_scheme.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_')));
+    let labels = words.clone().flat_map(|word| word.split('.'));
+    // A number alone is a port, or says nothing; an address has a token of its own.
+    let tells = |part: &&str| {
+        part.contains(|c: char| c.is_alphabetic() || c == '.') && part.parse::<IpAddr>().is_err()
+    };
+    let parts = std::iter::once(asked.as_str()).chain(words).chain(labels).filter(tells);
+    let mut parts: Vec<String> = parts.map(str::to_owned).collect();
+    parts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    parts.dedup();
+    parts
+}
+
+/// Whole words only: the name `a` is no part of `address`.
+fn without_name(text: &str, name: &str, token: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
+    let (mut redacted, mut from) = (String::new(), 0);
+    while let Some(at) = lower[from..].find(name).map(|at| from + at) {
+        let end = at + name.len();
+        let whole = !part(lower[..at].chars().next_back()) && !part(lower[end..].chars().next());
+        redacted.push_str(&text[from..at]);
+        redacted.push_str(if whole { token } else { &text[at..end] });
+        from = end;
+    }
+    redacted + &text[from..]
 }
 
 /// What addresses are made of, with what ports and zones add.
@@ -123,6 +204,52 @@ mod tests {
         );
         let own = "0.0.0.0:5151 and [::]:5151, [::1]:80, ::1.";
         assert_eq!(redactor.text(own), own);
+    }
+
+    #[test]
+    fn a_zone_and_a_prefix_hide_no_address() {
+        let mut redactor = Redactor::new("fe80::1234:56ff:fe78:9abc%eth0");
+        assert_eq!(
+            redactor.text("fe80::1234:56ff:fe78:9abc%eth0 is [fe80::1234:56ff:fe78:9abc%2]:80, or:"),
+            "link-local-1%eth0 is link-local-1%2:80, or:"
+        );
+        assert_eq!(redactor.text("[fe80::9%wg-home]:80"), "link-local-2%wg-home]:80");
+        assert_eq!(
+            redactor.text("from fd12:3456:789a:1::/64, fd12:3456:789a:1::: and [fd12:3456:789a:1::]."),
+            "from private-1/64, private-1: and private-1."
+        );
+    }
+
+    #[test]
+    fn of_what_cannot_be_read_each_part_is_hidden_that_may_be_a_name() {
+        for asked in ["http://bob@secret.corp.example", "bad-.secret.corp.example:80", "secret corp"] {
+            let mut redactor = Redactor::new(asked);
+            let said =
+                format!("The host {asked}: bad- in Secret, @secret.corp.example is a user, bob. No port 80");
+            let redacted = redactor.text(&said).to_ascii_lowercase();
+            assert!(!redacted.contains("secret") && redacted.ends_with(" no port 80"), "{redacted}");
+            let asked_for = |word: &str| asked.contains(word) && redacted.contains(word);
+            assert!(!["bob", "corp", "example", "bad-"].into_iter().any(asked_for), "{redacted}");
+        }
+        assert_eq!(Redactor::new("300.1.2.3").text("300.1.2.3"), "name-1");
+        assert_eq!(Redactor::new("ftp://localhost").text("the scheme ftp"), "the scheme ftp");
+    }
+
+    #[test]
+    fn words_of_checks_own_stay_what_they_are_whatever_the_host_is_called() {
+        for host in ["fail", "name", "echo", "refused", "reset"] {
+            let document = serde_json::json!({
+                "target": { "host": host, "expect": "echo" },
+                "verdict": { "code": "reset", "certainty": "certain", "sentence": format!("to {host}.") },
+                "steps": [{ "step": "name", "state": "fail", "evidence": { "ended": "refused", "read": ["echo"] } }],
+            });
+            let mut redacted = document.clone();
+            Redactor::new(host).value(&mut redacted);
+            let mut expected = document;
+            expected["target"]["host"] = "name-1".into();
+            expected["verdict"]["sentence"] = "to name-1.".into();
+            assert_eq!(redacted, expected);
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "double-nat"
     "campus-firewall"
     "closed-firewall-ipv6"
+    "watch-redacted"
     "check-fine"
     "check-fine-ipv6"
     "check-fine-greeting"
