@@ -17,7 +17,7 @@ pub(super) struct Machine {
     pub(super) addresses: Vec<Address>,
     /// Towards everywhere else: one for each family at most.
     pub(super) routers: Vec<Router>,
-    pub(super) name_servers: Vec<IpAddr>,
+    pub(super) name_servers: Vec<String>,
     pub(super) listening: Vec<Listening>,
 }
 
@@ -87,7 +87,7 @@ impl Machine {
             format!("{} on {}, for {family}", router.address, router.interface)
         });
         section(&mut text, "router", rows.collect());
-        section(&mut text, "names", self.name_servers.iter().map(ToString::to_string).collect());
+        section(&mut text, "names", self.name_servers.clone());
         let rows = self.listening.iter().map(|listening| {
             let program = listening.program.as_ref();
             let program = program.map_or_else(

@@ -345,8 +345,11 @@ fn what_cannot_be_read_is_said_with_its_remedy() {
 }
 
 fn named(code: Code, answers: &[NameAnswer]) -> Verdict {
-    let server =
-        |answer: &NameAnswer| NameServer { address: ip("203.0.113.53"), answer: answer.clone(), took_us: 9 };
+    let server = |answer: &NameAnswer| NameServer {
+        address: "203.0.113.53".to_owned(),
+        answer: answer.clone(),
+        took_us: 9,
+    };
     let problem = Problem { code, message: "the lookup failed".to_owned(), remedy: "try again".to_owned() };
     let name = NameFinding {
         source: NameSource::Resolver,

@@ -106,7 +106,8 @@ pub(in crate::check) enum NameSource {
 
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::check) struct NameServer {
-    pub(in crate::check) address: IpAddr,
+    /// As it is configured: a link-local one has a zone.
+    pub(in crate::check) address: String,
     pub(in crate::check) answer: NameAnswer,
     pub(in crate::check) took_us: u64,
 }

@@ -1,19 +1,27 @@
 //! One question to one name server (RFC 1035 section 4), to see whether it answers at all.
 
 use super::super::findings::NameAnswer;
+use echoline::{Endpoint, Family, Host, resolve};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 const PORT: u16 = 53;
+/// Nothing is looked up: a server stands there by its address.
+const AT_ONCE: Duration = Duration::ZERO;
 const HEADER: usize = 12;
 
 /// Asks for the IPv4 address of a name. What the answer holds does not matter here, only its code.
-pub(super) fn ask(server: IpAddr, name: &str, patience: Duration) -> NameAnswer {
+pub(super) fn ask(server: &Host, name: &str, patience: Duration) -> NameAnswer {
+    let address = match resolve(&Endpoint::new(server.clone(), PORT), Family::Any, AT_ONCE).as_deref() {
+        Ok([address, ..]) => *address,
+        Ok([]) => return NameAnswer::Undelivered("it has no address".to_owned()),
+        Err(error) => return NameAnswer::Undelivered(error.to_string()),
+    };
     let Some(question) = question(id(), name) else {
         return NameAnswer::Undelivered("the name is too long for the DNS".to_owned());
     };
-    match exchange(SocketAddr::new(server, PORT), &question, patience) {
+    match exchange(address, &question, patience) {
         Ok(Some(code)) => NameAnswer::Code(code),
         Ok(None) => NameAnswer::Silent,
         Err(error) => NameAnswer::Undelivered(error.to_string()),

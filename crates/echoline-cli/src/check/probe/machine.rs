@@ -21,7 +21,7 @@ pub(in crate::check) fn look() -> Machine {
     Machine {
         addresses: addresses.collect(),
         routers: routers.collect(),
-        name_servers: configured_servers(),
+        name_servers: configured_servers().iter().map(ToString::to_string).collect(),
         listening: listening(),
     }
 }

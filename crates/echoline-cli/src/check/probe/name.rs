@@ -4,7 +4,7 @@ use super::{dns, micros};
 use crate::check::findings::{NameFinding, NameServer, NameSource, Problem};
 use echoline::{Code, Endpoint, Family, Host, resolve};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,11 +64,11 @@ fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
     let patience = patience.max(Duration::from_millis(100));
     let configured = configured_servers();
     thread::scope(|scope| {
-        let ask = |address: IpAddr| {
+        let ask = |server: Host| {
             scope.spawn(move || {
                 let begin = Instant::now();
-                let answer = dns::ask(address, name, patience);
-                NameServer { address, answer, took_us: micros(begin.elapsed()) }
+                let answer = dns::ask(&server, name, patience);
+                NameServer { address: server.to_string(), answer, took_us: micros(begin.elapsed()) }
             })
         };
         let asked: Vec<_> = configured.into_iter().map(ask).collect();
@@ -76,21 +76,21 @@ fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
     })
 }
 
-pub(super) fn configured_servers() -> Vec<IpAddr> {
+pub(super) fn configured_servers() -> Vec<Host> {
     servers_of(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
 }
 
-/// The name servers of a resolv.conf(5): three at most, and this machine's own if there is none.
-fn servers_of(text: &str) -> Vec<IpAddr> {
-    let address = |line: &str| {
+/// The name servers of a resolv.conf(5): three at most, and this machine's own only where there is no such line.
+fn servers_of(text: &str) -> Vec<Host> {
+    let server = |line: &str| {
         let mut words = line.split_whitespace();
-        (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
+        (words.next() == Some("nameserver")).then(|| words.next().unwrap_or_default().parse::<Host>().ok())
     };
-    let mut servers: Vec<IpAddr> = text.lines().filter_map(address).take(3).collect();
-    if servers.is_empty() {
-        servers.push(Ipv4Addr::LOCALHOST.into());
+    let mut lines = text.lines().filter_map(server).peekable();
+    if lines.peek().is_none() {
+        return vec![Host::Ip(Ipv4Addr::LOCALHOST.into())];
     }
-    servers
+    lines.flatten().filter(|host| host.ip().is_some()).take(3).collect()
 }
 
 /// Does a hosts(5) file name it?
@@ -107,9 +107,18 @@ mod tests {
     #[test]
     fn a_configuration_without_servers_means_this_machine() {
         let text = "# nameserver 192.0.2.9\nsearch lab.test\nnameserver 192.0.2.1\nnameserver 2001:db8::1\n";
-        let all: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-        assert_eq!(servers_of(text), all);
-        assert_eq!(servers_of(""), [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(written(text), ["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(written(""), ["127.0.0.1"]);
+    }
+
+    #[test]
+    fn a_link_local_server_keeps_its_zone_and_one_that_cannot_be_read_is_not_this_machine() {
+        assert_eq!(written("nameserver fe80::53%eth0\n"), ["fe80::53%eth0"]);
+        assert!(written("nameserver dns.example\nnameserver\n").is_empty());
+    }
+
+    fn written(text: &str) -> Vec<String> {
+        servers_of(text).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
         return silent(host, &name.servers);
     }
     let code_of = |server: &NameServer| match server.answer {
-        NameAnswer::Code(code) => Some((server.address, code)),
+        NameAnswer::Code(code) => Some((server.address.clone(), code)),
         _ => None,
     };
     let failing = name.servers.iter().filter_map(code_of);
@@ -43,7 +43,7 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
 /// Never certain: a healthy server, too, is silent for many seconds while it asks the name's own servers in vain
 /// (RFC 1035 section 7.2), and check does not wait so long.
 fn silent(host: &str, servers: &[NameServer]) -> Verdict {
-    let list = servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(", ");
+    let list = servers.iter().map(|server| server.address.as_str()).collect::<Vec<_>>().join(", ");
     let (noun, does) = if servers.len() == 1 { ("server", "does") } else { ("servers", "do") };
     let asked = servers.iter().filter(|server| server.answer == NameAnswer::Silent);
     let slow = asked.map(|server| server.took_us).max().map_or_else(String::new, |us| {
