@@ -135,7 +135,7 @@ pub(in crate::check) struct AddressFinding {
     pub(in crate::check) queue: Option<Queue>,
     pub(in crate::check) route: Route,
     pub(in crate::check) connect: Connect,
-    /// The next machine on the way, once the connection failed.
+    /// The next machine on the way, once the connection failed; `None` where nothing is known of it now.
     pub(in crate::check) neighbour: Option<Neighbour>,
     /// Rules of this machine that drop or reject what goes out; looked for where it seems so, and readable.
     pub(in crate::check) own_rules: Vec<String>,
@@ -269,7 +269,7 @@ pub(in crate::check) struct Requests {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(in crate::check) struct Neighbour {
     pub(in crate::check) address: IpAddr,
-    /// It told its hardware address: it is up.
+    /// It told its hardware address just now: it is up.
     pub(in crate::check) answers: bool,
 }
 

@@ -4,6 +4,7 @@ use super::control::{self, CONTROL_PORTS};
 use super::firewall::Rules;
 use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
 use super::hops::{self, MAX_HOPS};
+use super::netlink::Hardware;
 use super::{firewall, micros, netlink, own};
 use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way, end_of};
 use crate::check::firewall::{Packet, Way as Direction};
@@ -61,7 +62,8 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         (finding.listens, finding.queue) = (listener.map(|listener| listener.is_some()), listener.flatten());
     }
     if stream.is_none() && !own {
-        finding.neighbour = neighbour(ip, finding.route.found.as_ref(), index);
+        let took_us = finding.connect.took_us;
+        finding.neighbour = neighbour(ip, finding.route.found.as_ref(), index, took_us);
     }
     if far && job.controls && is_sent_back(&finding.connect) {
         finding.controls = control::ask(job);
@@ -229,10 +231,27 @@ fn route(address: SocketAddr) -> (Route, u32) {
     }
 }
 
-fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32) -> Option<Neighbour> {
-    let address = way?.gateway.unwrap_or(ip);
-    let answers = netlink::neighbour(address, interface_index)?;
-    Some(Neighbour { address, answers })
+/// Does the next machine on the way answer now? `None` where that is not known.
+///
+/// An entry from before is asked about 5 s after the request that used it (`delay_first_probe_time` of arp(7)), just
+/// when a check with the usual time ends. Where it is the host's own, the answer is worth a moment: the kernel's timer
+/// may be half a second late.
+fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32, asked_us: u64) -> Option<Neighbour> {
+    const ASKED_AGAIN: Duration = Duration::from_millis(5_550);
+    const MOMENT: Duration = Duration::from_millis(600);
+    let gateway = way?.gateway;
+    let address = gateway.unwrap_or(ip);
+    let left = ASKED_AGAIN.saturating_sub(Duration::from_micros(asked_us));
+    let is_worth_it = gateway.is_none() && left <= MOMENT;
+    let until = Instant::now() + if is_worth_it { left } else { Duration::ZERO };
+    loop {
+        match netlink::neighbour(address, interface_index)? {
+            Hardware::Told => return Some(Neighbour { address, answers: true }),
+            Hardware::Missing => return Some(Neighbour { address, answers: false }),
+            Hardware::Doubted if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+            Hardware::Doubted | Hardware::Old => return None,
+        }
+    }
 }
 
 #[cfg(test)]

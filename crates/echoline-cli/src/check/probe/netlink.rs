@@ -56,16 +56,42 @@ pub(super) fn route(ip: IpAddr, scope: u32) -> io::Result<Answer> {
     Ok(answer)
 }
 
-/// Did the neighbour tell its hardware address? `None` if the kernel has not asked it.
-pub(super) fn neighbour(ip: IpAddr, interface_index: u32) -> Option<bool> {
-    /// `NUD_REACHABLE`, `STALE`, `DELAY`, `PROBE`, `NOARP`, `PERMANENT`: all but `INCOMPLETE` and `FAILED`.
-    const RESOLVED: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
+/// What the kernel knows of a neighbour's hardware address (arp(7), RFC 4861 section 7.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hardware {
+    /// It told it a moment ago: it is up.
+    Told,
+    /// It was asked in vain, so far or for good.
+    Missing,
+    /// It told it once. It is in use again, and will be asked whether it still holds.
+    Doubted,
+    /// It told it once, or somebody wrote it down, or there is none: that says nothing about now.
+    Old,
+}
+
+/// `None` if the kernel has not asked it.
+pub(super) fn neighbour(ip: IpAddr, interface_index: u32) -> Option<Hardware> {
     let mut body = [0; 12];
     body[0] = family(ip);
     body[4..8].copy_from_slice(&interface_index.to_ne_bytes());
     let reply = ask(GET_NEIGHBOUR, NEW_NEIGHBOUR, body, &attribute(1, &octets(ip))).ok()?;
     let state = reply.get(HEADER + 8..HEADER + 10)?;
-    Some(u16::from_ne_bytes([state[0], state[1]]) & RESOLVED != 0)
+    Some(hardware(u16::from_ne_bytes([state[0], state[1]])))
+}
+
+/// By the state of its entry, `NUD_*` of linux/neighbour.h.
+fn hardware(state: u16) -> Hardware {
+    const INCOMPLETE: u16 = 0x01;
+    const REACHABLE: u16 = 0x02;
+    const DELAY: u16 = 0x08;
+    const PROBE: u16 = 0x10;
+    const FAILED: u16 = 0x20;
+    match state {
+        REACHABLE => Hardware::Told,
+        INCOMPLETE | FAILED => Hardware::Missing,
+        DELAY | PROBE => Hardware::Doubted,
+        _ => Hardware::Old,
+    }
 }
 
 fn ask(question: u16, answer: u16, body: [u8; 12], attributes: &[u8]) -> io::Result<Vec<u8>> {
@@ -141,6 +167,15 @@ mod tests {
         assert_eq!(answer.interface, "lo");
         assert_eq!(answer.gateway, None);
         assert_eq!(answer.source, Some("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_what_a_neighbour_told_just_now_shows_that_it_is_up() {
+        assert_eq!(hardware(0x02), Hardware::Told);
+        assert_eq!([0x01, 0x20].map(hardware), [Hardware::Missing; 2]);
+        assert_eq!([0x08, 0x10].map(hardware), [Hardware::Doubted; 2]);
+        // NONE, STALE, NOARP, PERMANENT.
+        assert_eq!([0x00, 0x04, 0x40, 0x80].map(hardware), [Hardware::Old; 4]);
     }
 
     #[test]
