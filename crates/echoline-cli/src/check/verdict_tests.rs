@@ -119,7 +119,7 @@ fn an_icmp_message_names_who_rejects_and_is_judged_by_its_sender_and_kind() {
         (told(refused(), icmp(3, 3, OWN), 40), LocalFirewall, Certain, "this machine itself"),
         (told(unreachable(), icmp(3, 13, OWN), 40), LocalFirewall, Certain, "admin-prohibited"),
         (told(unreachable(), icmp(3, 1, OWN), 40), LocalFirewall, Likely, "own firewall"),
-        (told(unreachable(), icmp(3, 1, OWN), 3_070_000), HostUnreachable, Certain, "192.168.1.1"),
+        (told(unreachable(), icmp(3, 1, OWN), 3_070_000), HostUnreachable, Likely, "destination NAT"),
         (told(refused(), icmp(3, 3, "203.0.113.10"), 400), Rejected, Certain, "itself rejects"),
         (told(unreachable(), icmp(3, 13, "203.0.113.1"), 400), Rejected, Certain, "203.0.113.1"),
         (told(unreachable(), icmp(3, 10, "203.0.113.1"), 400), Rejected, Certain, "host-prohibited"),
@@ -145,6 +145,25 @@ fn an_icmp_message_names_who_rejects_and_is_judged_by_its_sender_and_kind() {
         (told(far(Ended::Denied), icmp(1, 6, "2001:db8::1"), 400), Rejected, Certain, "reject-route"),
     ] {
         expect(&of(finding), code, certainty, &[words]);
+    }
+}
+
+#[test]
+fn an_absent_neighbour_is_certain_only_by_the_neighbour_table_and_never_this_machine_itself() {
+    let unreachable = |finding, neighbour: Option<bool>, took_us| {
+        let mut finding = told(finding, icmp(3, 1, OWN), took_us);
+        finding.neighbour = neighbour.map(|answers| Neighbour { address: ip(ROUTER), answers });
+        of(finding)
+    };
+    let far = || far(Ended::HostUnreachable);
+    let router = &["The router 192.168.1.1"];
+    expect(&unreachable(far(), Some(false), 3_070_000), HostUnreachable, Certain, router);
+    expect(&unreachable(far(), None, 3_070_000), HostUnreachable, Likely, router);
+    // A rule of its own may say the same at once, and the table holds what was so a minute ago.
+    expect(&unreachable(far(), Some(false), 40), HostUnreachable, Likely, router);
+    for neighbour in [None, Some(false), Some(true)] {
+        let own = own(Ended::HostUnreachable, Some(false));
+        expect(&unreachable(own, neighbour, 3_070_000), HostUnreachable, Likely, &["destination NAT"]);
     }
 }
 

@@ -110,6 +110,8 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-absent-neighbour-impatient"
     "check-neighbour-stale"
     "check-no-gateway"
+    "check-source-route"
+    "check-own-led-away"
     "check-name-wrong"
     "check-names-silent"
     "check-names-slow"

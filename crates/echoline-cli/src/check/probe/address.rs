@@ -32,7 +32,7 @@ pub(in crate::check) struct Job {
 pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) {
     let ip = job.address.ip();
     let own = own::is_own(ip);
-    let (route, index) = route(job.address);
+    let (route, index) = route(job.address, job.source);
     let far = !own && route.found.as_ref().is_some_and(|way| way.gateway.is_some());
     let mut finding = AddressFinding {
         address: job.address,
@@ -212,10 +212,12 @@ fn note(finding: &mut AddressFinding, asked: Asked, connect: Connect) {
     }
 }
 
-fn route(address: SocketAddr) -> (Route, u32) {
+fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, u32) {
     let begin = Instant::now();
     let scope = if let SocketAddr::V6(v6) = address { v6.scope_id() } else { 0 };
-    let answer = netlink::route(address.ip(), scope);
+    // One that is not of this machine is told of when the socket is bound to it; the kernel has no route for it.
+    let source = source.filter(|source| own::is_own(*source) && source.is_ipv4() == address.is_ipv4());
+    let answer = netlink::route(address.ip(), scope, source);
     let took_us = micros(begin.elapsed());
     match answer {
         Err(error) => (Route { found: None, missing: Some(error.to_string()), took_us }, 0),

@@ -36,7 +36,7 @@ pub(super) fn router_of_ipv4() -> Option<IpAddr> {
 }
 
 fn router(towards: &str) -> Option<Router> {
-    let answer = netlink::route(towards.parse().ok()?, 0).ok()?;
+    let answer = netlink::route(towards.parse().ok()?, 0, None).ok()?;
     Some(Router { address: answer.gateway?, interface: answer.interface })
 }
 

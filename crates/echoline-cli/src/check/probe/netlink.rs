@@ -28,24 +28,29 @@ const GET_NEIGHBOUR: u16 = 30;
 const HEADER: usize = 16;
 const BODY: usize = HEADER + 12;
 
-/// The way to `ip`.
+/// The way to `ip`, from `source` where that is given: rules may send each source another way (ip-rule(8)).
 ///
 /// # Errors
 /// The kernel's own word for why there is none: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL.
-pub(super) fn route(ip: IpAddr, scope: u32) -> io::Result<Answer> {
+pub(super) fn route(ip: IpAddr, scope: u32, source: Option<IpAddr>) -> io::Result<Answer> {
     let mut body = [0; 12];
     (body[0], body[1]) = (family(ip), if ip.is_ipv4() { 32 } else { 128 });
     let mut attributes = attribute(1, &octets(ip));
+    if let Some(source) = source {
+        body[2] = body[1];
+        attributes.extend(attribute(2, &octets(source)));
+    }
     if scope != 0 {
         attributes.extend(attribute(4, &scope.to_ne_bytes()));
     }
     let reply = ask(GET_ROUTE, NEW_ROUTE, body, &attributes)?;
-    let mut answer = Answer { interface_index: 0, interface: String::new(), gateway: None, source: None };
+    let mut answer = Answer { interface_index: 0, interface: String::new(), gateway: None, source };
     for (kind, data) in each_attribute(&reply) {
         match kind {
             4 => answer.interface_index = data.try_into().map_or(0, u32::from_ne_bytes),
             5 => answer.gateway = address(data),
-            7 => answer.source = address(data),
+            // The one that would be chosen, where none is given.
+            7 => answer.source = source.or_else(|| address(data)),
             // RTA_VIA: a gateway of the other family, after two bytes that say which.
             18 => answer.gateway = data.get(2..).and_then(address),
             _ => {}
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn loopback_is_reached_through_its_own_interface_from_itself() {
-        let answer = route("127.0.0.1".parse().unwrap(), 0).unwrap();
+        let answer = route("127.0.0.1".parse().unwrap(), 0, None).unwrap();
         assert_eq!(answer.interface, "lo");
         assert_eq!(answer.gateway, None);
         assert_eq!(answer.source, Some("127.0.0.1".parse().unwrap()));

@@ -106,14 +106,35 @@ fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
 
 fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     let (to, name) = (finding.address, icmp.name());
-    let absent = finding.neighbour.as_ref().filter(|neighbour| !neighbour.answers);
-    if icmp.is_host_unreachable() && (absent.is_some() || finding.connect.took_us >= NEIGHBOUR_TIME_US) {
-        return absent_neighbour(finding, Certain);
+    if icmp.is_host_unreachable() && finding.connect.took_us >= NEIGHBOUR_TIME_US {
+        let neighbour = finding.neighbour.as_ref().map(|neighbour| neighbour.answers);
+        return match neighbour {
+            _ if finding.own => led_away(finding),
+            Some(false) => absent_neighbour(finding, Certain),
+            Some(true) => led_away(finding),
+            None => absent_neighbour(finding, Likely),
+        };
     }
     // This machine says "host unreachable" of itself also where it gave a neighbour up a moment ago.
+    if icmp.is_host_unreachable() && finding.neighbour.as_ref().is_some_and(|neighbour| !neighbour.answers) {
+        return absent_neighbour(finding, Likely);
+    }
     let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
     let sentence = format!(
         "This machine's own firewall rejects the request to {to}: {name} came from this machine itself."
     );
     Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+}
+
+/// It looked for a machine in vain, and not for the next one on the way to this address.
+fn led_away(finding: &AddressFinding) -> Verdict {
+    let took = human_time(Duration::from_micros(finding.connect.took_us));
+    let sentence = format!(
+        "This machine gave up after {took}, and what it looked for was another machine than {}: a rule of its own leads \
+         the request there (destination NAT), as it looks, and nobody answers.",
+        finding.address
+    );
+    Verdict::new(Code::HostUnreachable, Likely, sentence)
+        .next(OWN_RULES)
+        .next("see for whom this machine looked in vain: ip neigh")
 }
