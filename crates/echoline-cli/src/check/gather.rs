@@ -2,7 +2,9 @@
 
 use super::args::Config;
 use super::findings::{AddressFinding, Expect, Findings, Poke, Problem, Target};
-use super::probe::{IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, probe_address};
+use super::probe::{
+    IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
+};
 use super::verdict::{VerdictCode, verdict};
 use echoline::{AddressKind, Code, Endpoint};
 use std::collections::hash_map::RandomState;
@@ -57,7 +59,7 @@ pub(super) fn gather(config: &Config) -> Findings {
         let talked = converse(&stream, with, config.expect, http_host, nonce, config.timeout);
         (findings.conversation, findings.timing) = (Some(talked.0), talked.1);
         // The other conversation is over by now, or has failed for good.
-        let whoami = config.whoami.map(|port| SocketAddr::new(with.ip(), port));
+        let whoami = config.whoami.map(|port| on_port(with, port));
         findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
         findings.backends =
             whoami.zip(config.backends).map(|(address, asked)| ask_backends(address, asked, config.timeout));

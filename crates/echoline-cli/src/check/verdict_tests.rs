@@ -279,6 +279,14 @@ fn silence_in_the_own_network_is_judged_by_the_neighbour_table() {
 }
 
 #[test]
+fn a_link_local_host_is_named_with_its_zone() {
+    let mut finding = near(Ended::NoAnswer);
+    finding.address = "[fe80::9%3]:5151".parse().unwrap();
+    finding.neighbour = Some(Neighbour { address: finding.address.ip(), answers: false });
+    expect(&of(finding), HostUnreachable, Likely, &["No machine answers to fe80::9%eth0 "]);
+}
+
+#[test]
 fn a_request_that_never_left_is_the_own_firewalls() {
     expect(&of(silent(Some(false))), LocalFirewall, Likely, &["never left"]);
     let mut readable = silent(Some(false));

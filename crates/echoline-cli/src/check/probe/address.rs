@@ -5,7 +5,7 @@ use super::firewall::Rules;
 use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
 use super::hops::{self, MAX_HOPS};
 use super::netlink::Hardware;
-use super::{firewall, micros, netlink, own};
+use super::{firewall, micros, netlink, on_port, own};
 use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way, end_of};
 use crate::check::firewall::{Packet, Way as Direction};
 use echoline::AddressKind;
@@ -160,7 +160,7 @@ fn fly(
 
 /// Asks other ports, and the routers on the way, until `main` has ended.
 fn look_around(job: &Job, main: &Flight, far: bool, finding: &mut AddressFinding) {
-    let to = |port| SocketAddr::new(job.address.ip(), port);
+    let to = |port| on_port(job.address, port);
     let ports: &[u16] = if job.controls { &CONTROL_PORTS } else { &[] };
     let mut under_way: Vec<(Asked, Flight)> = Vec::new();
     let mut send = |asked, address, hop_limit| {

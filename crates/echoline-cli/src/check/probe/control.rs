@@ -2,9 +2,8 @@
 
 use super::address::Job;
 use super::flight::{Flight, Manner, wait};
-use super::hops;
+use super::{hops, on_port};
 use crate::check::findings::{Connect, Control, Hop};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// SSH, HTTP, HTTPS, and one that is rarely in use (tcpmux): open or closed, a host without a firewall answers each.
@@ -23,7 +22,7 @@ pub(super) fn compare(job: &Job, controls: &mut Vec<Control>) -> (Vec<Hop>, Vec<
     else {
         return (Vec::new(), Vec::new());
     };
-    let to_control = hops::one_by_one(job, SocketAddr::new(host, port));
+    let to_control = hops::one_by_one(job, on_port(job.address, port));
     (hops::one_by_one(job, job.address), to_control)
 }
 
@@ -31,7 +30,7 @@ pub(super) fn compare(job: &Job, controls: &mut Vec<Control>) -> (Vec<Hop>, Vec<
 pub(super) fn ask(job: &Job) -> Vec<Control> {
     let ports = CONTROL_PORTS.into_iter().filter(|port| *port != job.address.port());
     let manner = Manner { source: job.source, hop_limit: None };
-    let start = |port| Some((port, Flight::start(SocketAddr::new(job.address.ip(), port), manner).ok()?));
+    let start = |port| Some((port, Flight::start(on_port(job.address, port), manner).ok()?));
     let mut under_way: Vec<(u16, Flight)> = ports.filter_map(start).collect();
     let until = (Instant::now() + PATIENCE).min(job.deadline);
     let mut controls = Vec::new();

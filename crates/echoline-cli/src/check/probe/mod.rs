@@ -26,9 +26,27 @@ pub(super) use machine::look as look_at_machine;
 pub(super) use name::look_up;
 pub(super) use whoami::{ask as ask_whoami, ask_backends};
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A time as it stands in findings.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The same host on another port. Its zone stays, without which a link-local address leads nowhere (RFC 4007).
+pub(super) fn on_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_port_of_a_link_local_host_is_in_the_same_zone() {
+        let host: SocketAddr = "[fe80::9%3]:5151".parse().unwrap();
+        assert_eq!(on_port(host, 22), "[fe80::9%3]:22".parse().unwrap());
+    }
 }

@@ -3,7 +3,7 @@
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Findings, NameAnswer, NameSource};
 use crate::units::few;
-use echoline::AddressKind;
+use echoline::{AddressKind, Host};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -15,12 +15,12 @@ pub(super) fn address(findings: &Findings) -> Step {
         return step("address", State::Fail, vec![problem.message.clone()], json!({ "problem": problem }));
     }
     let host = &findings.target.host;
-    let says = match host.parse() {
-        Ok(ip) => {
+    let says = match host.parse::<Host>().ok().and_then(|host| host.ip()) {
+        Some(ip) => {
             let family = if matches!(ip, IpAddr::V4(_)) { "IPv4" } else { "IPv6" };
             format!("{host} is an {family} address ({}), port {}", AddressKind::of(ip), findings.target.port)
         }
-        Err(_) => format!("{host} is a name, port {}", findings.target.port),
+        None => format!("{host} is a name, port {}", findings.target.port),
     };
     step("address", State::Pass, vec![says], json!({ "host": host, "port": findings.target.port }))
 }

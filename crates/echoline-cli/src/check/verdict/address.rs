@@ -4,7 +4,7 @@ use super::Certainty::{CannotTell, Certain, Likely};
 use super::{Verdict, icmp};
 use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, end_of};
 use echoline::Code;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The whole of it, and a little: whoever waited longer would have heard that a host is missing.
 const ROUTER_TIME_US: u64 = 3_300_000;
@@ -62,10 +62,10 @@ pub(super) fn absent_neighbour(finding: &AddressFinding, certainty: super::Certa
         }
         None => format!(
             "No machine answers to {} in the own network: it is off, or has another address.",
-            to.ip()
+            host(finding)
         ),
     };
-    let look = gateway.unwrap_or(to.ip());
+    let look = gateway.map_or_else(|| host(finding), |gateway| gateway.to_string());
     Verdict::new(Code::HostUnreachable, certainty, sentence)
         .next(format!("check that {look} is on, and in this network"))
         .next("see what this machine knows of its neighbours: ip neigh")
@@ -124,7 +124,7 @@ fn refused(finding: &AddressFinding) -> Verdict {
             Verdict::new(Code::Refused, Likely, sentence)
                 .next(format!(
                     "on {}, see who listens, and for whom: echoline check --listen {port}, or ss -ltn",
-                    to.ip()
+                    host(finding)
                 ))
                 .next("a server that listens on 127.0.0.1 only is refused from everywhere else")
         }
@@ -160,7 +160,7 @@ fn silent(finding: &AddressFinding) -> Verdict {
         let sentence = format!(
             "A firewall on {} drops the requests: the host is up, since it told its hardware address, but it does not \
              answer.",
-            to.ip()
+            host(finding)
         );
         return Verdict::new(Code::Dropped, Likely, sentence)
             .next("on that machine, allow the port in its firewall")
@@ -181,6 +181,16 @@ fn silent(finding: &AddressFinding) -> Verdict {
     verdict
         .next("check that the host is on and that this is its address")
         .next("then look for a firewall that drops, on the host, in its network or in its cloud")
+}
+
+/// The address alone, with the zone without which a link-local one leads nowhere (RFC 4007).
+fn host(finding: &AddressFinding) -> String {
+    let ip = finding.address.ip();
+    match (finding.address, &finding.route.found) {
+        (SocketAddr::V6(to), Some(way)) if to.scope_id() != 0 => format!("{ip}%{}", way.interface),
+        (SocketAddr::V6(to), None) if to.scope_id() != 0 => format!("{ip}%{}", to.scope_id()),
+        _ => ip.to_string(),
+    }
 }
 
 /// What a full queue looks like from here is what a firewall looks like; there it is plain.
