@@ -57,6 +57,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "watch-redacted"
     "check-fine"
     "check-fine-ipv6"
+    "check-link-local"
     "check-fine-greeting"
     "check-fine-forward"
     "check-double-nat"

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ impl Flight {
         }
         let mut flight = Self { socket, source: None, started, failed: None, bound: true };
         if let Some(source) = manner.source
-            && let Err(error) = flight.socket.bind(&SocketAddr::new(source, 0).into())
+            && let Err(error) = flight.socket.bind(&on_link_of(address, source).into())
         {
             (flight.failed, flight.bound) = (Some(error), false);
             return Ok(flight);
@@ -83,6 +83,8 @@ impl Flight {
             None if is_self_connected(&self.socket) => Ended::Refused,
             None => Ended::NoAnswer,
             Some(error) if !bound && error.kind() == ErrorKind::AddrNotAvailable => Ended::NoSuchSource,
+            // From connect it is about the route; from bind it is about the source.
+            Some(error) if !bound && error.kind() == ErrorKind::InvalidInput => Ended::Other,
             Some(error) => ended_of(error),
         };
         let requests = (ended == Ended::NoAnswer).then(|| requests(&self.socket)).flatten();
@@ -119,6 +121,16 @@ pub(super) fn wait(flights: &[&Flight], until: Instant) -> Vec<usize> {
         }
     }
     (0..fds.len()).filter(|at| !fds[*at].revents().is_empty()).collect()
+}
+
+/// A link-local source means something on one link only: that of the target (ipv6(7), `sin6_scope_id`).
+fn on_link_of(target: SocketAddr, source: IpAddr) -> SocketAddr {
+    match (source, target) {
+        (IpAddr::V6(ip), SocketAddr::V6(target)) if ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, 0, 0, target.scope_id()).into()
+        }
+        _ => SocketAddr::new(source, 0),
+    }
 }
 
 /// One that could not even be sent, as a finding.
@@ -185,3 +197,26 @@ fn icmp(version: u8, kind: u8, code: u8, from: Option<IpAddr>) -> Icmp {
 
 /// A whole second: the first repetition of a request (RFC 6298 section 2), and a little.
 pub(super) const FIRST_REPETITION: Duration = Duration::from_millis(1_050);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_local_source_is_on_the_link_of_the_target_and_no_other_has_one() {
+        let on = |target: &str, source: &str| on_link_of(target.parse().unwrap(), source.parse().unwrap());
+        assert_eq!(on("[fe80::9%3]:80", "fe80::7"), "[fe80::7%3]:0".parse().unwrap());
+        assert_eq!(on("[fe80::9%3]:80", "2001:db8::7"), "[2001:db8::7]:0".parse().unwrap());
+        assert_eq!(on("192.0.2.9:80", "192.0.2.7"), "192.0.2.7:0".parse().unwrap());
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_bound_is_no_missing_route() {
+        let manner = Manner { source: Some("fe80::7".parse().unwrap()), hop_limit: None };
+        let landed = Flight::start("[2001:db8::9]:80".parse().unwrap(), manner).map(Flight::land);
+        // Where there is no IPv6 at all, there is no socket either.
+        if let Ok(landed) = landed {
+            assert_ne!(landed.connect.ended, Ended::NetUnreachable);
+        }
+    }
+}
