@@ -117,6 +117,9 @@ codes! {
 
 impl Code {
     /// The code for what connect(2), or `SO_ERROR` after it, returned: for programs that connect on their own.
+    ///
+    /// Linux says EADDRNOTAVAIL for want of a local port, and for want of an address to send from, too; the error alone
+    /// does not tell which, and is taken for the first.
     pub fn of_connect(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,

@@ -216,7 +216,9 @@ fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, u32) {
     let begin = Instant::now();
     let scope = if let SocketAddr::V6(v6) = address { v6.scope_id() } else { 0 };
     // One that is not of this machine is told of when the socket is bound to it; the kernel has no route for it.
-    let source = source.filter(|source| own::is_own(*source) && source.is_ipv4() == address.is_ipv4());
+    let source = source.filter(|source| {
+        own::is_own(*source) && !source.is_unspecified() && source.is_ipv4() == address.is_ipv4()
+    });
     let answer = netlink::route(address.ip(), scope, source);
     let took_us = micros(begin.elapsed());
     match answer {
