@@ -3,34 +3,70 @@
 use super::{Action, Base, Chains, Packet, Question, Rule, Stop, Truth, Way, in_network, interface_is};
 use std::net::IpAddr;
 
-/// The chains of one table, filter or nat, that a packet meets.
-pub(in crate::check) fn parse(listing: &str, packet: Packet<'_>, question: Question) -> Chains {
+/// One of its tables, as it prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::check) struct Table {
+    /// Who prints it: two kinds of iptables may each have a table of that name.
+    pub(in crate::check) program: String,
+    /// filter, nat, mangle, raw or security.
+    pub(in crate::check) name: String,
+    pub(in crate::check) rules: String,
+}
+
+/// The chains of one table that a packet meets.
+pub(in crate::check) fn parse(table: &Table, packet: Packet<'_>, question: Question) -> Chains {
+    let key = |chain: &str| format!("{} {} {chain}", table.program, table.name);
     let mut chains = Chains::new();
-    for line in listing.lines() {
+    for line in table.rules.lines() {
         let words = words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["-P", chain, policy] => {
                 let policy = if *policy == "ACCEPT" { Action::Accept } else { Action::Stop(Stop::Drop) };
-                let met = *chain
-                    == match (packet.way, question) {
-                        (Way::In, Question::Nat) => "PREROUTING",
-                        (Way::In, Question::Filter) => "INPUT",
-                        (Way::Out, _) => "OUTPUT",
-                    };
-                let name = format!("chain {chain} of iptables");
-                let base = met.then_some(Base { priority: 0, policy, name });
-                chains.entry((*chain).to_owned()).or_default().base = base;
+                let base = order(&table.name, chain, packet.way, question).map(|priority| Base {
+                    met: Truth::Yes,
+                    priority,
+                    policy,
+                    name: match table.name.as_str() {
+                        "filter" => format!("chain {chain} of iptables"),
+                        name => format!("chain {chain} of iptables table {name}"),
+                    },
+                });
+                chains.entry(key(chain)).or_default().base = base;
             }
-            ["-N", chain] => drop(chains.entry((*chain).to_owned()).or_default()),
+            ["-N", chain] => drop(chains.entry(key(chain)).or_default()),
             ["-A", chain, rest @ ..] => {
-                let rule = rule(rest, line, packet);
-                chains.entry((*chain).to_owned()).or_default().rules.push(rule);
+                let mut rule = rule(rest, line, packet);
+                if let Action::Jump(to) | Action::Goto(to) = &mut rule.action {
+                    *to = key(to);
+                }
+                chains.entry(key(chain)).or_default().rules.push(rule);
             }
             _ => {}
         }
     }
     chains
+}
+
+/// When the kernel comes to a chain of a table, if it does: the hooks one after the other, and in each the tables
+/// (linux/netfilter_ipv4.h).
+fn order(table: &str, chain: &str, way: Way, question: Question) -> Option<i64> {
+    if (table == "nat") != (question == Question::Nat) {
+        return None;
+    }
+    let hook = match (way, chain) {
+        (Way::In, "PREROUTING") | (Way::Out, "OUTPUT") => 0,
+        (Way::In, "INPUT") | (Way::Out, "POSTROUTING") if question == Question::Filter => 1 << 40,
+        _ => return None,
+    };
+    let priority = match table {
+        "raw" => -300,
+        "mangle" => -150,
+        "nat" => -100,
+        "security" => 50,
+        _ => 0,
+    };
+    Some(hook + priority)
 }
 
 /// As a shell splits a line: quotes keep a comment together.
@@ -74,7 +110,7 @@ fn rule(words: &[&str], line: &str, packet: Packet<'_>) -> Rule {
                 applies = applies.and(of_module(module));
             }
             "-j" => {
-                action = target(value);
+                action = target(value, &words[at..]);
                 // What follows is about the target.
                 break;
             }
@@ -92,20 +128,23 @@ fn rule(words: &[&str], line: &str, packet: Packet<'_>) -> Rule {
 fn of_module(module: &str) -> Truth {
     match module {
         "tcp" | "conntrack" | "state" | "multiport" | "comment" | "addrtype" | "mark" => Truth::Yes,
-        "udp" | "icmp" | "icmp6" | "ipv6-icmp" | "sctp" | "dccp" | "esp" | "ah" | "hl" | "rt" => Truth::No,
+        "udp" | "icmp" | "icmp6" | "ipv6-icmp" | "sctp" | "dccp" | "esp" | "ah" | "rt" => Truth::No,
         // Limits, sets, owners and whatever else: it depends.
         _ => Truth::Perhaps,
     }
 }
 
-fn target(name: &str) -> Action {
+fn target(name: &str, options: &[&str]) -> Action {
     match name {
         "ACCEPT" => Action::Accept,
         "DROP" => Action::Stop(Stop::Drop),
-        "REJECT" | "DNAT" | "REDIRECT" => Action::Stop(Stop::Reject),
+        "REJECT" | "DNAT" | "REDIRECT" | "NETMAP" => Action::Stop(Stop::Reject),
         "RETURN" => Action::Return,
+        "NOTRACK" => Action::Untrack,
+        "CT" if options.contains(&"--notrack") => Action::Untrack,
         "LOG" | "NFLOG" | "ULOG" | "MARK" | "CONNMARK" | "SET" | "TRACE" | "AUDIT" | "CT" | "TCPMSS"
-        | "SECMARK" => Action::Continue,
+        | "SECMARK" | "CONNSECMARK" | "TOS" | "DSCP" | "ECN" | "TTL" | "HL" | "CLASSIFY" | "CHECKSUM"
+        | "TCPOPTSTRIP" | "TEE" => Action::Continue,
         "QUEUE" | "NFQUEUE" | "TARPIT" => Action::Unknown,
         chain => Action::Jump(chain.to_owned()),
     }
@@ -113,7 +152,7 @@ fn target(name: &str) -> Action {
 
 fn condition(option: &str, values: &[&str], module: &str, packet: Packet<'_>) -> Truth {
     let value = values.first().copied().unwrap_or_default();
-    let Packet { way, port, from, to, interface, .. } = packet;
+    let Packet { way, port, from, to, interface, tracked, .. } = packet;
     match option {
         "-p" => Truth::of(matches!(value, "tcp" | "6" | "all" | "0")),
         "--dport" | "--dports" | "--destination-port" | "--ports" => one_of_ports(value, port),
@@ -123,6 +162,7 @@ fn condition(option: &str, values: &[&str], module: &str, packet: Packet<'_>) ->
         "-i" | "-o" => Truth::No,
         "-s" => in_networks(from, value),
         "-d" => in_networks(to, value),
+        "--ctstate" | "--state" if !tracked => Truth::Perhaps,
         "--ctstate" | "--state" => Truth::of(value.split(',').any(|state| state == "NEW")),
         "--dst-type" if way == Way::In => {
             Truth::of(value.split(',').any(|kind| matches!(kind, "LOCAL" | "UNICAST")))

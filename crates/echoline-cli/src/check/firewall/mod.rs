@@ -7,8 +7,8 @@ mod iptables;
 mod nft;
 mod ufw;
 
-pub(super) use iptables::parse as parse_iptables;
-pub(super) use nft::{is_iptables, parse as parse_nft};
+pub(super) use iptables::{Table as IptablesTable, parse as parse_iptables};
+pub(super) use nft::{parse as parse_nft, tables_of_iptables};
 pub(super) use ufw::{Files as UfwFiles, judge as judge_ufw};
 
 use std::collections::HashMap;
@@ -25,6 +25,8 @@ pub(super) struct Packet<'a> {
     pub(super) to: Option<IpAddr>,
     /// The interface through which it comes or goes, which is not loopback. `None`: it may be any such.
     pub(super) interface: Option<&'a str>,
+    /// The kernel follows its connection. `false`: a rule may keep it out of that (`notrack`), so its state is not known.
+    pub(super) tracked: bool,
 }
 
 /// What the chains are asked: who may pass, or who is led elsewhere before that.
@@ -81,6 +83,8 @@ impl Truth {
 pub(super) enum Action {
     /// Nothing that decides: it counts, logs, marks.
     Continue,
+    /// Keeps it out of what the kernel knows of connections, and decides nothing.
+    Untrack,
     Accept,
     Stop(Stop),
     /// Goes on in that chain, and comes back.
@@ -116,6 +120,8 @@ pub(super) struct Chain {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Base {
+    /// Does the packet come here?
+    pub(super) met: Truth,
     pub(super) priority: i64,
     /// What becomes of what no rule decides.
     pub(super) policy: Action,
@@ -196,6 +202,7 @@ const MAX_STEPS: usize = 100_000;
 pub(super) fn fate(chains: &Chains) -> Fate {
     let mut bases: Vec<(&Base, &Chain)> =
         chains.values().filter_map(|chain| Some((chain.base.as_ref()?, chain))).collect();
+    bases.retain(|(base, _)| base.met != Truth::No);
     bases.sort_by(|a, b| (a.0.priority, &a.0.name).cmp(&(b.0.priority, &b.0.name)));
     let mut walk = Walk { chains, steps: 0 };
     bases.into_iter().fold(Fate::Passes, |fate, (base, chain)| {
@@ -205,8 +212,15 @@ pub(super) fn fate(chains: &Chains) -> Fate {
             }
             _ => Fate::Passes,
         };
-        fate.then(walk.chain(chain, 0).settle(policy))
+        let here = walk.chain(chain, 0).settle(policy);
+        fate.then(if base.met == Truth::Yes { here } else { here.or(Fate::Passes, &base.name) })
     })
+}
+
+/// May one of the rules keep it out of what the kernel knows of connections?
+pub(super) fn may_untrack(chains: &Chains) -> bool {
+    let mut rules = chains.values().flat_map(|chain| &chain.rules);
+    rules.any(|rule| rule.action == Action::Untrack && rule.applies != Truth::No)
 }
 
 /// What a chain does: decides, or leaves it to whoever comes next, or one of both.
@@ -251,7 +265,7 @@ impl Walk<'_> {
             }
             let sure = rule.applies == Truth::Yes;
             let outcome = match &rule.action {
-                Action::Continue => continue,
+                Action::Continue | Action::Untrack => continue,
                 Action::Accept => Outcome { decided: Some(Fate::Passes), open: None },
                 Action::Stop(how) => {
                     Outcome { decided: Some(Fate::Stopped(*how, rule.text.clone())), open: None }
@@ -265,6 +279,7 @@ impl Walk<'_> {
                 Action::Jump(to) | Action::Goto(to) => self.jump(to, rule, depth),
             };
             let is_goto = matches!(rule.action, Action::Goto(_));
+            let is_left_open = outcome.decided.is_none() || outcome.open.is_some();
             match (outcome.decided, outcome.open) {
                 (Some(fate), None) if sure => {
                     let fate = match perhaps {
@@ -279,6 +294,9 @@ impl Walk<'_> {
             // What came to the end of a chain that was gone to for good is at the end of this one, too.
             if is_goto && sure {
                 break;
+            }
+            if is_goto && is_left_open {
+                may_return.get_or_insert_with(|| rule.text.clone());
             }
         }
         match perhaps {

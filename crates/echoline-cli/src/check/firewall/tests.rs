@@ -10,7 +10,17 @@ const IPTABLES: &str = include_str!("samples/iptables.txt");
 const UFW_IPTABLES: &str = include_str!("samples/ufw-iptables.txt");
 
 fn to_port(port: u16) -> Packet<'static> {
-    Packet { way: Way::In, ipv4: true, port, from: None, to: None, interface: None }
+    Packet { way: Way::In, ipv4: true, port, from: None, to: None, interface: None, tracked: true }
+}
+
+fn iptables(table: &str, rules: &str, packet: Packet<'_>) -> Fate {
+    fate(&iptables_chains(table, rules, packet))
+}
+
+fn iptables_chains(table: &str, rules: &str, packet: Packet<'_>) -> Chains {
+    let question = if table == "nat" { Question::Nat } else { Question::Filter };
+    let (program, name) = ("iptables".to_owned(), table.to_owned());
+    parse_iptables(&IptablesTable { program, name, rules: rules.to_owned() }, packet, question)
 }
 
 fn from(address: &str, port: u16) -> Packet<'static> {
@@ -74,11 +84,11 @@ fn the_rules_of_iptables_decide_and_what_a_chain_leaves_open_goes_on_in_the_one_
         (from("10.0.0.1", 5151), Fate::Passes),
         (from("11.0.0.1", 5151), last()),
     ] {
-        assert_eq!(fate(&parse_iptables(IPTABLES, packet, Question::Filter)), expected, "{packet:?}");
+        assert_eq!(iptables("filter", IPTABLES, packet), expected, "{packet:?}");
     }
     let without_foo = IPTABLES.lines().filter(|line| !line.contains(" foo ")).collect::<Vec<_>>().join("\n");
     let policy = dropped("chain INPUT of iptables: what no rule accepts is dropped");
-    assert_eq!(fate(&parse_iptables(&without_foo, to_port(1), Question::Filter)), policy);
+    assert_eq!(iptables("filter", &without_foo, to_port(1)), policy);
 }
 
 #[test]
@@ -95,12 +105,12 @@ fn the_rules_that_ufw_writes_do_what_ufw_says() {
         (Packet { interface: Some("wlan0"), ..to_port(5154) }, policy()),
         (Packet { way: Way::Out, ..to_port(5155) }, Fate::Passes),
     ] {
-        assert_eq!(fate(&parse_iptables(UFW_IPTABLES, packet, Question::Filter)), expected, "{packet:?}");
+        assert_eq!(iptables("filter", UFW_IPTABLES, packet), expected, "{packet:?}");
     }
     for (packet, rule) in
         [(to_port(5151), "10.0.0.0/8"), (to_port(5152), "ufw-user-limit"), (to_port(5154), "eth0")]
     {
-        let found = fate(&parse_iptables(UFW_IPTABLES, packet, Question::Filter));
+        let found = iptables("filter", UFW_IPTABLES, packet);
         assert!(matches!(&found, Fate::Depends(by) if by.contains(rule)), "{packet:?}: {found:?}");
     }
 }
@@ -108,8 +118,9 @@ fn the_rules_that_ufw_writes_do_what_ufw_says() {
 #[test]
 fn tables_that_only_iptables_can_read_are_left_to_it() {
     let mixed: Value = serde_json::from_str(include_str!("samples/iptables.json")).unwrap();
-    assert!(is_iptables(&mixed));
-    assert!(!is_iptables(&serde_json::from_str(NFT).unwrap()));
+    assert_eq!(tables_of_iptables(&mixed, "ip").into_iter().collect::<Vec<_>>(), ["filter"]);
+    assert!(tables_of_iptables(&mixed, "ip6").is_empty());
+    assert!(tables_of_iptables(&serde_json::from_str(NFT).unwrap(), "ip").is_empty());
     assert_eq!(parse_nft(&mixed, "", to_port(5155), Question::Filter), Chains::new());
 }
 
@@ -117,10 +128,7 @@ fn tables_that_only_iptables_can_read_are_left_to_it() {
 fn a_ruleset_without_rules_lets_everything_in() {
     assert_eq!(fate(&parse_nft(&json!({ "nftables": [] }), "", to_port(1), Question::Filter)), Fate::Passes);
     assert_eq!(fate(&parse_nft(&Value::Null, "", to_port(1), Question::Filter)), Fate::Passes);
-    assert_eq!(
-        fate(&parse_iptables("-P INPUT ACCEPT\n-P OUTPUT DROP\n", to_port(1), Question::Filter)),
-        Fate::Passes
-    );
+    assert_eq!(iptables("filter", "-P INPUT ACCEPT\n-P OUTPUT DROP\n", to_port(1)), Fate::Passes);
 }
 
 fn chain(rules: &[(Truth, Action, &str)]) -> Chain {
@@ -133,7 +141,10 @@ fn chain(rules: &[(Truth, Action, &str)]) -> Chain {
 }
 
 fn base(priority: i64, rules: &[(Truth, Action, &str)], policy: Action) -> Chain {
-    Chain { base: Some(Base { priority, policy, name: format!("chain {priority}") }), ..chain(rules) }
+    Chain {
+        base: Some(Base { met: Truth::Yes, priority, policy, name: format!("chain {priority}") }),
+        ..chain(rules)
+    }
 }
 
 #[test]
@@ -221,7 +232,7 @@ fn a_published_port_of_a_container_is_seen_to_be_led_elsewhere() {
                   -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n\
                   -A DOCKER -i docker0 -j RETURN\n\
                   -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\n";
-    let of = |packet| fate(&parse_iptables(docker, packet, Question::Nat));
+    let of = |packet| iptables("nat", docker, packet);
     let eth0 = |port| Packet { interface: Some("eth0"), ..to_port(port) };
     let rule = "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80";
     assert_eq!(of(eth0(8080)), rejected(rule));
@@ -239,3 +250,6 @@ fn a_published_port_of_a_container_is_seen_to_be_led_elsewhere() {
     assert_eq!(of(80, Question::Nat), rejected("rule 2 of chain pre in table ip n"));
     assert_eq!((of(81, Question::Nat), of(80, Question::Filter)), (Fate::Passes, Fate::Passes));
 }
+
+#[path = "case_tests.rs"]
+mod cases;

@@ -109,6 +109,7 @@ fn own_rule(
         from: connect.source.map(|source| source.ip()).filter(|source| !source.is_unspecified()),
         to: Some(to.ip()),
         interface,
+        tracked: true,
     };
     let going_out = rules.against(packet(Direction::Out));
     going_out.or_else(|| finding.own.then(|| rules.against(packet(Direction::In))).flatten())

@@ -232,6 +232,7 @@ fn firewalls(places: &[Place], port: u16) -> Vec<Firewall> {
                 from: None,
                 to: only.then(|| first.address.ip()),
                 interface: first.interface.as_deref().filter(|_| same),
+                tracked: true,
             }))
         })
         .collect()

@@ -1,128 +1,10 @@
-//! The rules of nftables, as `nft --json list ruleset` prints them (libnftables-json(5)).
+//! One rule of nftables: is it about the packet, and what does it do?
 
-use super::{Action, Base, Chain, Chains, Packet, Question, Rule, Stop, Truth, Way};
+use super::text;
+use crate::check::firewall::{Action, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::net::IpAddr;
-
-/// Are some of the rules written by iptables-nft in a way that only iptables can read?
-pub(in crate::check) fn is_iptables(ruleset: &Value) -> bool {
-    objects(ruleset, "rule").any(speaks_xt)
-}
-
-fn speaks_xt(rule: &Value) -> bool {
-    rule["expr"].as_array().into_iter().flatten().any(|expr| expr.get("xt").is_some())
-}
-
-fn objects<'a>(ruleset: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    ruleset["nftables"].as_array().into_iter().flatten().filter_map(move |object| object.get(kind))
-}
-
-/// The chains that a packet meets. `listing` is what `nft -a list ruleset` prints: the rules as a person knows them.
-///
-/// Tables whose rules only iptables can read are left out.
-pub(in crate::check) fn parse(
-    ruleset: &Value,
-    listing: &str,
-    packet: Packet<'_>,
-    question: Question,
-) -> Chains {
-    let foreign: Vec<String> = objects(ruleset, "rule").filter(|rule| speaks_xt(rule)).map(table).collect();
-    let mine =
-        |object: &&Value| family_fits(text(object, "family"), packet) && !foreign.contains(&table(object));
-    let sets = objects(ruleset, "set").chain(objects(ruleset, "map")).filter(mine);
-    let sets = sets.map(|set| (format!("{} @{}", table(set), text(set, "name")), &set["elem"])).collect();
-    let texts = texts(listing);
-    let mut chains: Chains = objects(ruleset, "chain")
-        .filter(mine)
-        .map(|chain| {
-            (
-                key(chain, text(chain, "name")),
-                Chain { base: base(chain, packet, question), rules: Vec::new() },
-            )
-        })
-        .collect();
-    for rule in objects(ruleset, "rule").filter(mine) {
-        let chain = text(rule, "chain");
-        let handle = rule["handle"].as_u64().unwrap_or_default();
-        let shown = texts.get(&(key(rule, chain), handle)).cloned();
-        let reader = Reader { packet, sets: &sets, table: table(rule) };
-        let shown =
-            shown.unwrap_or_else(|| format!("rule {handle} of chain {chain} in table {}", table(rule)));
-        if let Some(chain) = chains.get_mut(&key(rule, chain)) {
-            chain.rules.extend(reader.rules(&rule["expr"], &shown));
-        }
-    }
-    chains
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object[field].as_str().unwrap_or_default()
-}
-
-fn table(object: &Value) -> String {
-    let name = object.get("table").and_then(Value::as_str).unwrap_or_default();
-    format!("{} {name}", text(object, "family"))
-}
-
-fn key(object: &Value, chain: &str) -> String {
-    format!("{} {chain}", table(object))
-}
-
-fn family_fits(family: &str, packet: Packet<'_>) -> bool {
-    match family {
-        "ip" => packet.ipv4,
-        "ip6" => !packet.ipv4,
-        "inet" => true,
-        "netdev" => packet.way == Way::In,
-        _ => false,
-    }
-}
-
-/// Where the kernel begins with this packet, if it does here.
-fn base(chain: &Value, packet: Packet<'_>, question: Question) -> Option<Base> {
-    let hook = chain["hook"].as_str()?;
-    let met = match packet.way {
-        Way::In if question == Question::Nat => hook == "prerouting",
-        Way::In => matches!(hook, "ingress" | "prerouting" | "input"),
-        Way::Out => matches!(hook, "output" | "postrouting" | "egress"),
-    };
-    let kind = if question == Question::Nat { "nat" } else { "filter" };
-    if !met || text(chain, "type") != kind {
-        return None;
-    }
-    // The hooks come one after the other, whatever the priorities are.
-    let order = if matches!(hook, "ingress" | "prerouting" | "output") { 0 } else { 1 << 40 };
-    let policy = if text(chain, "policy") == "drop" { Action::Stop(Stop::Drop) } else { Action::Accept };
-    let name = format!("chain {} of nftables table {}", text(chain, "name"), table(chain));
-    Some(Base { priority: order + chain["prio"].as_i64().unwrap_or_default(), policy, name })
-}
-
-/// Each rule as nft prints it, by its chain and handle.
-fn texts(listing: &str) -> HashMap<(String, u64), String> {
-    let mut texts = HashMap::new();
-    let (mut table, mut chain) = (String::new(), None);
-    for line in listing.lines().map(str::trim) {
-        let Some((line, handle)) = line.rsplit_once(" # handle ") else {
-            if line == "}" {
-                chain = None;
-            }
-            continue;
-        };
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match (words.as_slice(), &chain) {
-            (["table", family, name, "{"], _) => table = format!("{family} {name}"),
-            (["chain", name, "{"], _) => chain = Some(format!("{table} {name}")),
-            (_, Some(chain)) => {
-                if let Ok(handle) = handle.parse() {
-                    texts.insert((chain.clone(), handle), line.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    texts
-}
 
 /// What is known of the packet about one property.
 enum Known {
@@ -131,21 +13,24 @@ enum Known {
     Name(&'static [&'static str]),
     Interface(Option<String>),
     Address(Option<IpAddr>),
+    /// Of several properties at once.
+    Several(Vec<Known>),
     /// This packet has no such thing, so no condition about it is met.
     Absent,
     Unknown,
 }
 
 /// Reads the rules of one table.
-struct Reader<'a> {
-    packet: Packet<'a>,
-    sets: &'a HashMap<String, &'a Value>,
-    table: String,
+pub(super) struct Reader<'a> {
+    pub(super) packet: Packet<'a>,
+    /// The elements of each set and map, by table and name.
+    pub(super) sets: &'a HashMap<String, &'a Value>,
+    pub(super) table: String,
 }
 
 impl Reader<'_> {
     /// One rule; a verdict map becomes one for each of its entries.
-    fn rules(&self, exprs: &Value, shown: &str) -> Vec<Rule> {
+    pub(super) fn rules(&self, exprs: &Value, shown: &str) -> Vec<Rule> {
         let mut rules = Vec::new();
         let mut applies = Truth::Yes;
         let mut rule = |applies, action| rules.push(Rule { applies, action, text: shown.to_owned() });
@@ -161,18 +46,35 @@ impl Reader<'_> {
                     }
                 }
                 "limit" | "quota" | "ct count" | "meter" => applies = applies.and(Truth::Perhaps),
-                "counter" | "log" | "mangle" | "notrack" | "flow" | "ct helper" | "ct timeout" | "set"
-                | "map" | "comment" => {}
+                "set" | "map" => applies = applies.and(self.update(value)),
+                "notrack" => rule(applies, Action::Untrack),
+                "counter" | "log" | "mangle" | "flow" | "ct helper" | "ct timeout" | "comment" => {}
                 _ => rule(applies, action(kind, value, &self.table)),
             }
         }
         rules
     }
 
+    /// `add @flood { ip saddr limit rate over 10/second }`: does the rule go on behind it?
+    fn update(&self, statement: &Value) -> Truth {
+        let element = &statement["elem"];
+        let key = element.get("elem").map_or(element, |element| &element["val"]);
+        let only_counts = match &statement["stmt"] {
+            Value::Null => true,
+            Value::Array(parts) => parts.iter().all(|part| part.get("counter").is_some()),
+            _ => false,
+        };
+        match self.known(key) {
+            Known::Absent => Truth::No,
+            _ if only_counts => Truth::Yes,
+            _ => Truth::Perhaps,
+        }
+    }
+
     fn matches(&self, condition: &Value) -> Truth {
         let (left, right) = (&condition["left"], &condition["right"]);
-        if let Some(truth) = self.flags(left, right) {
-            return if condition["op"] == "!=" { truth.not() } else { truth };
+        if let Some(truth) = flags(condition["op"].as_str().unwrap_or_default(), left, right) {
+            return truth;
         }
         let known = self.known(left);
         // Of what is not there, nothing is true, not even that it is something else.
@@ -196,27 +98,6 @@ impl Reader<'_> {
         }
     }
 
-    /// `tcp flags & (fin|syn|rst|ack) == syn`: a new connection has SYN alone.
-    fn flags(&self, left: &Value, right: &Value) -> Option<Truth> {
-        let masked = left.get("&").and_then(Value::as_array);
-        let (of, mask) = masked.map_or((left, None), |parts| (&parts[0], parts.get(1)));
-        if of["payload"]["protocol"] != "tcp" || of["payload"]["field"] != "flags" {
-            return None;
-        }
-        let names = |value: &Value| match value {
-            Value::String(name) => Some(vec![name.clone()]),
-            Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
-            _ => None,
-        };
-        let Some(wanted) = names(right) else { return Some(Truth::Perhaps) };
-        let has_syn = match mask.map(names) {
-            None => true,
-            Some(Some(mask)) => mask.iter().any(|name| name == "syn"),
-            Some(None) => return Some(Truth::Perhaps),
-        };
-        Some(Truth::of(if has_syn { wanted == ["syn"] } else { wanted.is_empty() }))
-    }
-
     fn known(&self, left: &Value) -> Known {
         if let Some(payload) = left.get("payload") {
             return self.payload(text(payload, "protocol"), text(payload, "field"));
@@ -224,8 +105,15 @@ impl Reader<'_> {
         if let Some(meta) = left.get("meta") {
             return self.meta(text(meta, "key"));
         }
+        if let Some(parts) = left.get("concat").and_then(Value::as_array) {
+            let parts: Vec<Known> = parts.iter().map(|part| self.known(part)).collect();
+            let absent = parts.iter().any(|part| matches!(part, Known::Absent));
+            return if absent { Known::Absent } else { Known::Several(parts) };
+        }
         if let Some(ct) = left.get("ct") {
             return match text(ct, "key") {
+                // Its state is then "untracked", or another rule decides which.
+                _ if !self.packet.tracked => Known::Unknown,
                 "state" => Known::Name(&["new"]),
                 "direction" => Known::Name(&["original"]),
                 _ => Known::Unknown,
@@ -284,13 +172,27 @@ impl Reader<'_> {
             }
             Value::Object(fields) => match fields.iter().next().map(|(kind, value)| (kind.as_str(), value)) {
                 Some(("set", value)) => any(&mut value.as_array().into_iter().flatten()),
-                // An element of a set with a time limit or a comment.
-                Some(("elem", value)) => self.is(known, &value["val"]),
+                // An element of a set with a time limit, a comment or a condition of its own.
+                Some(("elem", value)) => {
+                    let own = ["limit", "quota", "ct count"].iter().any(|kind| value.get(kind).is_some());
+                    self.is(known, &value["val"]).and(if own { Truth::Perhaps } else { Truth::Yes })
+                }
+                Some(("concat", values)) => self.are(known, values),
                 Some(("range", bounds)) => in_range(known, bounds),
                 Some(("prefix", prefix)) => in_prefix(known, prefix),
                 _ => Truth::Perhaps,
             },
             single => equals(known, single),
+        }
+    }
+
+    fn are(&self, known: &Known, values: &Value) -> Truth {
+        match (known, values.as_array()) {
+            (Known::Absent, _) => Truth::No,
+            (Known::Several(parts), Some(values)) if parts.len() == values.len() => {
+                parts.iter().zip(values).fold(Truth::Yes, |all, (part, value)| all.and(self.is(part, value)))
+            }
+            _ => Truth::Perhaps,
         }
     }
 
@@ -310,8 +212,49 @@ impl Reader<'_> {
             let action = verdict.map_or(Action::Unknown, |(kind, value)| action(kind, value, &self.table));
             (self.is(&known, &entry[0]), action)
         };
-        entries.iter().map(one).collect()
+        let (defaults, named): (Vec<&Value>, Vec<&Value>) =
+            entries.iter().partition(|entry| is_default(&entry[0]));
+        let mut found: Vec<_> = named.into_iter().map(one).collect();
+        let named = found.iter().fold(Truth::No, |any, (condition, _)| any.or(*condition));
+        found.extend(
+            defaults.into_iter().map(one).map(|(condition, action)| (condition.and(named.not()), action)),
+        );
+        found
     }
+}
+
+/// `*`, which is met where no other element is.
+fn is_default(element: &Value) -> bool {
+    element == "*" || element["elem"]["val"] == "*"
+}
+
+/// `tcp flags & (fin|syn|rst|ack) == syn`, `tcp flags syn,ack`: a new connection has SYN alone.
+fn flags(op: &str, left: &Value, right: &Value) -> Option<Truth> {
+    let masked = left.get("&").and_then(Value::as_array);
+    let (of, mask) = masked.map_or((left, None), |parts| (&parts[0], parts.get(1)));
+    if of["payload"]["protocol"] != "tcp" || of["payload"]["field"] != "flags" {
+        return None;
+    }
+    let names = |value: &Value| match value {
+        Value::String(name) => Some(vec![name.clone()]),
+        Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    let Some(wanted) = names(right) else { return Some(Truth::Perhaps) };
+    let has_syn = match mask.map(names) {
+        None => true,
+        Some(Some(mask)) => mask.iter().any(|name| name == "syn"),
+        Some(None) => return Some(Truth::Perhaps),
+    };
+    let exactly = Truth::of(if has_syn { wanted == ["syn"] } else { wanted.is_empty() });
+    let any = Truth::of(has_syn && wanted.iter().any(|name| name == "syn"));
+    Some(match op {
+        "==" => exactly,
+        "!=" => exactly.not(),
+        "in" => any,
+        "!" => any.not(),
+        _ => Truth::Perhaps,
+    })
 }
 
 fn action(kind: &str, value: &Value, table: &str) -> Action {
@@ -330,6 +273,8 @@ fn action(kind: &str, value: &Value, table: &str) -> Action {
 
 fn equals(known: &Known, value: &Value) -> Truth {
     match (known, value) {
+        (Known::Absent, _) => Truth::No,
+        (_, Value::String(value)) if value == "*" => Truth::Yes,
         (Known::Number(is), Value::Number(value)) => Truth::of(value.as_u64() == Some(*is)),
         (Known::Name(names), Value::String(value)) => Truth::of(names.contains(&value.as_str())),
         (Known::Name(names), Value::Bool(value)) => Truth::of(names.contains(&value.to_string().as_str())),
@@ -338,13 +283,10 @@ fn equals(known: &Known, value: &Value) -> Truth {
             Some(6) => Truth::of(names.contains(&"tcp")),
             _ => Truth::of(!names.contains(&"tcp")).and(Truth::Perhaps),
         },
-        (Known::Interface(interface), Value::String(value)) => {
-            super::interface_is(interface.as_deref(), value, '*')
-        }
+        (Known::Interface(interface), Value::String(value)) => interface_is(interface.as_deref(), value, '*'),
         (Known::Address(Some(is)), Value::String(value)) => {
             value.parse::<IpAddr>().map_or(Truth::Perhaps, |value| Truth::of(value == *is))
         }
-        (Known::Absent, _) => Truth::No,
         _ => Truth::Perhaps,
     }
 }
@@ -360,9 +302,7 @@ fn in_range(known: &Known, bounds: &Value) -> Truth {
 fn in_prefix(known: &Known, prefix: &Value) -> Truth {
     let network = text(prefix, "addr").parse::<IpAddr>();
     match (known, network, prefix["len"].as_u64()) {
-        (Known::Address(Some(is)), Ok(network), Some(bits)) => {
-            Truth::of(super::in_network(*is, network, bits))
-        }
+        (Known::Address(Some(is)), Ok(network), Some(bits)) => Truth::of(in_network(*is, network, bits)),
         (Known::Absent, ..) => Truth::No,
         _ => Truth::Perhaps,
     }
