@@ -137,7 +137,8 @@ pub(in crate::check) struct AddressFinding {
     pub(in crate::check) connect: Connect,
     /// The next machine on the way, once the connection failed; `None` where nothing is known of it now.
     pub(in crate::check) neighbour: Option<Neighbour>,
-    /// Rules of this machine that drop or reject what goes out; looked for where it seems so, and readable.
+    /// Rules of this machine that stop this connection, whatever is not known of it; looked for where it seems so, and
+    /// readable.
     pub(in crate::check) own_rules: Vec<String>,
     pub(in crate::check) controls: Vec<Control>,
     pub(in crate::check) hops: Vec<Hop>,

@@ -1,8 +1,8 @@
 //! What belongs to this machine: its addresses, and the ports on which its programs listen.
 
-use super::diag;
+use super::diag::{self, ListeningSocket};
 use crate::check::findings::Queue;
-use if_addrs::get_if_addrs;
+use if_addrs::{Interface, get_if_addrs};
 use std::net::{IpAddr, SocketAddr};
 
 /// Is it an address of this machine?
@@ -15,17 +15,37 @@ pub(super) fn is_own(ip: IpAddr) -> bool {
 
 /// The queue of the program of this machine that listens there, if one does. `None` where the system does not show it.
 pub(super) fn listener(address: SocketAddr) -> Option<Option<Queue>> {
-    let wanted = address.ip().to_canonical();
-    let serves = |held: IpAddr, ipv6_only: Option<bool>| {
-        let any = held.is_unspecified() && (wanted.is_ipv4() == held.is_ipv4() || ipv6_only != Some(true));
-        held == wanted || (any && (held.is_ipv6() || wanted.is_ipv4()))
+    let interfaces = interfaces_of(address.ip())?;
+    let mut listening = diag::listening()?.into_iter();
+    Some(listening.find(|socket| serves(socket, address, &interfaces)).map(|socket| socket.queue))
+}
+
+/// Does a connection from this machine come to that socket?
+fn serves(socket: &ListeningSocket, address: SocketAddr, interfaces: &[u32]) -> bool {
+    let (held, wanted) = (socket.address.ip().to_canonical(), address.ip().to_canonical());
+    let any = held.is_unspecified() && (wanted.is_ipv4() == held.is_ipv4() || socket.ipv6_only != Some(true));
+    let at = held == wanted || (any && (held.is_ipv6() || wanted.is_ipv4()));
+    // A socket may be bound to an interface, and Linux takes a connection to an own address as one that came in by the
+    // interface which has it, though it went over loopback.
+    let here = socket.interface.is_none_or(|interface| interfaces.contains(&interface));
+    socket.address.port() == address.port() && at && here
+}
+
+/// The numbers of the interfaces that have an address of this machine.
+fn interfaces_of(ip: IpAddr) -> Option<Vec<u32>> {
+    // All of 127.0.0.0/8 is loopback's, and "any" is loopback too.
+    let wanted = |interface: &Interface| match ip {
+        _ if ip.is_loopback() || ip.is_unspecified() => interface.is_loopback(),
+        _ => interface.ip() == ip,
     };
-    let listening = diag::listening()?.into_iter();
-    let mut there = listening.filter(|socket| {
-        socket.address.port() == address.port()
-            && serves(socket.address.ip().to_canonical(), socket.ipv6_only)
-    });
-    Some(there.next().map(|socket| socket.queue))
+    let interfaces = get_if_addrs().ok()?;
+    Some(
+        interfaces
+            .iter()
+            .filter(|interface| wanted(interface))
+            .filter_map(|interface| interface.index)
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -39,5 +59,23 @@ mod tests {
         assert!(matches!(listener(address), Some(Some(_))));
         drop(bound);
         assert_eq!(listener(address), Some(None));
+    }
+
+    #[test]
+    fn a_socket_that_is_bound_to_an_interface_takes_connections_to_addresses_of_that_one_alone() {
+        let bound = |interface| ListeningSocket {
+            address: "0.0.0.0:80".parse().unwrap(),
+            ipv6_only: Some(false),
+            queue: Queue { waiting: 0, may_wait: None },
+            interface,
+            uid: 0,
+            inode: 1,
+        };
+        let loopback = interfaces_of([127, 0, 0, 2].into()).unwrap();
+        let to: SocketAddr = "127.0.0.2:80".parse().unwrap();
+        assert!(serves(&bound(None), to, &loopback));
+        assert!(serves(&bound(Some(loopback[0])), to, &loopback));
+        assert!(!serves(&bound(Some(7)), to, &[1]));
+        assert!(!serves(&bound(None), "127.0.0.2:81".parse().unwrap(), &loopback));
     }
 }

@@ -87,7 +87,7 @@ fn refused(finding: &AddressFinding) -> Verdict {
             }
             Some(false) => {
                 let sentence =
-                    format!("Nothing listens on {to}: this machine's own table shows no such port.");
+                    format!("Nothing listens on {to}: this machine's own table shows no such socket.");
                 Verdict::new(Code::Refused, Certain, sentence)
                     .next("start the server, or check its port: ss -ltn lists who listens")
             }
