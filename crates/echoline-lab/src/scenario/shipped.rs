@@ -154,6 +154,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "check-listen-default-drop"
     "check-listen-reset"
     "check-listen-redirected"
+    "check-listen-forwarded"
     "check-listen-some"
     "check-listen-flood"
     "check-listen-map-default"

@@ -213,29 +213,37 @@ fn is_taken(server: SocketAddr, client: SocketAddr) -> Option<bool> {
     Some(!waiting)
 }
 
-/// What the rules say for each family that is served to others.
+/// What the rules say for each family that is served to others; of one that is not, whether they lead it elsewhere.
 fn firewalls(places: &[Place], port: u16) -> Vec<Firewall> {
     let rules = firewall::read(Instant::now() + RULES_PATIENCE);
-    let outside: Vec<&Place> =
-        places.iter().filter(|place| place.served && !place.address.ip().is_loopback()).collect();
-    [true, false]
-        .into_iter()
-        .filter_map(|ipv4| {
-            let of: Vec<_> = outside.iter().filter(|place| place.address.is_ipv4() == ipv4).collect();
-            let first = of.first()?;
-            let same = of.iter().all(|place| place.interface == first.interface);
-            let only = of.len() == 1;
-            Some(rules.judge(Packet {
-                way: Way::In,
-                ipv4,
-                port,
-                from: None,
-                to: only.then(|| first.address.ip()),
-                interface: first.interface.as_deref().filter(|_| same),
-                tracked: true,
-            }))
-        })
-        .collect()
+    let judge = |ipv4| {
+        let (packet, is_asked) = packet_to(places, ipv4, port)?;
+        Some(rules.judge(packet)).filter(|firewall| is_asked || firewall.led_elsewhere.is_some())
+    };
+    [true, false].into_iter().filter_map(judge).collect()
+}
+
+/// A connection from elsewhere to what is served in that family, or else to where it would be. And whether what the
+/// rules let in matters: what is served in the other family alone is judged there.
+fn packet_to(places: &[Place], ipv4: bool, port: u16) -> Option<(Packet<'_>, bool)> {
+    let outside = || places.iter().filter(|place| !place.address.ip().is_loopback());
+    let of_family: Vec<&Place> = outside().filter(|place| place.address.is_ipv4() == ipv4).collect();
+    let served: Vec<&Place> = of_family.iter().copied().filter(|place| place.served).collect();
+    let is_asked = !served.is_empty() || !outside().any(|place| place.served);
+    let of = if served.is_empty() { of_family } else { served };
+    let first = of.first()?;
+    let same = of.iter().all(|place| place.interface == first.interface);
+    let only = of.len() == 1;
+    let packet = Packet {
+        way: Way::In,
+        ipv4,
+        port,
+        from: None,
+        to: only.then(|| first.address.ip()),
+        interface: first.interface.as_deref().filter(|_| same),
+        tracked: true,
+    };
+    Some((packet, is_asked))
 }
 
 #[cfg(test)]
@@ -251,6 +259,39 @@ mod tests {
         assert_eq!(is_taken(address, client.local_addr().unwrap()), Some(false));
         let _accepted = listener.accept().unwrap();
         assert_eq!(is_taken(address, client.local_addr().unwrap()), Some(true));
+    }
+
+    #[test]
+    fn the_rules_are_asked_where_it_is_served_and_where_nobody_serves_it() {
+        let place = |address: &str, interface: &str, served| Place {
+            address: address.parse().unwrap(),
+            kind: "private",
+            interface: Some(interface.to_owned()),
+            who: String::new(),
+            served,
+        };
+        let places = |served: [bool; 3]| {
+            vec![
+                place("127.0.0.1:80", "lo", true),
+                place("10.0.0.1:80", "eth0", served[0]),
+                place("10.1.0.1:80", "eth1", served[1]),
+                place("[fd00::1]:80", "eth0", served[2]),
+            ]
+        };
+        let of = |served, ipv4| {
+            let places = places(served);
+            let (packet, is_asked) = packet_to(&places, ipv4, 80).unwrap();
+            (packet.to.map(|to| to.to_string()), packet.interface.map(str::to_owned), is_asked)
+        };
+        let at = |to: &str, interface: &str| (Some(to.to_owned()), Some(interface.to_owned()));
+        let (to, interface) = at("10.1.0.1", "eth1");
+        assert_eq!(of([false, true, false], true), (to, interface, true));
+        assert_eq!(of([true, true, false], true), (None, None, true));
+        let (to, interface) = at("fd00::1", "eth0");
+        assert_eq!(of([false, true, false], false), (to.clone(), interface.clone(), false));
+        assert_eq!(of([false; 3], false), (to, interface, true));
+        assert_eq!(of([false; 3], true), (None, None, true));
+        assert!(packet_to(&places([false; 3])[..1], true, 80).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Report, State, Step, ended, grade, ms, skipped, step};
 use crate::check::findings::{Ended, Firewall, Knock, ListenFindings, Listener, Place, Ruling};
 use crate::check::firewall::Stop;
-use crate::check::verdict::{listening_verdict as verdict, program, remarks};
+use crate::check::verdict::{led_elsewhere, listening_verdict as verdict, program, remarks};
 use echoline::AddressKind;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -89,6 +89,7 @@ fn bound(findings: &ListenFindings) -> Step {
         .iter()
         .any(|place| place.served && (!findings.wanted.for_others || !is_loopback(place)));
     let state = match (served, remarks.is_empty()) {
+        (false, _) if led_elsewhere(findings).is_some() => State::Warn,
         (false, _) => State::Fail,
         (true, true) => State::Pass,
         (true, false) => State::Warn,
@@ -103,10 +104,21 @@ fn is_loopback(place: &Place) -> bool {
     place.address.ip().is_loopback()
 }
 
+/// A step that needs a program here, where there is none.
+fn without(findings: &ListenFindings, name: &'static str) -> Step {
+    match led_elsewhere(findings) {
+        Some(_) => {
+            let says = vec!["the port is led elsewhere".to_owned()];
+            step(name, State::NotApplicable, says, Value::Null)
+        }
+        None => skipped(name),
+    }
+}
+
 fn queue(findings: &ListenFindings) -> Step {
     let sockets = findings.sockets.as_deref().unwrap_or_default();
     if sockets.is_empty() {
-        return skipped("queue");
+        return without(findings, "queue");
     }
     let line = |listener: &Listener| {
         let room = listener.queue.may_wait.map_or_else(
@@ -128,7 +140,7 @@ fn queue(findings: &ListenFindings) -> Step {
 fn connect(findings: &ListenFindings) -> Step {
     let knocks = &findings.knocks;
     if knocks.is_empty() {
-        return skipped("connect");
+        return without(findings, "connect");
     }
     let line = |knock: &Knock| {
         let taken = match knock.taken {
@@ -192,7 +204,7 @@ fn ruling(firewall: &Firewall) -> String {
 fn reach(findings: &ListenFindings) -> Step {
     let served: Vec<&Place> = findings.places.iter().filter(|place| place.served).collect();
     if served.is_empty() {
-        return skipped("reach");
+        return without(findings, "reach");
     }
     let line = |place: &&Place| {
         let on = place.interface.as_ref().map_or_else(String::new, |name| format!(" on {name}"));

@@ -24,12 +24,12 @@ fn judge(findings: &ListenFindings) -> Verdict {
             .next("see whether /proc is there: ls /proc/net/tcp");
     };
     let serving: Vec<&Listener> = sockets.iter().filter(|listener| serves(findings, listener)).collect();
-    if serving.is_empty() {
-        return nobody(findings, sockets);
-    }
     let loopback_only = findings.places.iter().filter(|place| place.served).all(is_loopback);
+    if serving.is_empty() {
+        return led_away(findings, &serving).unwrap_or_else(|| nobody(findings, sockets));
+    }
     if findings.wanted.for_others && loopback_only {
-        return only_here(findings, &serving);
+        return led_away(findings, &serving).unwrap_or_else(|| only_here(findings, &serving));
     }
     not_accepting(findings, &serving)
         .or_else(|| kept_out(findings, &serving))
@@ -73,8 +73,42 @@ fn listed(listeners: &[&Listener]) -> String {
     programs.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// No socket takes what was asked for.
+/// No program here takes what others send, and a rule leads it to where one may.
+fn led_away(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
+    let rule = led_elsewhere(findings)?;
+    let port = findings.wanted.port;
+    let here = match serving {
+        [] => "Nothing on this machine itself takes connections".to_owned(),
+        serving => format!("Only this machine itself can reach what listens here ({})", listed(serving)),
+    };
+    let mut verdict = Verdict::ok(format!(
+        "A rule of this machine leads what others send to port {port} to another place (NAT), or some of it: {rule}. \
+         Whether a program answers there cannot be seen from here. {here}."
+    ))
+    .next(format!("from another machine: echoline check ADDRESS {port}, with an address of this one"))
+    .next("on the machine that it is led to: echoline check --listen, with the port there");
+    verdict.certainty = CannotTell;
+    Some(verdict)
+}
+
+/// The rule that leads, or may lead, what comes in to another port or machine.
+pub(in crate::check) fn led_elsewhere(findings: &ListenFindings) -> Option<&str> {
+    findings.firewalls.iter().find_map(|firewall| firewall.led_elsewhere.as_deref())
+}
+
+/// No socket takes what was asked for. A rule that cannot be read may lead it elsewhere.
 fn nobody(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
+    let mut verdict = nowhere(findings, sockets);
+    if let Some(why) = findings.firewalls.iter().find_map(|firewall| firewall.unreadable) {
+        let doubt = format!(" Whether a rule leads the port elsewhere (NAT) cannot be told: {why}.");
+        verdict.sentence.push_str(&doubt);
+        verdict.certainty = Likely;
+        verdict.next.push(format!("sudo echoline check --listen {}", findings.asked));
+    }
+    verdict
+}
+
+fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
     let port = findings.wanted.port;
     let others: Vec<&Listener> = sockets.iter().collect();
     if others.is_empty() {
@@ -242,7 +276,7 @@ fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
         _ => None,
     });
     let unreadable = findings.firewalls.iter().find(|firewall| firewall.ruling.is_none());
-    if let Some(rule) = findings.firewalls.iter().find_map(|firewall| firewall.led_elsewhere.as_ref()) {
+    if let Some(rule) = led_elsewhere(findings) {
         say(&format!(
             "But a rule of this machine leads what comes in from elsewhere to another place (NAT): {rule}."
         ));

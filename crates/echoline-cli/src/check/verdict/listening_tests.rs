@@ -111,6 +111,30 @@ fn nobody_and_loopback_alone_are_told_apart_from_a_wrong_address_or_family() {
 }
 
 #[test]
+fn a_port_that_a_rule_leads_elsewhere_needs_no_program_here() {
+    let rule = "tcp dport 80 dnat to 10.0.0.7:80";
+    let led = |sockets| ListenFindings {
+        firewalls: vec![Firewall { led_elsewhere: Some(rule.to_owned()), ..firewall(Some(Ruling::Passes)) }],
+        ..findings(sockets)
+    };
+    let nobody = led(Vec::new());
+    expect(&nobody, None, CannotTell, &["to another place (NAT)", rule, "Nothing on this machine itself"]);
+    assert!(verdict(&nobody).next[0].contains("from another machine: echoline check ADDRESS 80"));
+    let loopback = led(vec![listener("127.0.0.1:80")]);
+    expect(&loopback, None, CannotTell, &[rule, "Only this machine itself", "127.0.0.1:80"]);
+}
+
+#[test]
+fn rules_that_cannot_be_read_may_lead_a_port_elsewhere_where_nothing_listens() {
+    let unread = ListenFindings { firewalls: vec![firewall(None)], ..findings(Vec::new()) };
+    expect(&unread, Some(Code::NotListening), Likely, &["(NAT) cannot be told: the rules are not readable"]);
+    assert!(verdict(&unread).next.contains(&"sudo echoline check --listen :80".to_owned()));
+    // What is meant for this machine alone, no rule for others leads away.
+    let alone = ListenFindings { firewalls: Vec::new(), ..findings(Vec::new()) };
+    expect(&alone, Some(Code::NotListening), Certain, &[]);
+}
+
+#[test]
 fn a_program_that_takes_nothing_is_seen_by_its_state_its_queue_or_our_own_connection() {
     let mut stopped = everywhere();
     for listener in stopped.sockets.iter_mut().flatten() {

@@ -7,7 +7,7 @@ mod idle;
 mod listening;
 mod name;
 
-pub(super) use listening::{program, remarks, verdict as listening_verdict};
+pub(super) use listening::{led_elsewhere, program, remarks, verdict as listening_verdict};
 
 use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
 use crate::units::few;
