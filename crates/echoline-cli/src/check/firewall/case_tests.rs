@@ -106,7 +106,7 @@ fn a_port_that_a_map_of_protocols_and_ports_names_is_led_elsewhere_and_no_other_
 }
 
 #[test]
-fn every_table_of_iptables_is_met_and_the_hops_of_a_packet_are_not_known() {
+fn every_table_of_iptables_is_met_and_the_hops_and_the_senders_port_are_not_known() {
     let of = |table, rules: &str| iptables(table, rules, to_port(5151));
     let drop = |chain| format!("-A {chain} -p tcp -m tcp --dport 5151 -j DROP");
     for (table, chain) in
@@ -128,6 +128,10 @@ fn every_table_of_iptables_is_met_and_the_hops_of_a_packet_are_not_known() {
     assert_eq!(fate(&chains), dropped("-A x -j DROP"));
     let hops = "-A INPUT -p tcp -m tcp --dport 5151 -m hl --hl-eq 255 -j ACCEPT";
     assert_eq!(of("filter", &format!("-P INPUT DROP\n{hops}\n")), depends(hops));
+    let either = "-A INPUT -p tcp -m multiport --ports 5151,5152 -j ACCEPT";
+    let either = |port| iptables("filter", &format!("-P INPUT DROP\n{either}\n"), to_port(port));
+    assert_eq!(either(5151), Fate::Passes);
+    assert!(matches!(either(5153), Fate::Depends(_)));
     // What changes a packet decides nothing.
     assert_eq!(of("mangle", "-P PREROUTING ACCEPT\n-A PREROUTING -j DSCP --set-dscp 0x08\n"), Fate::Passes);
 }

@@ -155,7 +155,9 @@ fn condition(option: &str, values: &[&str], module: &str, packet: Packet<'_>) ->
     let Packet { way, port, from, to, interface, tracked, .. } = packet;
     match option {
         "-p" => Truth::of(matches!(value, "tcp" | "6" | "all" | "0")),
-        "--dport" | "--dports" | "--destination-port" | "--ports" => one_of_ports(value, port),
+        "--dport" | "--dports" | "--destination-port" => one_of_ports(value, port),
+        // Or that of the sender.
+        "--ports" => one_of_ports(value, port).or(Truth::Perhaps),
         "--sport" | "--sports" => Truth::Perhaps,
         "-i" if way == Way::In => interface_is(interface, value, '+'),
         "-o" if way == Way::Out => interface_is(interface, value, '+'),
