@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
-use support::{ECHOLINE, Ended, Serving, echoline};
+use support::{ECHOLINE, Ended, Serving, echoline, end_of};
 
 /// Serves every connection with `serve`, on a thread each, until the test ends; returns the port.
 fn server(serve: impl Fn(TcpStream, usize) + Clone + Send + 'static) -> String {
@@ -276,6 +276,64 @@ fn an_interrupt_ends_the_run_with_its_report_and_calls_nothing_lost() {
     let report = &last["report"];
     assert_eq!((&report["interrupted"], &report["lines"]), (&true.into(), &20.into()));
     assert_eq!(report["errors"]["lost"], 0);
+}
+
+/// A server that answers the first bytes of each connection with these, one at a time and again and again.
+fn dripping_server(bytes: &'static [u8]) -> String {
+    server(move |mut stream, _| {
+        // The client may leave at any time.
+        let _ = stream.read(&mut [0; 4096]);
+        for byte in bytes.iter().cycle() {
+            thread::sleep(Duration::from_millis(20));
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_server_that_drips_what_answers_nothing_is_given_up_as_a_silent_one_is() {
+    let flags = ["-c", "2", "-t", "10m", "--warm-up", "0s", "--wait", "300ms"];
+    let (ended, report) = bench(&dripping_server(b"#"), &flags);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(report["errors"]["by_code"], serde_json::json!({"no-reply": 2}), "{report:#}");
+}
+
+#[test]
+fn answers_that_come_on_byte_by_byte_for_ever_do_not_hold_the_run_up() {
+    let port = server(|mut stream, _| {
+        let mut line = [0; 1024];
+        stream.read_exact(&mut line).unwrap();
+        for byte in line {
+            thread::sleep(Duration::from_millis(50));
+            if stream.write_all(&[byte]).is_err() {
+                return;
+            }
+        }
+    });
+    let flags = ["-c", "1", "-t", "300ms", "--warm-up", "0s", "--wait", "300ms", "--size", "1KiB"];
+    let (ended, report) = bench(&port, &flags);
+    assert_eq!((ended.code, &report["errors"]["lost"]), (Some(1), &1.into()), "{ended:?}");
+    assert_eq!(report["errors"]["by_code"], serde_json::json!({"no-reply": 1}), "{report:#}");
+}
+
+#[test]
+fn an_interrupt_ends_the_run_against_a_server_that_drips() {
+    let mut child = Command::new(ECHOLINE)
+        .args(["bench", "127.0.0.1", &dripping_server(b"#"), "-t", "10m", "-c", "2", "--wait", "10m"])
+        .args(["--warm-up", "0", "--json-stream"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    // This kills it if it goes on.
+    assert_eq!(end_of(child).code, Some(130));
+    let last: Value = serde_json::from_str(&lines.last().unwrap().unwrap()).unwrap();
+    assert_eq!(last["report"]["interrupted"], true);
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) struct Generator {
     pub(super) owed: u64,
     /// Lines that may still be begun in this thread.
     pub(super) budget: u64,
+    /// When the load began.
+    pub(super) began_ns: u64,
     /// No line becomes due from here on.
     pub(super) until_ns: u64,
     /// A connection that owes answers and is silent for so long is given up.
@@ -90,6 +92,7 @@ impl Generator {
             interrupted: false,
             owed: 0,
             budget,
+            began_ns: 0,
             until_ns: u64::MAX,
             faults: Faults::default(),
             failures: Failures::default(),
@@ -140,6 +143,7 @@ impl Generator {
 
     fn begin(&mut self, start_ns: u64) {
         let from_ns = start_ns.saturating_add(nanos(self.load.warm_up));
+        self.began_ns = start_ns;
         self.until_ns = from_ns.saturating_add(nanos(self.load.duration));
         self.meter.measure(from_ns, self.until_ns);
         match self.load.pace {
@@ -174,6 +178,9 @@ impl Generator {
             let over = now_ns >= patience_ns || now_ns >= self.until_ns && self.nothing_due();
             if over {
                 self.settle(now_ns);
+            }
+            if now_ns >= self.last_answer_ns() {
+                self.give_up_all(now_ns);
             }
             if self.owed == 0 && (over || self.budget == 0) || self.alive == 0 {
                 return Ok(());
@@ -304,9 +311,13 @@ impl Generator {
             meter.received(now_ns, bytes);
             let mut measured = 0;
             let received = &self.buffer[..bytes];
+            let place = link.place();
             answered += link.take(&self.tape, received, |sent| measured += meter.answered(sent, now_ns));
             link.answered += measured;
-            link.since_ns = now_ns;
+            // Bytes that nobody asked for are no answer: who sends them for ever is as silent as who sends none.
+            if link.place() != place {
+                link.since_ns = now_ns;
+            }
             let faults = link.faults();
             if faults.surplus > MOST_FAULTS || link.is_endless() {
                 return self.give_up(n, now_ns, Code::Endless);

@@ -179,6 +179,22 @@ impl Generator {
         self.budget = 0;
     }
 
+    /// After that no answer is waited for. Whoever keeps up needs no longer for what is on its way at the end than the
+    /// whole load took; without such a limit one byte now and then would keep the run going.
+    pub(super) fn last_answer_ns(&self) -> u64 {
+        let load_ns = if self.interrupted { 0 } else { self.until_ns.saturating_sub(self.began_ns) };
+        self.until_ns.saturating_add(self.wait_ns).saturating_add(load_ns)
+    }
+
+    /// Gives up every connection that still owes answers.
+    pub(super) fn give_up_all(&mut self, now_ns: u64) {
+        for n in 0..self.links.len() {
+            if self.links[n].phase == Phase::Open && self.links[n].in_flight() > 0 {
+                self.give_up(n, now_ns, Code::NoReply);
+            }
+        }
+    }
+
     /// Finishes every output and reads to the end of every input: surplus bytes may still come.
     pub(super) fn farewell(&mut self, events: &mut Events) -> io::Result<()> {
         let mut open = Vec::new();

@@ -40,7 +40,7 @@ pub(super) struct Link {
     pub(super) begun: u64,
     /// When this connection was asked for.
     pub(super) opened_ns: u64,
-    /// When it last made progress; while idle, when it may be opened again.
+    /// When its answers last came on; while idle, when it may be opened again.
     pub(super) since_ns: u64,
     /// Measured lines that came back.
     pub(super) answered: u64,
@@ -76,6 +76,11 @@ impl Link {
 
     pub(super) fn faults(&self) -> Faults {
         self.verifier.faults()
+    }
+
+    /// How far the answers have come: it moves with each byte that is the expected one, and with each line.
+    pub(super) fn place(&self) -> Cursor {
+        self.verifier.expected()
     }
 
     pub(super) fn is_endless(&self) -> bool {

@@ -77,6 +77,11 @@ impl Verifier {
         self.on_their_way
     }
 
+    /// The next byte of the answers.
+    pub(super) fn expected(&self) -> Cursor {
+        self.expected
+    }
+
     /// Takes what was received; returns how many of the lines on their way it answers, oldest first (an altered or a
     /// lost line counts as answered here, and as a fault).
     pub(super) fn received(&mut self, tape: &Tape, mut input: &[u8]) -> usize {
