@@ -10,7 +10,7 @@ const RESERVE: u64 = 64;
 /// Returns how many connections fit if that is fewer.
 pub(crate) fn make_room_for(connections: usize) -> Result<(), Short> {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = connections as u64 + RESERVE;
+    let wanted = (connections as u64).saturating_add(RESERVE);
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(());
     }

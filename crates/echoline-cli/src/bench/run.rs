@@ -28,8 +28,9 @@ pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
     }
     let plan = Plan::new(args)?;
     let interrupt = on_interrupt().map_err(own_fault("cannot handle signals"))?;
+    // First: what comes next relies on numbers that open files allow.
+    make_room(&plan.shape, plan.target.is_none())?;
     let target = Target::new(&plan)?;
-    make_room(&plan.shape, target.server.is_some())?;
     let mut show = Show::new(&plan)?;
     let report = if plan.find_capacity {
         capacity::search(|rate_per_s| {
@@ -94,7 +95,7 @@ impl Target {
             NonZeroUsize::new(processors.saturating_sub(plan.shape.threads)).unwrap_or(NonZeroUsize::MIN);
         let config = Config {
             workers,
-            max_connections: 2 * plan.shape.connections + 64,
+            max_connections: plan.shape.connections.saturating_mul(2).saturating_add(64),
             // All of them come from here.
             max_connections_per_source: None,
             ..Config::default()
@@ -108,7 +109,8 @@ impl Target {
 /// Each connection is an open file, and two where the server is in this process too.
 fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
     let ends = if embedded { 2 } else { 1 };
-    make_room_for(shape.connections * ends + shape.threads * 4).map_err(|Short { limit, .. }| {
+    let files = shape.connections.saturating_mul(ends).saturating_add(shape.threads.saturating_mul(4));
+    make_room_for(files).map_err(|Short { limit, .. }| {
         let message =
             format!("{} connections need more open files than the {limit} allowed here", shape.connections);
         let failure = Failure::new(Code::TooManyOpenFiles, ExitStatus::Usage, message);
