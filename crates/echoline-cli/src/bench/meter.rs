@@ -105,9 +105,9 @@ impl Meter {
         if now_ns < self.from_ns {
             return;
         }
-        let at_start = *self.at_start.get_or_insert_with(Used::now);
-        if self.totals.wall.is_zero() && now_ns >= self.until_ns {
-            self.totals.used(at_start);
+        self.at_start.get_or_insert_with(Used::now);
+        if now_ns >= self.until_ns {
+            self.over();
         }
         while now_ns >= self.from_ns + (self.second as u64 + 1) * SECOND_NS {
             self.tick(master, errors, false);
@@ -116,6 +116,11 @@ impl Meter {
 
     pub(super) fn finish(&mut self, master: &Sender<Message>, errors: u64) {
         self.tick(master, errors, true);
+        self.over();
+    }
+
+    /// The load is over, by the clock or with its last line: how long the farewell takes is no part of it.
+    pub(super) fn over(&mut self) {
         if let (true, Some(at_start)) = (self.totals.wall.is_zero(), self.at_start) {
             self.totals.used(at_start);
         }
