@@ -102,6 +102,42 @@ fn a_churn_opens_a_connection_for_every_line() {
 }
 
 #[test]
+fn a_churn_times_each_line_from_its_own_moment_after_connections_failed() {
+    // Nobody answers for the first half second or so, since each failure is followed by a tenth of one.
+    let port = server(|mut stream, number| {
+        let mut line = [0; 64];
+        stream.read_exact(&mut line).unwrap();
+        if number >= 6 {
+            stream.write_all(&line).unwrap();
+            let _ = stream.read(&mut line);
+        }
+    });
+    let flags = ["--churn", "-c", "1", "--rate", "100", "-t", "3s", "--warm-up", "0s"];
+    let (ended, report) = bench(&port, &flags);
+    assert_eq!(report["errors"]["by_code"], serde_json::json!({"closed-early": 6}), "{ended:?}");
+    // A line that takes the moment of one before it is late by 10 ms at least.
+    let last = report["per_second"][2]["p50_us"].as_f64().unwrap();
+    assert!(last < 10_000.0, "{last} {report:#}");
+}
+
+#[test]
+fn the_rate_of_a_number_of_lines_does_not_count_the_wait_for_the_other_side_to_finish() {
+    let port = server(|mut stream, _| {
+        let mut line = [0; 64];
+        while stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() {}
+        // Open until the test ends: a thread that is parked for ever holds it.
+        loop {
+            thread::park();
+        }
+    });
+    let (ended, report) = bench(&port, &["-n", "1", "-c", "1"]);
+    assert_eq!((ended.code, &report["lines"]), (Some(0), &1.into()), "{ended:?}");
+    let elapsed_s = report["elapsed_s"].as_f64().unwrap();
+    // The farewell alone waits for half a second.
+    assert!(elapsed_s < 0.4, "{elapsed_s}");
+}
+
+#[test]
 fn lines_that_are_altered_fail_the_run() {
     let port = line_server(|number, line| {
         let mut line = line.to_vec();
@@ -217,6 +253,26 @@ fn a_server_that_leaves_early_is_counted_by_its_code() {
 }
 
 #[test]
+fn an_answer_with_the_end_right_behind_it_holds_nothing_up() {
+    let port = server(|mut stream, number| {
+        let mut line = [0; 64];
+        while stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).is_ok() && number == 0 {}
+    });
+    let (ended, report) = bench(&port, &["-t", "300ms", "--warm-up", "0s", "-c", "9"]);
+    assert_eq!((ended.code, &report["errors"]["connections_closed"]), (Some(1), &8.into()), "{ended:?}");
+}
+
+#[test]
+fn a_churn_takes_the_end_behind_an_answer_for_the_end_of_that_conversation() {
+    let port = server(|mut stream, _| {
+        let mut line = [0; 64];
+        stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).unwrap();
+    });
+    let (ended, report) = bench(&port, &["-n", "200", "-c", "4", "--churn"]);
+    assert_eq!((ended.code, &report["errors"]["total"]), (Some(0), &0.into()), "{ended:?}");
+}
+
+#[test]
 fn a_reply_without_an_end_is_left_in_time_and_counted_by_its_code() {
     for text in [b"a".as_slice(), b"a\n"] {
         let port = server(move |mut stream, _| {
@@ -249,6 +305,8 @@ fn wrong_flags_exit_2_and_say_what_would_be_right() {
         (vec!["--threads", "9", "-c", "3"], "--threads 3"),
         (vec!["--depth", "9999999"], "--depth"),
         (vec!["-c", "4000000"], "open files"),
+        (vec!["-n", "1", "-c", "9223372036854775808"], "open files"),
+        (vec!["-n", "1", "-c", "18446744073709551615", "--threads", "18446744073709551615"], "open files"),
         (vec!["--find-capacity"], "--require"),
         (vec!["-t", "10"], "10s"),
     ] {

@@ -125,6 +125,7 @@ impl Generator {
         };
         self.begin(start_ns);
         self.exchange(&mut events)?;
+        self.meter.over();
         self.farewell(&mut events)?;
         self.report()
     }
@@ -302,6 +303,8 @@ impl Generator {
             let link = &mut self.links[n];
             let bytes = match link.read(&mut self.buffer) {
                 Ok(None) => break,
+                // Nothing more was to come on this connection of a churn.
+                Ok(Some(0)) if self.load.churn && answered > 0 && link.in_flight() == 0 => break,
                 Ok(Some(0)) => return self.peer_finished(n),
                 Ok(Some(bytes)) => bytes,
                 Err(error) => return self.ended(n, self.control.now_ns(), &error),
@@ -312,8 +315,10 @@ impl Generator {
             let mut measured = 0;
             let received = &self.buffer[..bytes];
             let place = link.place();
-            answered += link.take(&self.tape, received, |sent| measured += meter.answered(sent, now_ns));
+            let lines = link.take(&self.tape, received, |sent| measured += meter.answered(sent, now_ns));
             link.answered += measured;
+            answered += lines;
+            self.owed -= lines as u64;
             // Bytes that nobody asked for are no answer: who sends them for ever is as silent as who sends none.
             if link.place() != place {
                 link.since_ns = now_ns;
@@ -329,7 +334,6 @@ impl Generator {
                 break;
             }
         }
-        self.owed -= answered as u64;
         if answered == 0 || self.links[n].phase != Phase::Open {
             return;
         }

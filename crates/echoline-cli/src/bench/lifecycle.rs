@@ -111,6 +111,8 @@ impl Generator {
         let link = &mut self.links[n];
         let unsent = if self.load.churn { link.pending.min(1) } else { link.pending };
         link.pending -= unsent;
+        // It was due all the same: the next one has its own moment in the schedule.
+        link.begun += unsent;
         self.owed -= unsent;
         self.unsent += unsent;
         if self.load.churn {

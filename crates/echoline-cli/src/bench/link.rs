@@ -36,7 +36,7 @@ pub(super) struct Link {
     sent: VecDeque<Sent>,
     /// Due and not begun.
     pub(super) pending: u64,
-    /// Lines begun since the start: the index of the next one in the schedule.
+    /// Lines begun or dropped since the start: the index of the next one in the schedule.
     pub(super) begun: u64,
     /// When this connection was asked for.
     pub(super) opened_ns: u64,
