@@ -5,7 +5,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use echoline::{Code, Connection, Operation, Socket};
 use proptest::prelude::*;
@@ -109,6 +109,48 @@ fn a_read_timeout_loses_nothing() {
     for expected in ["hello", "a", "b"] {
         assert_eq!(ours.recv_line().unwrap().unwrap(), expected);
     }
+}
+
+#[test]
+fn a_deadline_holds_for_the_whole_line_however_it_drips() {
+    let (mut ours, mut theirs) = pair();
+    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // A line of 10 seconds.
+    let dripping = thread::spawn(move || {
+        for _ in 0..200 {
+            thread::sleep(Duration::from_millis(50));
+            if theirs.write_all(b"x").is_err() {
+                return;
+            }
+        }
+        let _ = theirs.write_all(b"\n");
+    });
+    let begin = Instant::now();
+    let error = ours.recv_line_until(limit(4096), begin + Duration::from_millis(300)).unwrap_err();
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!((error.code(), error.operation()), (Code::TimedOut, Operation::Receive));
+    assert!(error.to_string().ends_with("sent no whole line in time"), "{error}");
+    // What came is still there, and so is the timeout of before.
+    assert!(ours.recv(4096).unwrap().starts_with(b"xx"));
+    let (stream, _) = ours.into_stream();
+    assert_eq!(stream.read_timeout().unwrap(), Some(Duration::from_secs(20)));
+    drop(stream);
+    dripping.join().unwrap();
+}
+
+#[test]
+fn a_line_that_is_there_is_read_even_behind_the_deadline() {
+    let (mut ours, mut theirs) = pair();
+    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    theirs.write_all(b"one\ntwo\nthr").unwrap();
+    let late = Instant::now();
+    assert_eq!(ours.recv_line_until(limit(9), late + Duration::from_secs(20)).unwrap().unwrap(), "one");
+    assert_eq!(ours.recv_line_until(limit(9), late).unwrap().unwrap(), "two");
+    assert_eq!(ours.recv_line_until(limit(9), late).unwrap_err().code(), Code::TimedOut);
+    send_and_finish(&theirs, b"ee\n");
+    let soon = late + Duration::from_secs(20);
+    assert_eq!(ours.recv_line_until(limit(9), soon).unwrap().unwrap(), "three");
+    assert_eq!(ours.recv_line_until(limit(9), soon).unwrap(), None);
 }
 
 #[test]

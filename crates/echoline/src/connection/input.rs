@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memchr::memchr;
 
@@ -54,6 +54,11 @@ impl Input {
     ///
     /// `line-too-long`, and those of [`recv`](Self::recv). Nothing is lost: what has arrived is read next.
     pub fn recv_line_bytes(&mut self, max_line: NonZeroUsize) -> Result<Option<Vec<u8>>, Error> {
+        self.line(max_line, None)
+    }
+
+    /// A line with its LF; with a deadline, each receive has what is left until then as its timeout.
+    fn line(&mut self, max_line: NonZeroUsize, deadline: Option<Instant>) -> Result<Option<Vec<u8>>, Error> {
         loop {
             let unread = self.unread();
             let window = &unread[..unread.len().min(max_line.get())];
@@ -65,9 +70,23 @@ impl Input {
                 return Err(self.too_long(max_line));
             }
             self.clear = window.len();
-            if self.fill()? == 0 {
-                let rest = self.unread().len();
-                return Ok((rest > 0).then(|| self.take(rest)));
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(self.late());
+                }
+                self.set_timeout(Some(left))?;
+            }
+            match self.fill() {
+                Ok(0) => {
+                    let rest = self.unread().len();
+                    return Ok((rest > 0).then(|| self.take(rest)));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                    return Err(if is_late && error.code() == Code::TimedOut { self.late() } else { error });
+                }
             }
         }
     }
@@ -78,9 +97,31 @@ impl Input {
     ///
     /// As there.
     pub fn recv_line(&mut self, max_line: NonZeroUsize) -> Result<Option<String>, Error> {
-        let Some(mut line) = self.recv_line_bytes(max_line)? else { return Ok(None) };
+        let line = self.line(max_line, None)?;
+        line.map(|line| self.text(line)).transpose()
+    }
+
+    /// As [`Connection::recv_line_until`](super::Connection::recv_line_until).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn recv_line_until(
+        &mut self,
+        max_line: NonZeroUsize,
+        deadline: Instant,
+    ) -> Result<Option<String>, Error> {
+        let before = self.shared.set(self.shared.stream.read_timeout())?;
+        let line = self.line(max_line, Some(deadline));
+        let restored = self.set_timeout(before);
+        let line = line?;
+        restored?;
+        line.map(|line| self.text(line)).transpose()
+    }
+
+    fn text(&self, mut line: Vec<u8>) -> Result<String, Error> {
         line.pop_if(|last| *last == b'\n');
-        String::from_utf8(line).map(Some).map_err(|error| {
+        String::from_utf8(line).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let byte = error.as_bytes()[at];
             let message =
@@ -137,6 +178,11 @@ impl Input {
         let message =
             format!("{} sent {max_line} bytes without an LF: more than one line may have", self.shared.peer);
         Error::new(Code::LineTooLong, Operation::Receive, message).on(&self.shared.peer.into())
+    }
+
+    fn late(&self) -> Error {
+        let message = format!("{} sent no whole line in time", self.shared.peer);
+        Error::new(Code::TimedOut, Operation::Receive, message).on(&self.shared.peer.into())
     }
 
     fn failed(&self, error: io::Error) -> Error {

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use input::Input;
 pub use output::Output;
@@ -103,6 +103,37 @@ impl Connection {
     /// Those of [`recv_line`](Self::recv_line).
     pub fn recv_line_within(&mut self, max_line: NonZeroUsize) -> Result<Option<String>, Error> {
         self.input.recv_line(max_line)
+    }
+
+    /// As [`recv_line_within`](Self::recv_line_within), with one deadline for the whole line. A read timeout begins
+    /// anew with every receive, so a peer that sends a byte now and then stays below it for as long as it likes. It
+    /// does not count here, and stands again afterwards.
+    ///
+    /// ```
+    /// use echoline::{Code, Socket};
+    /// use std::num::NonZeroUsize;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let listener = Socket::new().listen(&"127.0.0.1:0".parse()?)?;
+    /// # let mut connection = Socket::new().connect(&listener.local().into())?;
+    /// # let mut other = listener.accept()?;
+    /// # other.send(b"half a li")?;
+    /// let max_line = NonZeroUsize::new(4096).unwrap();
+    /// let deadline = Instant::now() + Duration::from_millis(50);
+    /// let error = connection.recv_line_until(max_line, deadline).unwrap_err();
+    /// assert_eq!(error.code(), Code::TimedOut); // and what has come of the line is still there
+    /// # Ok::<(), echoline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_line`](Self::recv_line), with `timed-out` when the line is not whole at the deadline.
+    pub fn recv_line_until(
+        &mut self,
+        max_line: NonZeroUsize,
+        deadline: Instant,
+    ) -> Result<Option<String>, Error> {
+        self.input.recv_line_until(max_line, deadline)
     }
 
     /// Ends the output: the other side receives all that was sent, then the end. The input stays open.
@@ -210,7 +241,7 @@ impl Shared {
         Error::new(code, operation, format!("{what} {doing}")).on(&peer.into()).caused_by(error)
     }
 
-    fn set(&self, result: io::Result<()>) -> Result<(), Error> {
+    fn set<T>(&self, result: io::Result<T>) -> Result<T, Error> {
         result.map_err(|error| {
             let message = format!("the connection to {} cannot be set up: {error}", self.peer);
             Error::new(Code::System, Operation::Configure, message).on(&self.peer.into()).caused_by(error)
