@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 use support::pty::Terminal;
 use support::{ECHOLINE, Ended, Serving, echoline, finish};
 
@@ -46,6 +47,21 @@ fn play_and_serve_meet_on_a_wide_board() {
     assert_eq!(game.code, Some(0), "{}", game.stderr);
     assert!(game.out().starts_with(" 1  2  3  4  5  6  7  8  9 10\n"), "{}", game.out());
     assert!(game.stderr.contains("You left"), "{}", game.stderr);
+}
+
+#[test]
+fn a_server_that_drips_is_waited_for_no_longer_than_one_line_may_take() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.write_all(b"W").is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let game = play(&["--wait", "500ms", &address], "1\n");
+    assert_eq!(game.code, Some(1), "{game:?}");
+    assert!(game.stderr.contains("sent no whole line in time"), "{}", game.stderr);
 }
 
 /// Answers each line with the next of these, then finishes.

@@ -22,7 +22,6 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<(Connection, Option<Se
         }
     };
     let connection = config.socket.connect(&endpoint)?;
-    connection.set_read_timeout(Some(config.wait))?;
     connection.set_write_timeout(Some(config.wait))?;
     talk.say(format_args!("Connected {} (client) -> {} (server)", connection.local(), connection.peer()));
     Ok((connection, embedded))

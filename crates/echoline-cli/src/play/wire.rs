@@ -7,11 +7,14 @@ use crate::failure::{Failure, Stop};
 use echoline::escape::escape;
 use echoline::{Code, Connection};
 use echoline_server::connect_four::{Board, MAX_LINE, Move, Side, Size};
+use std::time::{Duration, Instant};
 
 /// One game with a server.
 pub(super) struct Game {
     connection: Connection,
     board: Board,
+    /// How long one line of the server may take.
+    wait: Duration,
 }
 
 /// What came of a move.
@@ -26,8 +29,13 @@ pub(super) enum Round {
 
 impl Game {
     /// Greets the server and asks for a game.
-    pub(super) fn begin(connection: Connection, name: &str, size: Size) -> Result<Self, Stop> {
-        let mut game = Self { connection, board: Board::new(size) };
+    pub(super) fn begin(
+        connection: Connection,
+        name: &str,
+        size: Size,
+        wait: Duration,
+    ) -> Result<Self, Stop> {
+        let mut game = Self { connection, board: Board::new(size), wait };
         game.send(format_args!("I32CFSP_HELLO {name}"))?;
         game.expect(&format!("WELCOME {name}"), "the greeting")?;
         // The short form is all that some servers know.
@@ -102,7 +110,7 @@ impl Game {
 
     /// A line without its end.
     fn receive(&mut self, doing: &str) -> Result<Vec<u8>, Stop> {
-        let line = self.connection.recv_line_within(MAX_LINE)?;
+        let line = self.connection.recv_line_until(MAX_LINE, Instant::now() + self.wait)?;
         let Some(line) = line else {
             let peer = self.connection.peer();
             let message = format!("{peer} finished before it answered {doing}");

@@ -20,6 +20,8 @@ const GREETING: [Duration; 2] = [Duration::from_millis(30), Duration::from_milli
 /// The most that is received in one exchange.
 const MAX_ANSWER: usize = 64 * 1024;
 const SHOWN: usize = 200;
+/// The kernel counts in microseconds, and none is for ever.
+const SHORTEST: Duration = Duration::from_micros(1);
 
 /// Talks as far as `expect` says, each wait at most `patience`.
 pub(in crate::check) fn converse(
@@ -141,10 +143,14 @@ impl Intake<'_> {
 
     /// One receive; false if nothing came until then, or nothing will.
     fn take(&mut self, until: Instant) -> bool {
-        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
         let mut buffer = [0; 16 * 1024];
         let mut input = self.stream;
-        let received = self.stream.set_read_timeout(Some(left)).and_then(|()| input.read(&mut buffer));
+        let received =
+            self.stream.set_read_timeout(Some(left.max(SHORTEST))).and_then(|()| input.read(&mut buffer));
         match received {
             Ok(0) => self.end = Some(Broke::Closed),
             Ok(length) => {
@@ -211,6 +217,21 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn behind_its_deadline_an_exchange_takes_nothing_more_whatever_comes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.accept().unwrap().0.write_all(b"#").unwrap();
+        // Now it is there.
+        stream.peek(&mut [0]).unwrap();
+        let mut intake = Intake { stream: &stream, got: Vec::new(), reads: 0, end: None };
+        assert!(!intake.take(Instant::now()));
+        assert_eq!((intake.reads, intake.end), (0, None));
+        assert!(intake.take(Instant::now() + Duration::from_secs(20)));
+        assert_eq!(intake.got, b"#");
+    }
 
     #[test]
     fn what_comes_back_is_named_by_how_it_differs() {

@@ -3,6 +3,7 @@
 //! That it died in silence can be noticed only by sending, and what is sent ends the silence. So there are several
 //! connections, each silent for another time and then poked once; and one that is never silent, for comparison.
 
+use super::exact::read_exact_until;
 use super::flight::{Flight, Manner, wait};
 use super::micros;
 use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
@@ -274,10 +275,9 @@ impl Held {
             return Err(number.map_or_else(|| ErrorKind::TimedOut.into(), io::Error::from_raw_os_error));
         };
         if plan.poke == Poke::Echo {
-            stream.set_read_timeout(Some(plan.patience))?;
             let mut back = [0; LINE.len()];
             stream.write_all(LINE)?;
-            stream.read_exact(&mut back)?;
+            read_exact_until(&stream, &mut back, Instant::now() + plan.patience)?;
         }
         stream.set_nonblocking(true)?;
         Ok(Self { stream, silent_since: Instant::now(), age, phase: Phase::Silent, closer })

@@ -6,6 +6,7 @@ mod control;
 mod conversation;
 mod diag;
 mod dns;
+mod exact;
 mod firewall;
 mod flight;
 mod hops;

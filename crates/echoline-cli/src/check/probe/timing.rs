@@ -1,9 +1,10 @@
 //! Round trips of short lines, and the kernel's own figures.
 
+use super::exact::read_exact_until;
 use super::micros;
 use crate::check::findings::Timing;
 use echoline_sys::tcp_info;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,12 @@ const LINE: &[u8] = b"round trip\n";
 pub(super) fn measure(stream: &TcpStream, patience: Duration) -> Option<Timing> {
     let begin = Instant::now();
     let mut times = Vec::with_capacity(ROUND_TRIPS);
-    stream.set_read_timeout(Some(patience)).ok()?;
-    let (mut input, mut output) = (stream, stream);
+    let mut output = stream;
     while times.len() < ROUND_TRIPS && begin.elapsed() < BUDGET {
         let sent = Instant::now();
         let mut back = [0; LINE.len()];
-        if output.write_all(LINE).and_then(|()| input.read_exact(&mut back)).is_err() || back != LINE {
+        let answer = |()| read_exact_until(stream, &mut back, sent + patience);
+        if output.write_all(LINE).and_then(answer).is_err() || back != LINE {
             break;
         }
         times.push(micros(sent.elapsed()));
@@ -66,6 +67,26 @@ fn jitter(times: &[u64]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_round_trip_that_drips_back_takes_no_longer_than_one_answer_may() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // The whole line takes 11 seconds; the client may leave before.
+            for byte in LINE {
+                std::thread::sleep(Duration::from_secs(1));
+                let _ = stream.write_all(&[*byte]);
+            }
+        });
+        let begin = Instant::now();
+        let timing = measure(&stream, Duration::from_millis(1500)).unwrap();
+        assert_eq!((timing.round_trips, timing.min_us), (0, None));
+        assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+        drop((stream, dripping));
+    }
 
     #[test]
     fn percentiles_are_values_that_were_measured() {

@@ -98,14 +98,13 @@ pub(in crate::check) fn ask_backends(address: SocketAddr, asked: usize, patience
 fn one(address: SocketAddr, nonce: u64, patience: Duration) -> Result<(SocketAddr, Seen, Reached), String> {
     let (mut connection, seen) = see(address, patience)?;
     connection.send_line(&format!("nonce {nonce:016x}")).map_err(told)?;
-    Ok((connection.local(), seen, line(&mut connection)?))
+    Ok((connection.local(), seen, line(&mut connection, patience)?))
 }
 
 /// Connects and takes the first line.
 fn see(address: SocketAddr, patience: Duration) -> Result<(Connection, Seen), String> {
     let mut connection = Socket::new().connect_timeout(patience).connect(&address.into()).map_err(told)?;
-    connection.set_read_timeout(Some(patience)).map_err(told)?;
-    let seen: Seen = line(&mut connection)?;
+    let seen: Seen = line(&mut connection, patience)?;
     if seen.schema != 1 {
         return Err(format!("it speaks schema {}, this program schema 1", seen.schema));
     }
@@ -117,8 +116,8 @@ fn told(error: echoline::Error) -> String {
     error.to_string()
 }
 
-fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection) -> Result<T, String> {
-    let line = connection.recv_line_within(MAX_LINE).map_err(|error| error.to_string())?;
+fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection, patience: Duration) -> Result<T, String> {
+    let line = connection.recv_line_until(MAX_LINE, Instant::now() + patience).map_err(told)?;
     let line = line.ok_or("it closed the connection without a word")?;
     serde_json::from_str(&line).map_err(|_| "what answers there is no whoami service".to_owned())
 }
@@ -126,6 +125,28 @@ fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection) -> Result<T, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_service_that_drips_is_waited_for_no_longer_than_one_line_may_take() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // A line of 10 seconds, if anybody stays for it.
+            for _ in 0..100 {
+                std::thread::sleep(Duration::from_millis(100));
+                if stream.write_all(b"{").is_err() {
+                    return;
+                }
+            }
+        });
+        let found = ask(address, 1, Duration::from_millis(500));
+        assert!(found.took_us < 5_000_000, "{found:?}");
+        assert!(found.problem.unwrap().ends_with("sent no whole line in time"));
+        dripping.join().unwrap();
+    }
 
     #[test]
     fn a_no_counts_only_from_the_one_instance_and_a_yes_from_any() {
