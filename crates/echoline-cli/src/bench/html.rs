@@ -198,6 +198,8 @@ fn options(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "<tr><td>generator: CPU us a line</td><td>{cost}</td></tr>\n</table>")
 }
 
+/// As text of a page; and nobody's terminal is steered who looks at the file in one.
 fn escape(text: &str) -> String {
+    let text = echoline::escape::escape(text.as_bytes()).with_plain_backslash().to_string();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

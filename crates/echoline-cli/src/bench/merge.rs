@@ -12,6 +12,10 @@ use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
+use serde_json::{Number, Value};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Add up reports of several machines that ran at the same time, histogram by histogram
@@ -56,15 +60,42 @@ pub(super) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     Ok(if report.errors.total > 0 { ExitStatus::Refused } else { ExitStatus::Success })
 }
 
+/// Several times the report of the longest run.
+const MAX_FILE: u64 = 128 << 20;
+
 fn read(file: &Path) -> Result<Report, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error.to_string()))?;
-    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+    let bytes = contents(file).map_err(|error| unreadable(file, &error.to_string()))?;
+    let no_report = |error: serde_json::Error| {
         unreadable(file, &format!("no report: {error}")).next("write one: echoline bench --json > FILE")
-    })?;
+    };
+    let report: Report = serde_json::from_slice(&bytes).map_err(no_report)?;
+    if let Some(number) = impossible(&serde_json::from_slice(&bytes).map_err(no_report)?) {
+        return Err(unreadable(file, &format!("no run has the number {number}")));
+    }
     if report.schema != SCHEMA {
         return Err(unreadable(file, &format!("its schema is {}, this build reads {SCHEMA}", report.schema)));
     }
     Ok(report)
+}
+
+fn contents(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than any report"));
+    }
+    Ok(bytes)
+}
+
+/// A number that is below zero, or so large, or so close to zero, that what is computed from it would be infinite.
+fn impossible(value: &Value) -> Option<&Number> {
+    let is_possible = |number: f64| number == 0.0 || (1e-9..=1.9e19).contains(&number);
+    match value {
+        Value::Number(number) => Some(number).filter(|number| !number.as_f64().is_some_and(is_possible)),
+        Value::Array(values) => values.iter().find_map(impossible),
+        Value::Object(values) => values.values().find_map(impossible),
+        _ => None,
+    }
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {
@@ -115,12 +146,13 @@ impl Sum {
         }
         sum.embedded |= other.embedded;
         sum.interrupted |= other.interrupted;
-        sum.options.connections += other.options.connections;
-        sum.options.threads += other.options.threads;
-        sum.options.rate_per_s = sum.options.rate_per_s.zip(other.options.rate_per_s).map(|(a, b)| a + b);
-        sum.options.count = sum.options.count.zip(other.options.count).map(|(a, b)| a + b);
+        sum.options.connections = sum.options.connections.saturating_add(other.options.connections);
+        sum.options.threads = sum.options.threads.saturating_add(other.options.threads);
+        sum.options.rate_per_s =
+            sum.options.rate_per_s.zip(other.options.rate_per_s).map(|(a, b)| a.saturating_add(b));
+        sum.options.count = sum.options.count.zip(other.options.count).map(|(a, b)| a.saturating_add(b));
         sum.elapsed_s = sum.elapsed_s.max(other.elapsed_s);
-        sum.bytes += other.bytes;
+        add(&mut sum.bytes, other.bytes);
         add_errors(&mut sum.errors, &other.errors);
         add_connections(&mut sum.connections, &other.connections);
         add_cost(&mut sum.generator, &other.generator);
@@ -156,54 +188,51 @@ fn cpu_us(report: &Report) -> f64 {
     report.generator.cpu_us_per_line.unwrap_or(0.0) * report.lines as f64
 }
 
+/// A file may hold any number.
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
+
 fn add_errors(sum: &mut Errors, other: &Errors) {
-    sum.total += other.total;
-    sum.lost += other.lost;
-    sum.altered += other.altered;
-    sum.surplus += other.surplus;
-    sum.swapped += other.swapped;
-    sum.connections_failed += other.connections_failed;
-    sum.connections_closed += other.connections_closed;
-    sum.unsent += other.unsent;
+    add(&mut sum.total, other.total);
+    add(&mut sum.lost, other.lost);
+    add(&mut sum.altered, other.altered);
+    add(&mut sum.surplus, other.surplus);
+    add(&mut sum.swapped, other.swapped);
+    add(&mut sum.connections_failed, other.connections_failed);
+    add(&mut sum.connections_closed, other.connections_closed);
+    add(&mut sum.unsent, other.unsent);
     for (code, number) in &other.by_code {
-        *sum.by_code.entry(code.clone()).or_default() += number;
+        add(sum.by_code.entry(code.clone()).or_default(), *number);
     }
 }
 
 fn add_connections(sum: &mut Connections, other: &Connections) {
-    sum.open += other.open;
+    sum.open = sum.open.saturating_add(other.open);
     sum.lines_min = sum.lines_min.min(other.lines_min);
     sum.lines_median = None;
     sum.lines_max = sum.lines_max.max(other.lines_max);
 }
 
 fn add_cost(sum: &mut GeneratorCost, other: &GeneratorCost) {
-    sum.threads += other.threads;
+    sum.threads = sum.threads.saturating_add(other.threads);
     sum.busiest_thread_percent = sum.busiest_thread_percent.max(other.busiest_thread_percent);
     sum.waited_percent = sum.waited_percent.max(other.waited_percent);
     sum.latest_send_us = sum.latest_send_us.max(other.latest_send_us);
 }
 
 fn add_rows(sum: &mut Vec<Row>, other: &[Row]) {
-    for row in other {
-        match sum.iter_mut().find(|known| known.second == row.second) {
-            None => sum.push(row.clone()),
+    let mut rows: BTreeMap<usize, Row> = BTreeMap::new();
+    for row in std::mem::take(sum).into_iter().chain(other.iter().cloned()) {
+        match rows.get_mut(&row.second) {
+            None => drop(rows.insert(row.second, row)),
             Some(known) => {
-                known.lines += row.lines;
-                known.bytes += row.bytes;
-                known.errors += row.errors;
+                add(&mut known.lines, row.lines);
+                add(&mut known.bytes, row.bytes);
+                add(&mut known.errors, row.errors);
+                known.max_us = known.max_us.into_iter().chain(row.max_us).reduce(f64::max);
             }
         }
     }
-    sum.sort_by_key(|row| row.second);
-    for row in sum {
-        (row.p50_us, row.p99_us) = (None, None);
-        row.max_us =
-            other.iter().find(|other| other.second == row.second).map_or(row.max_us, |other| {
-                match (row.max_us, other.max_us) {
-                    (Some(a), Some(b)) => Some(a.max(b)),
-                    (a, b) => a.or(b),
-                }
-            });
-    }
+    sum.extend(rows.into_values().map(|row| Row { p50_us: None, p99_us: None, ..row }));
 }

@@ -97,7 +97,7 @@ pub(super) struct Errors {
 
 impl Errors {
     pub(super) fn of_bytes(&self) -> u64 {
-        self.lost + self.altered + self.surplus + self.swapped
+        [self.lost, self.altered, self.surplus, self.swapped].into_iter().fold(0, u64::saturating_add)
     }
 }
 

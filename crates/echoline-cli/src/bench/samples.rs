@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Samples(Histogram<u64>);
 
 const HOUR_NS: u64 = 3_600_000_000_000;
+/// Ten million a second for nearly a year; sums of such counts do not overflow.
+const MOST: u64 = 1 << 48;
+/// What comes before the counts, and which part of it says how they are to be read.
+const HEADER: usize = 40;
+const LENGTH: std::ops::Range<usize> = 4..8;
 
 impl Samples {
     pub(super) fn new() -> Self {
@@ -57,11 +62,14 @@ impl Samples {
 
     /// Counts in `[from, to)` microseconds for each pair of neighbours in `bounds_us`; the last reaches to the end.
     pub(super) fn buckets(&self, bounds_us: &[f64]) -> Vec<u64> {
-        let mut counts = vec![0; bounds_us.len()];
+        let mut counts = vec![0_u64; bounds_us.len()];
+        if counts.is_empty() {
+            return counts;
+        }
         for value in self.0.iter_recorded() {
             let value_us = us(value.value_iterated_to());
             let bucket = bounds_us.iter().rposition(|&bound| bound <= value_us).unwrap_or(0);
-            counts[bucket] += value.count_since_last_iteration();
+            counts[bucket] = counts[bucket].saturating_add(value.count_since_last_iteration());
         }
         counts
     }
@@ -76,12 +84,29 @@ impl Samples {
     /// Reads what [`Samples::encode`] wrote.
     pub(super) fn decode(text: &str) -> Result<Self, String> {
         let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+        if !is_ours(&bytes) {
+            return Err("it is none that bench wrote".to_owned());
+        }
         let read: Histogram<u64> =
             Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
         let mut samples = Self::new();
         samples.0.add(&read).map_err(|error| error.to_string())?;
+        if samples.count() > MOST {
+            return Err("it counts more lines than a run can send".to_owned());
+        }
         Ok(samples)
     }
+}
+
+/// Whether a histogram has the bounds of ours and its own length. The reader of the crate makes room for whatever a
+/// header asks for, and overflows at the number of zeros that nine bytes of 0xff stand for.
+fn is_ours(bytes: &[u8]) -> bool {
+    let Some((header, counts)) = bytes.split_at_checked(HEADER) else { return false };
+    let mut expected = Vec::new();
+    V2Serializer::new().serialize(&Samples::new().0, &mut expected).expect("a vector takes every write");
+    let length = u32::try_from(counts.len()).unwrap_or(u32::MAX);
+    expected[LENGTH].copy_from_slice(&length.to_be_bytes());
+    *header == expected[..HEADER] && !counts.windows(9).any(|nine| nine == [0xff; 9])
 }
 
 /// The percentiles of one distribution, in microseconds; nulls where nothing was measured.
@@ -126,6 +151,39 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn no_bounds_have_no_counts() {
+        let mut samples = Samples::new();
+        samples.record(1000, 1);
+        assert_eq!(samples.buckets(&[]), [0_u64; 0]);
+    }
+
+    /// These bytes where the counts stand.
+    fn encoded(counts: &[u8]) -> String {
+        let mut bytes = STANDARD.decode(Samples::new().encode()).unwrap();
+        bytes.truncate(HEADER);
+        bytes[LENGTH].copy_from_slice(&u32::try_from(counts.len()).unwrap().to_be_bytes());
+        bytes.extend(counts);
+        STANDARD.encode(bytes)
+    }
+
+    #[test]
+    fn counts_that_overflow_are_refused() {
+        // The least number of 64 bits, of which there is no negative; then the largest, twice.
+        let least = [0xff; 9];
+        let largest = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert!(Samples::decode(&encoded(&least)).is_err());
+        assert!(Samples::decode(&encoded(&[largest, largest].concat())).is_err());
+        assert_eq!(Samples::decode(&encoded(&[2, 4])).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_header_that_asks_for_gigabytes_is_refused() {
+        let mut bytes = STANDARD.decode(Samples::new().encode()).unwrap();
+        bytes[LENGTH].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert!(Samples::decode(&STANDARD.encode(bytes)).unwrap_err().contains("none that bench wrote"));
+    }
+
     proptest! {
         #[test]
         fn what_is_encoded_reads_back_the_same(times in prop::collection::vec((0..HOUR_NS * 2, 1..5_u64), 0..200)) {
@@ -140,6 +198,16 @@ mod tests {
         #[test]
         fn any_text_decodes_or_is_an_error(text in "[A-Za-z0-9+/=]{0,200}") {
             let _ = Samples::decode(&text);
+        }
+
+        #[test]
+        fn any_counts_behind_our_header_decode_to_what_can_be_shown_or_are_an_error(
+            counts in prop::collection::vec(prop_oneof![any::<u8>(), Just(0xff), Just(0xfe), 0..4_u8], 0..60)
+        ) {
+            if let Ok(samples) = Samples::decode(&encoded(&counts)) {
+                let times = samples.summary();
+                prop_assert_eq!(samples.buckets(&[0.0, 1.0]).iter().sum::<u64>(), times.count);
+            }
         }
 
         #[test]

@@ -4,6 +4,7 @@ use super::report::Report;
 use super::samples::{Samples, Times};
 use crate::units::{count, human_size};
 use echoline::Code;
+use echoline::escape::{Escaped, escape};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -23,7 +24,7 @@ pub(super) fn render(report: &Report) -> String {
 fn head(text: &mut String, report: &Report) -> std::fmt::Result {
     let options = &report.options;
     let place = if report.embedded { " (a server on other threads of this process)" } else { "" };
-    writeln!(text, "{}{place}", report.target)?;
+    writeln!(text, "{}{place}", shown(&report.target))?;
     let size = match (options.size_bytes.min, options.size_bytes.max) {
         (min, max) if min == max => format!("{min} B"),
         (min, max) => format!("{min} to {max} B"),
@@ -126,7 +127,7 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "{} {what}.", count(number, "connection"))?;
     }
     for (code, number) in &errors.by_code {
-        writeln!(text, "  {number:>9}  {code}")?;
+        writeln!(text, "  {number:>9}  {}", shown(code))?;
     }
     if errors.total > 0 {
         next(text, report)?;
@@ -140,10 +141,10 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "  tried {:>9} lines/s: p99 {p99} us, {kept}", tried.rate_per_s)?;
     }
     for missed in &report.missed {
-        writeln!(text, "missed   {}: {}", missed.required, missed.measured)?;
+        writeln!(text, "missed   {}: {}", shown(&missed.required), shown(&missed.measured))?;
     }
     for warning in &report.warnings {
-        writeln!(text, "warning  {}   [{}]", warning.message, warning.code)?;
+        writeln!(text, "warning  {}   [{}]", shown(&warning.message), shown(&warning.code))?;
     }
     if report.interrupted { writeln!(text, "Interrupted: figures up to then.") } else { Ok(()) }
 }
@@ -155,10 +156,16 @@ fn next(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(target) = target.filter(|_| cfg!(target_os = "linux")) {
         writeln!(text, "  next  echoline check --expect echo {target} says why")?;
     }
-    let frequent = report.errors.by_code.iter().max_by_key(|(_, number)| **number);
+    let known = |(code, _): &(&String, &u64)| code.parse::<Code>().is_ok();
+    let frequent = report.errors.by_code.iter().filter(known).max_by_key(|(_, number)| **number);
     let wrong = report.errors.of_bytes() > 0;
     let code = frequent.map(|(code, _)| code.as_str()).or(wrong.then_some(Code::Altered.as_str()));
     code.map_or(Ok(()), |code| writeln!(text, "  next  echoline explain {code}"))
+}
+
+/// A report that is merged comes from a file, which may say anything.
+fn shown(text: &str) -> Escaped<'_> {
+    escape(text.as_bytes()).with_plain_backslash()
 }
 
 /// Three digits or all of the whole ones.
