@@ -88,8 +88,12 @@ impl Generator {
         if self.links[n].phase == Phase::Finishing {
             return self.close(n);
         }
-        self.failures.ended += 1;
-        self.fail(n, now_ns, Code::of_connect(error));
+        // What is silence to a connection request is the loss of a connection that stood.
+        let code = match error.kind() {
+            io::ErrorKind::TimedOut => Code::TimedOut,
+            _ => Code::of_connect(error),
+        };
+        self.give_up(n, now_ns, code);
     }
 
     pub(super) fn peer_finished(&mut self, n: usize) {

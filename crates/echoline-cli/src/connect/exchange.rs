@@ -145,6 +145,8 @@ pub(super) enum Sending {
     Writing(Instant),
     Ended(Instant),
     InputFailed(Option<io::Error>),
+    /// The connection broke, and the sender is who was told: the system tells it once, and then shows an end of input.
+    Broken(Option<io::Error>),
 }
 
 impl Shared {
@@ -164,9 +166,10 @@ impl Shared {
     }
 }
 
-/// A read or write timeout of a socket.
+/// A read or write timeout of a socket that was set here. Unix says EAGAIN then; ETIMEDOUT is the end of a connection
+/// that the system gave up, since nothing was acknowledged. Windows says of both that they timed out.
 pub(super) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    error.kind() == ErrorKind::WouldBlock || cfg!(windows) && error.kind() == ErrorKind::TimedOut
 }
 
 #[cfg(test)]

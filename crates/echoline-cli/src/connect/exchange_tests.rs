@@ -295,3 +295,66 @@ fn an_unfinished_line_counts_once_however_it_is_cut() {
     }
     assert_eq!((tally.lines, tally.bytes), (3, 6));
 }
+
+/// A connection whose other end has no room and takes nothing, and which the system gives up after half a second; and
+/// that other end.
+#[cfg(target_os = "linux")]
+fn given_up() -> (Arc<TcpStream>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let socket = socket2::SockRef::from(&stream);
+    socket.set_tcp_user_timeout(Some(Duration::from_millis(500))).unwrap();
+    (Arc::new(stream), listener.accept().unwrap().0)
+}
+
+/// With a sender that waits for its input when the connection is given up, and with one that waits for room.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_connection_that_the_system_gave_up_is_lost_and_no_end_in_order() {
+    for bytes in [200 << 10, 64 << 20] {
+        let (stream, _other) = given_up();
+        let (input, mut writer) = io::pipe().unwrap();
+        let feeder = std::thread::spawn(move || {
+            // The reader goes when the exchange is over.
+            let _ = writer.write_all(&vec![b'x'; bytes]);
+            writer
+        });
+        let interrupt = Interrupt::new(Arc::clone(&stream));
+        let options = Options { window: NonZeroUsize::new(128 << 20).unwrap(), ..options() };
+        let exchanged = exchange(input, &stream, |_| Ok(()), &interrupt, options);
+        let Ok(Exchanged { ending, .. }) = exchanged else { panic!("this output never fails") };
+        let Ending::Broken(error, Some(_)) = ending else { panic!("{bytes}: {ending:?}") };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(feeder);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn why_a_connection_broke_is_known_even_if_only_the_sender_was_told() {
+    let (stream, _other) = given_up();
+    let options = Options { window: NonZeroUsize::new(128 << 20).unwrap(), ..options() };
+    let shared = Arc::new(Shared::new(options.window));
+    let sender = Sender { shared: Arc::clone(&shared), stream: Arc::clone(&stream), options };
+    sender.run(Cursor::new(vec![b'x'; 64 << 20]));
+    let ending = Receiver::new(&shared, &stream, options).run(&mut |_: &[u8]| Ok(()));
+    let Ok(Ending::Broken(error, Some(_))) = ending else { panic!("not broken") };
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_terminal_says_of_a_connection_that_the_system_gave_up_that_it_is_lost() {
+    let (stream, _other) = given_up();
+    let (told, texts) = mpsc::channel();
+    let trace = Trace::new(false, crate::talk::Talk::default());
+    let show = move |text| told.send(text).unwrap();
+    let inbox = crate::connect::inbox::Inbox::open(Arc::clone(&stream), true, trace, show);
+    // More than there is room for on the other side, and less than on this one.
+    (&*stream).write_all(&[b'x'; 200 << 10]).unwrap();
+    let text = texts.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(text.starts_with("The connection is lost: what was sent is no longer acknowledged."), "{text}");
+    let error = inbox.end(Duration::from_secs(20)).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}

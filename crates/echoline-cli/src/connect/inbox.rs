@@ -1,8 +1,8 @@
 //! What the server says, asked or not: a thread receives; the terminal waits for answers and shows the rest.
 
 use super::difference::CONTEXT;
-use super::exchange::Tally;
-use super::screen::{Reply, unasked};
+use super::exchange::{Tally, is_timeout};
+use super::screen::{Reply, broke, unasked};
 use super::trace::{Call, Trace};
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -76,10 +76,7 @@ impl Inbox {
             let result = stream.read(&mut buffer);
             let now = Instant::now();
             if let Err(error) = &result
-                && matches!(
-                    error.kind(),
-                    ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut
-                )
+                && (error.kind() == ErrorKind::Interrupted || is_timeout(error))
             {
                 continue;
             }
@@ -98,8 +95,15 @@ impl Inbox {
                 Err(error) => Some(Err(error)),
             };
             let is_end = ended.is_some();
-            if is_end && state.awaited.is_none() && !state.leaving {
-                text.push("The server closed the connection. Enter or Ctrl-D leaves.\n".to_owned());
+            if let Some(end) = &ended
+                && state.awaited.is_none()
+                && !state.leaving
+            {
+                let what = match end {
+                    Ok(()) => "server closed the connection".to_owned(),
+                    Err(error) => broke(error),
+                };
+                text.push(format!("The {what}. Enter or Ctrl-D leaves.\n"));
             }
             state.ended = ended;
             drop(state);

@@ -1,13 +1,14 @@
 //! The receiving side of an exchange: receives, compares, passes on, and judges how it ended.
 
 use super::difference::{CONTEXT, Difference};
-use super::exchange::{Ending, Options, Sending, Shared, Stalled, Tally, is_timeout};
+use super::exchange::{Ending, Options, Sending, Shared, Stalled, State, Tally, is_timeout};
 use super::round_trip::RoundTrips;
 use super::trace::Call;
 use crate::failure::Stop;
 use crate::recognise::recognise;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 pub(super) struct Receiver<'a> {
@@ -27,6 +28,8 @@ impl<'a> Receiver<'a> {
     const CONTEXT_WAIT: Duration = Duration::from_millis(200);
     /// So many bytes behind all that was sent, within that time, have no end.
     const ENDLESS: usize = 1 << 20;
+    /// How long a sender that has been told why the connection broke may take to note it.
+    const NOTE_WAIT: Duration = Duration::from_millis(200);
     /// Enough to know a protocol by.
     const HEAD: usize = 200;
 
@@ -151,7 +154,13 @@ impl<'a> Receiver<'a> {
     /// The server finished: is that the end?
     fn finished(&self) -> Ending {
         let missing = self.missing();
-        match &mut self.shared.lock().sending {
+        let writing = |state: &mut State| matches!(state.sending, Sending::Writing(_));
+        let noted = self.shared.room.wait_timeout_while(self.shared.lock(), Self::NOTE_WAIT, writing);
+        let (mut state, _) = noted.unwrap_or_else(PoisonError::into_inner);
+        match &mut state.sending {
+            Sending::Broken(error) => {
+                Ending::Broken(error.take().unwrap_or_else(|| ErrorKind::Other.into()), missing)
+            }
             Sending::InputFailed(error) => {
                 Ending::InputFailed(error.take().unwrap_or_else(|| ErrorKind::Other.into()))
             }
@@ -163,7 +172,10 @@ impl<'a> Receiver<'a> {
     }
 
     fn missing(&self) -> Option<Difference> {
-        let state = self.shared.lock();
+        Self::missing_in(&self.shared.lock())
+    }
+
+    fn missing_in(state: &State) -> Option<Difference> {
         let bytes = state.window.len() as u64;
         (bytes > 0).then(|| Difference::Missing { at: state.window.position(), bytes })
     }
@@ -171,11 +183,16 @@ impl<'a> Receiver<'a> {
     /// Nothing came: how long may that still last?
     fn time_left(&self, began: Instant) -> Result<Duration, Ending> {
         let state = &mut *self.shared.lock();
+        let missing = Self::missing_in(state);
         let (since, stalled) = match &mut state.sending {
             Sending::Reading => return Ok(self.wait()),
             Sending::WaitingForRoom(since) => (*since, Stalled::WindowFull),
             Sending::Writing(since) => (*since, Stalled::Writing),
             Sending::Ended(since) => (*since, Stalled::Ended),
+            Sending::Broken(error) => {
+                let error = error.take().unwrap_or_else(|| ErrorKind::Other.into());
+                return Err(Ending::Broken(error, missing));
+            }
             Sending::InputFailed(error) => {
                 return Err(Ending::InputFailed(error.take().unwrap_or_else(|| ErrorKind::Other.into())));
             }

@@ -178,6 +178,10 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
                 std::io::ErrorKind::ConnectionReset => {
                     (NetworkCode::Reset, "reset the connection".to_owned())
                 }
+                std::io::ErrorKind::TimedOut => {
+                    let what = "no longer answers: what was sent is not even acknowledged";
+                    (NetworkCode::TimedOut, what.to_owned())
+                }
                 _ => (NetworkCode::System, format!("the connection broke: {error}")),
             };
             failure(code, format!("{server} {what}{missing}"))

@@ -4,6 +4,7 @@ use super::exchange::Ending;
 use crate::units::{count, human_time};
 use echoline::escape::escape;
 use std::borrow::Cow;
+use std::io;
 use std::time::Duration;
 
 /// What came back for one line.
@@ -67,7 +68,7 @@ pub(super) fn problem(problem: &Ending, wait: Duration) -> String {
     let text = match problem {
         Ending::Different(difference, _) => format!("not identical: {difference}"),
         Ending::ClosedEarly(Some(missing)) => format!("the connection ended: {missing}"),
-        Ending::Broken(error, _) => format!("the connection broke: {error}"),
+        Ending::Broken(error, _) => format!("the {}", broke(error)),
         Ending::NoReply { from, .. } if from.byte == 1 => format!("no reply in {}", human_time(wait)),
         Ending::NoReply { missing, .. } => {
             format!("{} still missing after {}", count(*missing, "byte"), human_time(wait))
@@ -76,6 +77,14 @@ pub(super) fn problem(problem: &Ending, wait: Duration) -> String {
     };
     let red = anstyle::AnsiColor::Red.on_default();
     format!("{red}{text}{red:#}")
+}
+
+/// How a connection broke, as the rest of a sentence.
+pub(super) fn broke(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => "connection is lost: what was sent is no longer acknowledged".to_owned(),
+        _ => format!("connection broke: {error}"),
+    }
 }
 
 /// Bytes that nothing of ours asked for.

@@ -98,8 +98,13 @@ impl Sender {
                         return None;
                     }
                 }
-                // The socket takes nothing more; the receiver learns why.
-                Err(_) => return None,
+                // After the end of the other side, which is what the receiver learns.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return None,
+                Err(error) => {
+                    self.set(Sending::Broken(Some(error)));
+                    self.shared.room.notify_all();
+                    return None;
+                }
             }
         }
         Some(())

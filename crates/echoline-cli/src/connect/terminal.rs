@@ -2,7 +2,7 @@
 
 use super::crlf::Crlf;
 use super::difference::Difference;
-use super::exchange::{Ending, Exchanged, Options, Stalled, Tally};
+use super::exchange::{Ending, Exchanged, Options, Stalled, Tally, is_timeout};
 use super::inbox::{Inbox, Waited};
 use super::interrupt::Interrupt;
 use super::round_trip::RoundTrips;
@@ -13,7 +13,7 @@ use crate::recognise::recognise;
 use crate::talk::Talk;
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::{DefaultEditor, ExternalPrinter};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,11 +133,13 @@ impl<'a> Terminal<'a> {
         // So that a server that reads nothing does not hold us forever.
         let written =
             self.stream.set_write_timeout(Some(wait)).and_then(|()| (&**self.stream).write_all(bytes));
-        let refused = written.err().map(|error| match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Ending::NoReply { missing: bytes.len() as u64, from: start, stalled: Stalled::Writing }
+        let bytes_left = bytes.len() as u64;
+        let refused = written.err().map(|error| {
+            if is_timeout(&error) {
+                Ending::NoReply { missing: bytes_left, from: start, stalled: Stalled::Writing }
+            } else {
+                Ending::Broken(error, Some(Difference::Missing { at: start, bytes: bytes_left }))
             }
-            _ => Ending::Broken(error, Some(Difference::Missing { at: start, bytes: bytes.len() as u64 })),
         });
         let (reply, waited) = self.inbox.answer(bytes, verify, wait);
         if self.interrupt.is_interrupted() {

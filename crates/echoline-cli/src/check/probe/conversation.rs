@@ -159,7 +159,8 @@ impl Intake<'_> {
                 return true;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => return Instant::now() < until,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // The second: the system gave the connection up, since nothing was acknowledged. That is silence too.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) => self.end = Some(Broke::Reset),
         }
         false
