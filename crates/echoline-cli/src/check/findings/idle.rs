@@ -17,6 +17,8 @@ pub(in crate::check) struct Idle {
     pub(in crate::check) busy_every_us: u64,
     /// How that one ended, if it did, and after how long.
     pub(in crate::check) busy_ended: Option<(IdleEnd, u64)>,
+    /// Why there was none that was not silent, so that nothing can be compared.
+    pub(in crate::check) busy_problem: Option<String>,
     /// Why fewer were opened than planned.
     pub(in crate::check) problem: Option<String>,
     /// Somebody ended it early, after so long.

@@ -70,6 +70,7 @@ fn empty(plan: &Plan) -> Idle {
         tries: Vec::new(),
         busy_every_us: 0,
         busy_ended: None,
+        busy_problem: None,
         problem: None,
         interrupted: false,
         took_us: 0,
@@ -125,13 +126,16 @@ impl Holding {
         self.open(&ages, false);
         let period = (self.plan.longest / 64).clamp(BUSY[0], BUSY[1]);
         self.idle.busy_every_us = micros(period);
-        if let Ok(held) = Held::open(&self.plan, period, false) {
-            if self.plan.poke == Poke::Keepalive {
-                // From now on by itself, every second.
-                let _ = keep_alive(&held.stream);
+        match Held::open(&self.plan, period, false) {
+            Ok(held) => {
+                if self.plan.poke == Poke::Keepalive {
+                    // From now on by itself, every second.
+                    let _ = keep_alive(&held.stream);
+                }
+                let now = Instant::now();
+                self.busy = Some(Busy { held, opened: now, answered: now });
             }
-            let now = Instant::now();
-            self.busy = Some(Busy { held, opened: now, answered: now });
+            Err(error) => self.idle.busy_problem = Some(error.to_string()),
         }
     }
 
@@ -405,6 +409,49 @@ mod tests {
         };
         let idle = held(server(LIMIT, reset), Poke::Echo, Duration::from_secs(60));
         assert_eq!(idle.first_dead().unwrap().end, IdleEnd::Reset, "{idle:?}");
+    }
+
+    #[test]
+    fn a_server_without_room_for_one_that_is_never_silent_leaves_nothing_to_compare() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let with = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            // As many as there are ages; each ends after a time, whatever is said.
+            let held: Vec<_> = (0..AGES.len())
+                .map(|_| {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut line = [0; LINE.len()];
+                    stream.read_exact(&mut line).and_then(|()| stream.write_all(&line)).unwrap();
+                    stream
+                })
+                .collect();
+            drop(listener);
+            thread::sleep(LIMIT);
+            drop(held);
+        });
+        let idle = held(with, Poke::Echo, Duration::from_secs(64));
+        assert_eq!(idle.first_dead().map(|dead| dead.end), Some(IdleEnd::Closed), "{idle:?}");
+        assert!(idle.busy_problem.is_some() && idle.busy_ended.is_none(), "{idle:?}");
+    }
+
+    #[test]
+    fn an_answer_that_drips_is_none_once_its_time_is_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let with = listener.local_addr().unwrap();
+        let dripping = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            for byte in LINE {
+                thread::sleep(Duration::from_millis(200));
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+            }
+        });
+        let patience = Duration::from_millis(500);
+        let plan = Plan { with, source: None, longest: LIMIT, poke: Poke::Echo, patience };
+        let Err(error) = Held::open(&plan, LIMIT, false) else { panic!("a line of 6 seconds is no answer") };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        dripping.join().unwrap();
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub(super) fn idle(findings: &Findings) -> Option<Step> {
         }
     }
     says.push(match (idle.busy_ended, idle.poke) {
+        _ if let Some(why) = &idle.busy_problem => {
+            format!("one that was never silent: could not be opened: {why}")
+        }
         (None, Poke::Echo) => "one on which something was said all the time: lives".to_owned(),
         (None, Poke::Keepalive) => "one with a keepalive every second: lives".to_owned(),
         (Some((end, us)), _) => format!("one that was never silent: {} after {}", word(end), long_time(us)),

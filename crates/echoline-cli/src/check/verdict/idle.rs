@@ -64,7 +64,19 @@ fn died(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
             .next("look at the log of the program there: did it end, or does it limit how long a connection may last?")
             .next("check without --idle, to see whether it works at all");
     }
-    silence(idle, dead, alive)
+    compared(idle, silence(idle, dead, alive))
+}
+
+/// Without one that was not silent, nobody knows that it would have lived.
+fn compared(idle: &Idle, verdict: Verdict) -> Verdict {
+    if idle.busy_problem.is_none() || verdict.certainty != Certain {
+        return verdict;
+    }
+    let sentence = format!(
+        "{} A connection that is never silent, to compare it with, could not be opened.",
+        verdict.sentence
+    );
+    Verdict { certainty: Likely, sentence, ..verdict }
 }
 
 fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
@@ -170,6 +182,7 @@ mod tests {
             tries: tries.to_vec(),
             busy_every_us: 1_000_000,
             busy_ended: None,
+            busy_problem: None,
             problem: None,
             interrupted: false,
             took_us: 0,
@@ -232,6 +245,16 @@ mod tests {
         // A program does not hear a keepalive.
         (all.busy_every_us, all.poke) = (1_000_000, Poke::Keepalive);
         expect(&all, Some(Code::IdleClosed), Likely, &["TCP keepalive does not help"]);
+    }
+
+    #[test]
+    fn without_one_that_was_never_silent_nothing_is_certain() {
+        for end in [IdleEnd::Closed, IdleEnd::Reset, IdleEnd::Altered] {
+            let all = idle(&[one(240, IdleEnd::Alive, true), one(480, end, false)]);
+            assert_eq!(judge(&all).certainty, Certain);
+            let alone = Idle { busy_problem: Some("refused".to_owned()), ..all };
+            expect(&alone, Some(code(&one(480, end, false))), Likely, &["to compare it with"]);
+        }
     }
 
     #[test]
