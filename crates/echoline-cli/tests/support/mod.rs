@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
 
 pub(crate) mod hostile;
+pub(crate) mod load;
 pub(crate) mod pty;
 pub(crate) mod random;
 
