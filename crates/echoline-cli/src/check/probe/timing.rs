@@ -78,14 +78,17 @@ mod tests {
             // The whole line takes 11 seconds; the client may leave before.
             for byte in LINE {
                 std::thread::sleep(Duration::from_secs(1));
-                let _ = stream.write_all(&[*byte]);
+                if stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
             }
         });
         let begin = Instant::now();
         let timing = measure(&stream, Duration::from_millis(1500)).unwrap();
         assert_eq!((timing.round_trips, timing.min_us), (0, None));
         assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
-        drop((stream, dripping));
+        drop(stream);
+        dripping.join().unwrap();
     }
 
     #[test]
