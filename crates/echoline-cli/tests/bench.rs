@@ -263,6 +263,22 @@ fn nothing_that_listens_is_a_failure_that_explains_itself() {
 }
 
 #[test]
+fn who_asked_for_json_gets_a_document_of_a_run_that_failed_too() {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let nobody = format!("127.0.0.1:{port}");
+    for (arguments, code, exit) in [
+        (["--json", nobody.as_str()], "refused", 1),
+        (["--json-stream", nobody.as_str()], "refused", 1),
+        (["--json", "-c4000000"], "too-many-open-files", 2),
+    ] {
+        let ended = echoline(&["bench", arguments[0], arguments[1]]);
+        let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((&document["error"]["code"], ended.code), (&code.into(), Some(exit)), "{ended:?}");
+        assert_eq!(document["schema"], "echoline-bench/1");
+    }
+}
+
+#[test]
 fn wrong_flags_exit_2_and_say_what_would_be_right() {
     for (flags, says) in [
         (vec!["--require", "p98=1ms"], "use p50, p90"),

@@ -58,6 +58,16 @@ pub(super) enum Format {
     JsonStream,
 }
 
+impl Format {
+    pub(super) fn of(args: &Args) -> Self {
+        match (args.json, args.json_stream) {
+            (true, _) => Self::Json,
+            (_, true) => Self::JsonStream,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// A run that ends with its number of lines ends here at the latest.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
 /// Bytes that all lines of one connection on their way may have: twice that is the generator's memory for lines.
@@ -83,11 +93,7 @@ impl Plan {
             (_, true) => Voice::EachSecond,
             _ => Voice::Progress,
         };
-        let format = match (args.json, args.json_stream) {
-            (true, _) => Format::Json,
-            (_, true) => Format::JsonStream,
-            _ => Format::Text,
-        };
+        let format = Format::of(&args);
         Ok(Self {
             target,
             family,

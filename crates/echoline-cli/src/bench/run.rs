@@ -5,13 +5,14 @@ use super::load::{Load, Pace};
 use super::master::{self, Observer};
 use super::observe::Show;
 use super::plan::{Format, Plan, Shape};
-use super::report::{Options, Report};
+use super::report::{Options, Report, SCHEMA};
 use super::tape::Tape;
 use super::{capacity, html, merge, text};
 use crate::descriptors::{Short, make_room_for};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
+use crate::units::count;
 use echoline::{Code, Endpoint, Family, Socket};
 use echoline_server::{Config, Server, ServiceKind};
 use serde::Serialize;
@@ -26,6 +27,27 @@ pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
     if let Some(Other::Merge(args)) = args.other.take() {
         return merge::run(&args);
     }
+    let format = Format::of(&args);
+    let ended = run_load(args);
+    if let Err(Stop::Failure(failure)) = &ended {
+        let document = NotMeasured { schema: SCHEMA, error: failure };
+        match format {
+            Format::Text => {}
+            Format::Json => Output::new()?.json(&document)?,
+            Format::JsonStream => Output::new()?.json_line(&document)?,
+        }
+    }
+    ended
+}
+
+/// The document of a run that has no report.
+#[derive(Serialize)]
+struct NotMeasured<'a> {
+    schema: &'static str,
+    error: &'a Failure,
+}
+
+fn run_load(args: Args) -> Result<ExitStatus, Stop> {
     let plan = Plan::new(args)?;
     let interrupt = on_interrupt().map_err(own_fault("cannot handle signals"))?;
     // First: what comes next relies on numbers that open files allow.
@@ -111,8 +133,9 @@ fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
     let ends = if embedded { 2 } else { 1 };
     let files = shape.connections.saturating_mul(ends).saturating_add(shape.threads.saturating_mul(4));
     make_room_for(files).map_err(|Short { limit, .. }| {
-        let message =
-            format!("{} connections need more open files than the {limit} allowed here", shape.connections);
+        let connections = count(shape.connections as u64, "connection");
+        let need = if shape.connections == 1 { "needs" } else { "need" };
+        let message = format!("{connections} {need} more open files than the {limit} allowed here");
         let failure = Failure::new(Code::TooManyOpenFiles, ExitStatus::Usage, message);
         let failure = if embedded {
             failure.fact("so", "both ends of each connection are in this process")

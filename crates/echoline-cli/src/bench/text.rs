@@ -97,7 +97,9 @@ fn steps(low: f64, high: f64) -> Vec<f64> {
 
 fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
     let errors = &report.errors;
-    if errors.of_bytes() == 0 {
+    if report.lines == 0 && errors.of_bytes() == 0 {
+        write!(text, "No line came back in time to be measured.")?;
+    } else if errors.of_bytes() == 0 {
         write!(text, "Every echoed byte is identical.")?;
     } else {
         let kinds = [
@@ -109,9 +111,9 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         let found: Vec<_> = kinds
             .iter()
             .filter(|(lines, _)| *lines > 0)
-            .map(|(lines, kind)| format!("{lines} {kind}"))
+            .map(|(lines, kind)| format!("{} {kind}", count(*lines, "line")))
             .collect();
-        write!(text, "NOT an exact echo: lines {}.", found.join(", "))?;
+        write!(text, "NOT an exact echo: {}.", found.join(", "))?;
     }
     if let Some(us) = report.generator.cpu_us_per_line {
         let percent = report.generator.busiest_thread_percent;
@@ -158,8 +160,13 @@ fn next(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     let known = |(code, _): &(&String, &u64)| code.parse::<Code>().is_ok();
     let frequent = report.errors.by_code.iter().filter(known).max_by_key(|(_, number)| **number);
-    let wrong = report.errors.of_bytes() > 0;
-    let code = frequent.map(|(code, _)| code.as_str()).or(wrong.then_some(Code::Altered.as_str()));
+    let errors = &report.errors;
+    let of_bytes = match (errors.surplus, errors.of_bytes()) {
+        (_, 0) => None,
+        (surplus, all) if surplus == all => Some(Code::Added),
+        _ => Some(Code::Altered),
+    };
+    let code = frequent.map(|(code, _)| code.as_str()).or(of_bytes.map(Code::as_str));
     code.map_or(Ok(()), |code| writeln!(text, "  next  echoline explain {code}"))
 }
 

@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use crate::code::Own;
+use crate::units::count;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -90,7 +91,11 @@ fn few(report: &Report) -> Option<Warning> {
     let needed = (BEYOND / (1.0 - percent / 100.0)).round();
     warning(
         Own::FewSamples,
-        format!("{} lines are too few for {name} and above: {name} needs {needed:.0}", times.count),
+        format!(
+            "{} {} too few for {name} and above: {name} needs {needed:.0}",
+            count(times.count, "line"),
+            if times.count == 1 { "is" } else { "are" }
+        ),
     )
 }
 
@@ -108,7 +113,8 @@ fn starved(report: &Report) -> Option<Warning> {
 fn unsent(report: &Report) -> Option<Warning> {
     let unsent = report.errors.unsent;
     (unsent > 0).then(|| {
-        let message = format!("{unsent} lines were due and never left: their waiting is in no percentile");
+        let (lines, were) = (count(unsent, "line"), if unsent == 1 { "was" } else { "were" });
+        let message = format!("{lines} {were} due and never left: that waiting is in no percentile");
         warning(Own::Unsent, message)
     })?
 }
