@@ -6,7 +6,7 @@ mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -44,7 +44,13 @@ fn an_echo_server_passes_every_step_and_exits_0() {
     let first = ended.out().lines().next().unwrap();
     assert!(first.starts_with(&format!("{address} echoes every byte")), "{first}");
     assert!(first.ends_with("[ok, certain]"), "{first}");
-    for what in ["a long line: 8192 bytes, identical", "all byte values", "two pieces", "unfinished line"] {
+    for what in [
+        "a long line: 8192 bytes, identical",
+        "all byte values",
+        "ends with CR LF",
+        "two pieces",
+        "unfinished line",
+    ] {
         assert!(ended.out().contains(what), "{what}: {}", ended.out());
     }
     assert!(!ended.out().contains("FAIL") && !ended.out().contains("WARN"), "{}", ended.out());
@@ -75,7 +81,7 @@ fn json_is_one_document_with_the_verdict_first_and_every_step() {
     let states: Vec<_> = steps.iter().map(|step| step["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["pass", "n/a", "pass", "pass", "pass", "pass"]);
     assert_eq!(steps[3]["evidence"][0]["connect"]["ended"], "connected");
-    assert_eq!(steps[4]["evidence"]["exchanges"].as_array().unwrap().len(), 6);
+    assert_eq!(steps[4]["evidence"]["exchanges"].as_array().unwrap().len(), 7);
     assert_eq!(steps[5]["evidence"]["round_trips"], 20);
 }
 
@@ -171,6 +177,31 @@ fn the_instances_behind_an_address_are_counted() {
     {
         assert!(ended.out().contains(line), "{line}: {}", ended.out());
     }
+}
+
+/// Answers each piece that it reads with what `answer` makes of it, and finishes behind its client.
+fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut piece = [0; 16 * 1024];
+        while let Ok(length @ 1..) = stream.read(&mut piece) {
+            // The client may leave at the first difference.
+            let _ = stream.write_all(&answer(&piece[..length]));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_turns_cr_lf_into_lf_is_found_to_do_so() {
+    let address =
+        answering(|piece| piece.strip_suffix(b"\r\n").map_or(piece.to_vec(), |text| [text, b"\n"].concat()));
+    let ended = check(&["-w", "2s", "--expect", "echo", &address]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    assert!(ended.out().contains("came back with LF in place of CR LF"), "{}", ended.out());
+    assert!(ended.out().contains("[altered, certain]"), "{}", ended.out());
 }
 
 #[test]

@@ -421,7 +421,7 @@ fn conversation(exchanges: Vec<Exchange>) -> Conversation {
 }
 
 fn exchange(what: What, result: Answer) -> Exchange {
-    Exchange { what, sent_bytes: 24, got_bytes: 0, reads: 1, result, got: None, took_us: 9 }
+    Exchange { what, sent_bytes: 24, got_bytes: 0, reads: 1, result, line_ends: None, got: None, took_us: 9 }
 }
 
 fn talked(conversation: Conversation) -> Findings {
@@ -476,6 +476,10 @@ fn after_an_identical_line_a_later_failure_says_so() {
     expect(&lost, DataLost, Likely, &["Small packets pass", "MTU"]);
     let altered = later(What::BinaryLine, Answer::Altered { at: 128 });
     expect(&altered, Altered, Certain, &["A short line came back", "byte 129"]);
+    let converted =
+        Exchange { line_ends: Some(LineEnds::CrLfToLf), ..exchange(What::CrLf, Answer::LineEndings) };
+    let judged = verdict(&talked(conversation(vec![exchange(What::Line, Answer::Identical), converted])));
+    expect(&judged, Altered, Certain, &["line that ends with CR LF came back with LF in place of CR LF"]);
     let tail = later(What::HalfClose, Answer::Closed);
     assert_eq!(tail.code, VerdictCode::Ok);
     assert!(tail.sentence.contains("loses its tail"), "{tail:?}");

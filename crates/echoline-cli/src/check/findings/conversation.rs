@@ -32,6 +32,8 @@ pub(in crate::check) struct Exchange {
     /// In how many pieces the answer came.
     pub(in crate::check) reads: u32,
     pub(in crate::check) result: Answer,
+    /// Of line endings that came back changed: how, where it has a name.
+    pub(in crate::check) line_ends: Option<LineEnds>,
     /// What came back instead, escaped; cut after 200 bytes.
     pub(in crate::check) got: Option<String>,
     pub(in crate::check) took_us: u64,
@@ -43,6 +45,8 @@ pub(in crate::check) enum What {
     Line,
     LongLine,
     BinaryLine,
+    /// A CR alone, and CR LF at the end.
+    CrLf,
     /// One line, sent in two pieces.
     Pieces,
     /// Two lines, sent at once.
@@ -57,6 +61,7 @@ impl What {
             Self::Line => "a line",
             Self::LongLine => "a long line",
             Self::BinaryLine => "a line of all byte values",
+            Self::CrLf => "a line that ends with CR LF",
             Self::Pieces => "a line in two pieces",
             Self::Pair => "two lines at once",
             Self::HalfClose => "an unfinished line at the end",
@@ -82,6 +87,29 @@ pub(in crate::check) enum Answer {
     },
     Closed,
     Reset,
+}
+
+/// A conversion of line endings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::check) enum LineEnds {
+    LfToCrLf,
+    CrLfToLf,
+    CrToLf,
+    CrLost,
+}
+
+impl LineEnds {
+    /// What a line came back with.
+    pub(in crate::check) fn words(ends: Option<Self>) -> &'static str {
+        match ends {
+            Some(Self::LfToCrLf) => "CR LF in place of LF",
+            Some(Self::CrLfToLf) => "LF in place of CR LF",
+            Some(Self::CrToLf) => "LF in place of CR",
+            Some(Self::CrLost) => "no CR",
+            None => "other ends of line",
+        }
+    }
 }
 
 /// Round trips of short lines, and the kernel's own view of the connection.

@@ -5,7 +5,7 @@ mod idle;
 mod listening;
 mod other_end;
 
-pub(in crate::check) use conversation::{Answer, Broke, Conversation, Exchange, Timing, What};
+pub(in crate::check) use conversation::{Answer, Broke, Conversation, Exchange, LineEnds, Timing, What};
 pub(in crate::check) use idle::{Idle, IdleEnd, IdleTry, Poke};
 pub(in crate::check) use listening::{
     Firewall, Knock, ListenFindings, Listener, Place, Queue, Ruling, Wanted,

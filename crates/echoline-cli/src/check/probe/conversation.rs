@@ -1,5 +1,6 @@
 //! What the other side does once the connection stands.
 
+use super::compare::{compare, line_ends};
 use super::{micros, timing};
 use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Timing, What};
 use crate::recognise::recognise;
@@ -72,6 +73,7 @@ fn echo(
     let all = identical(What::Line, &[line.as_bytes()])
         && identical(What::LongLine, &[&long])
         && identical(What::BinaryLine, &[&binary])
+        && identical(What::CrLf, &[b"a CR \r and CR LF\r\n"])
         && identical(What::Pieces, &[b"in two ", b"pieces\n"])
         && identical(What::Pair, &[b"first\nsecond\n"]);
     let timing = if all { timing::measure(stream, patience) } else { None };
@@ -121,6 +123,7 @@ fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration
         got_bytes: intake.got.len(),
         reads: intake.reads,
         result,
+        line_ends: if result == Answer::LineEndings { line_ends(&sent, &intake.got) } else { None },
         got: (result != Answer::Identical && !intake.got.is_empty()).then(|| shown(&intake.got)),
         took_us: micros(begin.elapsed()),
     };
@@ -164,25 +167,6 @@ impl Intake<'_> {
             Err(_) => self.end = Some(Broke::Reset),
         }
         false
-    }
-}
-
-/// How an answer that is not identical relates to what was sent.
-fn compare(what: What, sent: &[u8], got: &[u8]) -> Answer {
-    let bare =
-        |text: &[u8]| text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect::<Vec<u8>>();
-    if bare(sent) == bare(got) {
-        return Answer::LineEndings;
-    }
-    let at = sent.iter().zip(got).position(|(a, b)| a != b).unwrap_or(sent.len().min(got.len()));
-    let core = sent.strip_suffix(b"\n").unwrap_or(sent);
-    let (lower_core, lower_got) = (core.to_ascii_lowercase(), got.to_ascii_lowercase());
-    let contains = lower_got.windows(lower_core.len().max(1)).any(|window| window == lower_core);
-    // Much of the line came back, or all of it with something around; and what has echoed once is an echo service.
-    if what != What::Line || contains || at > core.len() / 2 {
-        Answer::Altered { at }
-    } else {
-        Answer::Different
     }
 }
 
@@ -232,22 +216,5 @@ mod tests {
         assert_eq!((intake.reads, intake.end), (0, None));
         assert!(intake.take(Instant::now() + Duration::from_secs(20)));
         assert_eq!(intake.got, b"#");
-    }
-
-    #[test]
-    fn what_comes_back_is_named_by_how_it_differs() {
-        let sent = b"echoline check 0123abcd\n";
-        for (got, expected) in [
-            (&b"echoline check 0123abcd\r\n"[..], Answer::LineEndings),
-            (b"echoline check 0123abcd\n\n", Answer::LineEndings),
-            (b"ECHOLINE CHECK 0123ABCD\n", Answer::Altered { at: 0 }),
-            (b"You said: echoline check 0123abcd\n", Answer::Altered { at: 0 }),
-            (b"echoline check 0123abc?\n", Answer::Altered { at: 22 }),
-            (b"HTTP/1.1 400 Bad Request\r\n", Answer::Different),
-            (b"e", Answer::Different),
-        ] {
-            assert_eq!(compare(What::Line, sent, got), expected, "{}", escape(got));
-        }
-        assert_eq!(compare(What::BinaryLine, b"\x80\n", b"?"), Answer::Altered { at: 0 });
     }
 }

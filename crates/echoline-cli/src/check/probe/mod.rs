@@ -2,6 +2,7 @@
 
 mod address;
 mod command;
+mod compare;
 mod control;
 mod conversation;
 mod diag;

@@ -1,7 +1,7 @@
 //! What was said, and how long it took.
 
 use super::{State, Step, ms, skipped, step, timed};
-use crate::check::findings::{Answer, Exchange, Expect, Findings, What};
+use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, What};
 use serde_json::json;
 
 pub(super) fn conversation(findings: &Findings) -> Step {
@@ -39,7 +39,9 @@ fn exchange_line(exchange: &Exchange) -> String {
     let reads = if exchange.reads == 1 { "1 read".to_owned() } else { format!("{} reads", exchange.reads) };
     match exchange.result {
         Answer::Identical => format!("{what}: {bytes} bytes, identical, {reads}, {}", ms(exchange.took_us)),
-        Answer::LineEndings => format!("{what}: {bytes} bytes, other line endings came back"),
+        Answer::LineEndings => {
+            format!("{what}: {bytes} bytes, came back with {}", LineEnds::words(exchange.line_ends))
+        }
         Answer::Altered { at } => format!("{what}: {bytes} bytes, byte {} came back changed", at + 1),
         Answer::Different => format!("{what}: {bytes} bytes, something else came back"),
         Answer::Silent { acknowledged } => {

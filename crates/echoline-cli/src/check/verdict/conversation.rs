@@ -2,7 +2,7 @@
 
 use super::Certainty::{Certain, Likely};
 use super::{Verdict, VerdictCode};
-use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Findings, What};
+use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Findings, LineEnds, What};
 use crate::units::human_time;
 use echoline::Code;
 use std::time::Duration;
@@ -134,7 +134,10 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
         Answer::LineEndings => Verdict::new(
             Code::Altered,
             Certain,
-            format!("{with} changes line endings: {what} came back with other ends of line, all else identical.{got}"),
+            format!(
+                "{with} changes line endings: {what} came back with {}, all else identical.{before}{got}",
+                LineEnds::words(exchange.line_ends)
+            ),
         )
         .next("let the server send what it got, CR and LF included"),
         Answer::Altered { at } => Verdict::new(
