@@ -6,6 +6,7 @@ mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
@@ -202,6 +203,28 @@ fn a_server_that_turns_cr_lf_into_lf_is_found_to_do_so() {
     assert_eq!(ended.code, Some(1), "{}", ended.out());
     assert!(ended.out().contains("came back with LF in place of CR LF"), "{}", ended.out());
     assert!(ended.out().contains("[altered, certain]"), "{}", ended.out());
+}
+
+#[test]
+fn a_server_that_says_more_than_it_got_is_found_to_add_and_one_that_greets_is_named() {
+    let address = answering(|piece| [piece, piece].concat());
+    let ended = check(&["-w", "2s", "--expect", "echo", &address]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    for words in ["[added, certain]", "with 32 bytes that nobody sent, the first behind it", "32 bytes more"]
+    {
+        assert!(ended.out().contains(words), "{words}: {}", ended.out());
+    }
+    assert!(!ended.out().contains("changed"), "{}", ended.out());
+
+    let greeted = Cell::new(false);
+    let address = answering(move |piece| {
+        let greeting = if greeted.replace(true) { &b""[..] } else { b"220 hello.example ESMTP\r\n" };
+        [greeting, piece].concat()
+    });
+    let ended = check(&["-w", "2s", "--expect", "echo", &address]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    assert!(ended.out().contains("is no echo service. It speaks SMTP."), "{}", ended.out());
+    assert!(ended.out().contains("[not-echo, certain]"), "{}", ended.out());
 }
 
 #[test]

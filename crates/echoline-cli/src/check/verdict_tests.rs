@@ -445,6 +445,31 @@ fn each_way_in_which_an_echo_fails_has_its_code() {
 }
 
 #[test]
+fn bytes_that_nobody_sent_are_told_from_bytes_that_changed_and_a_protocol_is_named() {
+    expect(
+        &after(Answer::Added { at: 24, bytes: 24 }),
+        Added,
+        Certain,
+        &["24 bytes that nobody sent", "behind it"],
+    );
+    expect(&after(Answer::Added { at: 0, bytes: 1 }), Added, Certain, &["whole, with 1 byte", "before it"]);
+    expect(&after(Answer::Added { at: 8, bytes: 2 }), Added, Certain, &["the first at byte 9."]);
+    let greets = |what, result| {
+        let recognised = Some("SMTP");
+        verdict(&talked(Conversation { recognised, ..conversation(vec![exchange(what, result)]) }))
+    };
+    for (what, result) in [
+        (What::Line, Answer::Added { at: 0, bytes: 30 }),
+        (What::LongLine, Answer::Added { at: 0, bytes: 30 }),
+        (What::Line, Answer::Altered { at: 0 }),
+    ] {
+        expect(&greets(what, result), NotEcho, Certain, &["no echo service. It speaks SMTP."]);
+    }
+    // What has echoed a line is none of that protocol.
+    expect(&greets(What::LongLine, Answer::Altered { at: 0 }), Altered, Certain, &["differs from byte 1 on"]);
+}
+
+#[test]
 fn with_word_from_the_other_end_a_lost_request_and_a_lost_reply_are_told_apart() {
     let lost = |reached_echo| {
         let silent = exchange(What::Line, Answer::Silent { acknowledged: Some(true) });

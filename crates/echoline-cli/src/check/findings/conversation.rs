@@ -79,6 +79,11 @@ pub(in crate::check) enum Answer {
     Altered {
         at: usize,
     },
+    /// All of what was sent, and so many bytes more; `at` is where the answer first differs.
+    Added {
+        at: usize,
+        bytes: usize,
+    },
     /// Something else altogether.
     Different,
     /// Nothing in time; whether the other side acknowledged (TCP) what was sent.

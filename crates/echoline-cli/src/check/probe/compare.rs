@@ -7,6 +7,9 @@ pub(super) fn compare(what: What, sent: &[u8], got: &[u8]) -> Answer {
     if line_ends(sent, got).is_some() {
         return Answer::LineEndings;
     }
+    if let Some(added) = added(sent, got) {
+        return added;
+    }
     let bare =
         |text: &[u8]| text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect::<Vec<u8>>();
     if bare(sent) == bare(got) {
@@ -16,12 +19,32 @@ pub(super) fn compare(what: What, sent: &[u8], got: &[u8]) -> Answer {
     let core = sent.strip_suffix(b"\n").unwrap_or(sent);
     let (lower_core, lower_got) = (core.to_ascii_lowercase(), got.to_ascii_lowercase());
     let contains = lower_got.windows(lower_core.len().max(1)).any(|window| window == lower_core);
-    // Much of the line came back, or all of it with something around; and what has echoed once is an echo service.
+    // Much of the line came back, or all of it in other letters; and what has echoed once is an echo service.
     if what != What::Line || contains || at > core.len() / 2 {
         Answer::Altered { at }
     } else {
         Answer::Different
     }
+}
+
+/// Each line of it is there, in its order, and more.
+fn added(sent: &[u8], got: &[u8]) -> Option<Answer> {
+    let mut rest = got;
+    for line in sent.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        rest = behind(rest, text)?;
+        if text.len() < line.len() {
+            rest = behind(rest, b"\n")?;
+        }
+    }
+    let at = sent.iter().zip(got).position(|(a, b)| a != b).unwrap_or(sent.len());
+    Some(Answer::Added { at, bytes: got.len().saturating_sub(sent.len()) })
+}
+
+/// What follows the first place where `text` has `what`.
+fn behind<'a>(text: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
+    let at = text.windows(what.len().max(1)).position(|window| window == what)?;
+    Some(&text[at + what.len()..])
 }
 
 /// The conversion of line endings that makes of one the other.
@@ -64,15 +87,24 @@ mod tests {
         let sent = b"echoline check 0123abcd\n";
         for (got, expected) in [
             (&b"echoline check 0123abcd\r\n"[..], Answer::LineEndings),
-            (b"echoline check 0123abcd\n\n", Answer::LineEndings),
+            (b"echoline check 0123abcd\n\n", Answer::Added { at: 24, bytes: 1 }),
+            (b"echoline check 0123abcd\r", Answer::LineEndings),
             (b"ECHOLINE CHECK 0123ABCD\n", Answer::Altered { at: 0 }),
-            (b"You said: echoline check 0123abcd\n", Answer::Altered { at: 0 }),
+            (b"You said: ECHOLINE CHECK 0123ABCD\n", Answer::Altered { at: 0 }),
+            (b"You said: echoline check 0123abcd\n", Answer::Added { at: 0, bytes: 10 }),
+            (b"\"echoline check 0123abcd\", no?\r\n", Answer::Added { at: 0, bytes: 8 }),
+            (b"echoline check 0123abcd\necholine check 0123abcd\n", Answer::Added { at: 24, bytes: 24 }),
             (b"echoline check 0123abc?\n", Answer::Altered { at: 22 }),
             (b"HTTP/1.1 400 Bad Request\r\n", Answer::Different),
             (b"e", Answer::Different),
         ] {
             assert_eq!(compare(What::Line, sent, got), expected, "{}", escape(got));
         }
+        let pair = compare(What::Pair, b"first\nsecond\n", b"first\n> second\n");
+        assert_eq!(pair, Answer::Added { at: 6, bytes: 2 });
+        let swapped = compare(What::Pair, b"first\nsecond\n", b"second\nfirst\nmore\n");
+        assert_eq!(swapped, Answer::Altered { at: 0 });
+        assert_eq!(compare(What::HalfClose, b"tail", b"tailbye\n"), Answer::Added { at: 4, bytes: 4 });
         assert_eq!(compare(What::BinaryLine, b"\x80\n", b"?"), Answer::Altered { at: 0 });
     }
 

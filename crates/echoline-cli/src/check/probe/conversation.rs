@@ -61,7 +61,10 @@ fn echo(
     let mut identical = |what, pieces: &[&[u8]]| {
         let (exchange, got) = exchange(stream, what, pieces, patience);
         let result = exchange.result;
-        if matches!(result, Answer::Different | Answer::Closed) {
+        if matches!(
+            result,
+            Answer::Different | Answer::Closed | Answer::Added { .. } | Answer::Altered { .. }
+        ) {
             conversation.recognised = recognise(&got);
         }
         conversation.exchanges.push(exchange);

@@ -2,6 +2,7 @@
 
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, What};
+use crate::units::count;
 use serde_json::json;
 
 pub(super) fn conversation(findings: &Findings) -> Step {
@@ -43,6 +44,9 @@ fn exchange_line(exchange: &Exchange) -> String {
             format!("{what}: {bytes} bytes, came back with {}", LineEnds::words(exchange.line_ends))
         }
         Answer::Altered { at } => format!("{what}: {bytes} bytes, byte {} came back changed", at + 1),
+        Answer::Added { bytes: more, .. } => {
+            format!("{what}: {bytes} bytes, all came back, and {} more", count(more as u64, "byte"))
+        }
         Answer::Different => format!("{what}: {bytes} bytes, something else came back"),
         Answer::Silent { acknowledged } => {
             let tcp = match acknowledged {

@@ -3,8 +3,9 @@
 use super::Certainty::{Certain, Likely};
 use super::{Verdict, VerdictCode};
 use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Findings, LineEnds, What};
-use crate::units::human_time;
+use crate::units::{count, human_time};
 use echoline::Code;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(super) fn judge(findings: &Findings, conversation: &Conversation) -> Verdict {
@@ -95,30 +96,11 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     // A longer answer stands with the step.
     let got = exchange.got.as_ref().filter(|got| got.len() <= MAX_SHOWN);
     let got = got.map_or_else(String::new, |got| format!(" It sent: \"{got}\"."));
+    // Another protocol greets, or quotes our line in its error. Later on, one line has come back already.
+    let whole = matches!(exchange.result, Answer::Added { .. });
+    let foreign = conversation.recognised.is_some() && (first || whole);
     match exchange.result {
-        Answer::Silent { acknowledged: Some(false) } => {
-            let cause = if first {
-                "The connection stands, but what is sent on it does not arrive: a firewall that lets only the \
-                 handshake through, or a way on which larger packets are lost (MTU)."
-            } else {
-                "Small packets pass and large ones are lost: the way takes only smaller packets (MTU), and the \
-                 messages that would say so are lost too."
-            };
-            Verdict::new(Code::DataLost, Likely, format!("{with} does not acknowledge data.{before} {cause}"))
-                .next("lower the MTU of the own interface to try: ip link set dev DEVICE mtu 1200")
-                .next("let ICMP \"packet too big\" and \"fragmentation needed\" through the firewalls on the way")
-        }
-        Answer::Silent { .. } => Verdict::new(
-            Code::NoReply,
-            Likely,
-            format!(
-                "{with} did not reply to {what}, which did arrive at that machine.{before} The program waits for \
-                 something else or is stuck, or its reply is lost on the way."
-            ),
-        )
-        .next("with an echoline server there, --whoami PORT tells a lost reply from none")
-        .next("check that an echo service listens there, and not another program")
-        .next("if another program is meant: --expect connect"),
+        Answer::Silent { acknowledged } => silent(with, exchange, acknowledged, &before),
         Answer::Closed => Verdict::new(
             Code::ClosedEarly,
             Certain,
@@ -140,16 +122,68 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
             ),
         )
         .next("let the server send what it got, CR and LF included"),
+        Answer::Altered { .. } | Answer::Added { .. } if foreign => not_echo(conversation, &got),
+        Answer::Added { at, bytes } => added(with, exchange, at, bytes, &got),
         Answer::Altered { at } => Verdict::new(
             Code::Altered,
             Certain,
-            format!("{with} changes what it sends back: {what} differs from byte {} on.{before}{got}", at + 1),
+            format!(
+                "{with} changes what it sends back: {what} differs from byte {} on.{before}{got}",
+                at + 1
+            ),
         )
         .next("look for a server or proxy that reads text, and let it handle bytes"),
-        Answer::Different | Answer::Identical => {
-            let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
-            Verdict::new(Code::NotEcho, Certain, format!("{with} is no echo service.{speaks}{got}"))
-                .next("check the port; if this program is the right one: --expect connect")
-        }
+        Answer::Different | Answer::Identical => not_echo(conversation, &got),
     }
+}
+
+fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, before: &str) -> Verdict {
+    if acknowledged == Some(false) {
+        let cause = if exchange.what == What::Line {
+            "The connection stands, but what is sent on it does not arrive: a firewall that lets only the handshake \
+             through, or a way on which larger packets are lost (MTU)."
+        } else {
+            "Small packets pass and large ones are lost: the way takes only smaller packets (MTU), and the messages \
+             that would say so are lost too."
+        };
+        return Verdict::new(
+            Code::DataLost,
+            Likely,
+            format!("{with} does not acknowledge data.{before} {cause}"),
+        )
+        .next("lower the MTU of the own interface to try: ip link set dev DEVICE mtu 1200")
+        .next("let ICMP \"packet too big\" and \"fragmentation needed\" through the firewalls on the way");
+    }
+    let what = exchange.what.words();
+    let sentence = format!(
+        "{with} did not reply to {what}, which did arrive at that machine.{before} The program waits for something \
+         else or is stuck, or its reply is lost on the way."
+    );
+    Verdict::new(Code::NoReply, Likely, sentence)
+        .next("with an echoline server there, --whoami PORT tells a lost reply from none")
+        .next("check that an echo service listens there, and not another program")
+        .next("if another program is meant: --expect connect")
+}
+
+fn not_echo(conversation: &Conversation, got: &str) -> Verdict {
+    let with = conversation.with;
+    let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
+    Verdict::new(Code::NotEcho, Certain, format!("{with} is no echo service.{speaks}{got}"))
+        .next("check the port; if this program is the right one: --expect connect")
+}
+
+fn added(with: SocketAddr, exchange: &Exchange, at: usize, bytes: usize, got: &str) -> Verdict {
+    let what = exchange.what.words();
+    let first = match at {
+        0 => "before it".to_owned(),
+        at if at >= exchange.sent_bytes => "behind it".to_owned(),
+        at => format!("at byte {}", at + 1),
+    };
+    let more = count(bytes as u64, "byte");
+    let sentence = format!(
+        "{with} adds to what it sends back: {what} came back whole, with {more} that nobody sent, the first {first}.{got}"
+    );
+    Verdict::new(Code::Added, Certain, sentence)
+        .next("look at what was added: its words often name the program")
+        .next("check that an echo service listens there; if this program is the right one: --expect connect")
 }
