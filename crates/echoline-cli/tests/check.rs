@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -182,6 +182,14 @@ fn the_instances_behind_an_address_are_counted() {
 
 /// Answers each piece that it reads with what `answer` makes of it, and finishes behind its client.
 fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> String {
+    answering_until(answer, |_| ())
+}
+
+/// The same, and when its client has finished it ends as `end` does.
+fn answering_until(
+    answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
+    end: impl FnOnce(TcpStream) + Send + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -191,8 +199,32 @@ fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> String {
             // The client may leave at the first difference.
             let _ = stream.write_all(&answer(&piece[..length]));
         }
+        end(stream);
     });
     address
+}
+
+#[test]
+fn a_server_that_echoes_the_tail_and_does_not_end_is_not_said_to_lose_it() {
+    let (told, wait) = mpsc::channel();
+    let address = answering_until(<[u8]>::to_vec, move |_| wait.recv().unwrap());
+    let ended = check(&["-w", "300ms", "--expect", "echo", &address]);
+    told.send(()).unwrap();
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    assert!(ended.out().contains("But it did not end its output in 3"), "{}", ended.out());
+    assert!(ended.out().contains("10 bytes, all came back, and no end behind them"), "{}", ended.out());
+    for false_words in ["lose", "only 10", "it sent"] {
+        assert!(!ended.out().contains(false_words), "{}", ended.out());
+    }
+}
+
+#[test]
+fn a_server_that_takes_its_leave_behind_the_tail_is_found_to_add_to_it() {
+    let address = answering_until(<[u8]>::to_vec, |mut stream| stream.write_all(b"bye\n").unwrap());
+    let ended = check(&["-w", "2s", "--expect", "echo", &address]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    assert!(ended.out().contains("with 4 bytes that nobody sent, the first behind it"), "{}", ended.out());
+    assert!(ended.out().contains("FAIL  echo"), "{}", ended.out());
 }
 
 #[test]

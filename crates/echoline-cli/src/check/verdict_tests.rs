@@ -505,9 +505,39 @@ fn after_an_identical_line_a_later_failure_says_so() {
         Exchange { line_ends: Some(LineEnds::CrLfToLf), ..exchange(What::CrLf, Answer::LineEndings) };
     let judged = verdict(&talked(conversation(vec![exchange(What::Line, Answer::Identical), converted])));
     expect(&judged, Altered, Certain, &["line that ends with CR LF came back with LF in place of CR LF"]);
-    let tail = later(What::HalfClose, Answer::Closed);
-    assert_eq!(tail.code, VerdictCode::Ok);
-    assert!(tail.sentence.contains("loses its tail"), "{tail:?}");
+}
+
+#[test]
+fn of_an_unfinished_line_at_the_end_it_is_said_whether_it_came_back_and_what_did_not_happen_then() {
+    let silent = Answer::Silent { acknowledged: Some(true) };
+    let ended = |result, got_bytes| {
+        let tail = Exchange { got_bytes, took_us: 1_000_000, ..exchange(What::HalfClose, result) };
+        verdict(&talked(conversation(vec![exchange(What::Line, Answer::Identical), tail])))
+    };
+    for (result, got_bytes, words) in [
+        (Answer::Closed, 0, "did not come back: a client that finishes first loses its tail"),
+        (Answer::Closed, 9, "did not come back: a client that finishes first loses its tail"),
+        (silent, 9, "did not come back in 1.0 s: a client that finishes first may lose its tail"),
+        (silent, 24, "unfinished line at the end too. But it did not end its output in 1.0 s"),
+        (Answer::Reset, 24, "unfinished line at the end too. But then it reset the connection"),
+        (Answer::Reset, 0, "did not come back, and the connection was reset"),
+    ] {
+        let judged = ended(result, got_bytes);
+        assert_eq!(judged.code, VerdictCode::Ok, "{judged:?}");
+        assert!(judged.sentence.contains(words), "{words}: {judged:?}");
+    }
+    expect(
+        &ended(Answer::Added { at: 24, bytes: 4 }, 28),
+        Added,
+        Certain,
+        &["with 4 bytes that nobody sent"],
+    );
+    expect(
+        &ended(Answer::Altered { at: 0 }, 24),
+        Altered,
+        Certain,
+        &["an unfinished line at the end differs"],
+    );
 }
 
 #[test]

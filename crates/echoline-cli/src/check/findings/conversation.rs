@@ -55,6 +55,19 @@ pub(in crate::check) enum What {
     HalfClose,
 }
 
+impl Exchange {
+    /// All of it came back, whatever came of it then.
+    pub(in crate::check) fn is_whole(&self) -> bool {
+        self.got_bytes >= self.sent_bytes
+    }
+
+    /// The other side left the end of the conversation to itself: lines come back all the same.
+    pub(in crate::check) fn is_only_the_end(&self) -> bool {
+        let unechoed = matches!(self.result, Answer::Silent { .. } | Answer::Closed | Answer::Reset);
+        self.what == What::HalfClose && unechoed
+    }
+}
+
 impl What {
     pub(in crate::check) fn words(self) -> &'static str {
         match self {

@@ -127,7 +127,7 @@ fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration
         reads: intake.reads,
         result,
         line_ends: if result == Answer::LineEndings { line_ends(&sent, &intake.got) } else { None },
-        got: (result != Answer::Identical && !intake.got.is_empty()).then(|| shown(&intake.got)),
+        got: (intake.got != sent && !intake.got.is_empty()).then(|| shown(&intake.got)),
         took_us: micros(begin.elapsed()),
     };
     (exchange, intake.got)

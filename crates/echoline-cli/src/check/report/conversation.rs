@@ -1,7 +1,7 @@
 //! What was said, and how long it took.
 
 use super::{State, Step, ms, skipped, step, timed};
-use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, What};
+use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds};
 use crate::units::count;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub(super) fn conversation(findings: &Findings) -> Step {
     says.extend(conversation.recognised.map(|protocol| format!("recognised: {protocol}")));
     let bad = |exchange: &Exchange| exchange.result != Answer::Identical;
     let state = match conversation.exchanges.iter().find(|exchange| bad(exchange)) {
-        Some(exchange) if exchange.what == What::HalfClose => State::Warn,
+        Some(exchange) if exchange.is_only_the_end() => State::Warn,
         Some(_) => State::Fail,
         None if conversation.broke.is_some() && conversation.greeting.is_none() => State::Fail,
         None => State::Pass,
@@ -48,6 +48,12 @@ fn exchange_line(exchange: &Exchange) -> String {
             format!("{what}: {bytes} bytes, all came back, and {} more", count(more as u64, "byte"))
         }
         Answer::Different => format!("{what}: {bytes} bytes, something else came back"),
+        Answer::Silent { .. } if exchange.is_whole() => {
+            format!(
+                "{what}: {bytes} bytes, all came back, and no end behind them in {}",
+                ms(exchange.took_us)
+            )
+        }
         Answer::Silent { acknowledged } => {
             let tcp = match acknowledged {
                 Some(true) => "; the other machine acknowledged them (TCP)",

@@ -47,11 +47,8 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
         });
         return Verdict::ok(format!("{with} echoes every byte{time}."));
     };
-    if exchange.what == What::HalfClose {
-        return Verdict::ok(format!(
-            "{with} echoes lines. But what was unfinished when this side ended its output did not come back: a client \
-             that finishes first loses its tail."
-        ));
+    if exchange.is_only_the_end() {
+        return Verdict::ok(format!("{with} {}", end(exchange)));
     }
     let verdict = match (exchange.result, findings.whoami.as_ref().and_then(|whoami| whoami.reached_echo)) {
         (Answer::Silent { .. }, Some(reached)) if exchange.what == What::Line => lost(conversation, reached),
@@ -59,6 +56,26 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
     };
     debug_assert_ne!(verdict.code, VerdictCode::Ok);
     verdict
+}
+
+/// All lines came back; then this side ended its output in the middle of one.
+fn end(exchange: &Exchange) -> String {
+    let time = human_time(Duration::from_micros(exchange.took_us));
+    let (tail, but) = (
+        "echoes every byte, an unfinished line at the end too. But",
+        "echoes lines. But what was unfinished when this side ended its output did not come back",
+    );
+    match (exchange.result, exchange.is_whole()) {
+        (Answer::Silent { .. }, true) => format!(
+            "{tail} it did not end its output in {time} after this side had: a client that waits for the end waits on."
+        ),
+        (_, true) => format!("{tail} then it reset the connection instead of ending its output in order."),
+        (Answer::Silent { .. }, false) => {
+            format!("{but} in {time}: a client that finishes first may lose its tail.")
+        }
+        (Answer::Reset, false) => format!("{but}, and the connection was reset. {WHOSE_RESET}"),
+        (_, false) => format!("{but}: a client that finishes first loses its tail."),
+    }
 }
 
 /// The other end knows whether our line came.
