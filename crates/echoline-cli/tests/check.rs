@@ -268,6 +268,52 @@ fn another_program_on_the_port_is_no_echo_service() {
     assert!(ended.out().contains("[not-echo, certain]"), "{}", ended.out());
 }
 
+#[test]
+fn a_url_with_http_is_fine_only_where_http_is_spoken() {
+    let address = answering(|request| {
+        assert!(request.starts_with(b"HEAD / HTTP/1.1\r\n"));
+        b"HTTP/1.1 200 OK\r\n\r\n".to_vec()
+    });
+    let ended = check(&["-w", "2s", &format!("http://{address}")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    assert!(ended.out().contains("It speaks HTTP.   [ok, certain]"), "{}", ended.out());
+
+    let ssh = saying(b"SSH-2.0-Test\r\n").to_string();
+    for scheme in ["http", "https"] {
+        let ended = check(&[&format!("{scheme}://{ssh}")]);
+        assert_eq!(ended.code, Some(1), "{}", ended.out());
+        assert!(ended.out().contains("It speaks SSH."), "{}", ended.out());
+        for words in ["[unexpected-reply, certain]", "echoline explain unexpected-reply", "FAIL  greeting"] {
+            assert!(ended.out().contains(words), "{words}: {}", ended.out());
+        }
+    }
+
+    let silent = answering(|_| Vec::new());
+    let ended = check(&["-w", "200ms", &format!("HTTP://{silent}")]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    for words in ["no answer to a HEAD request of HTTP in 2", "[no-reply, likely]", "a HEAD request was sent"]
+    {
+        assert!(ended.out().contains(words), "{words}: {}", ended.out());
+    }
+}
+
+#[test]
+fn an_answer_of_http_that_comes_byte_by_byte_is_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.set_nodelay(true).unwrap();
+        for byte in b"HTTP/1.1 200 OK\r\n\r\n" {
+            // The client has its answer with the end of the first line.
+            let _ = stream.write_all(&[*byte]);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let ended = check(&["-w", "2s", &format!("http://{address}")]);
+    assert!(ended.out().contains("It speaks HTTP.   [ok, certain]"), "{}", ended.out());
+}
+
 /// A scenario of the lab that plays `check`: what it asserts, and what is the matter in truth.
 struct Played {
     name: &'static str,

@@ -1,6 +1,6 @@
 //! The flags of `echoline check`, and what they mean together.
 
-use super::findings::{Expect, Problem};
+use super::findings::{Expect, Problem, Scheme};
 use crate::args::Voice;
 use crate::place::Place;
 use crate::units::{Span, UnitError};
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(requires = "host")]
     port: Option<String>,
 
-    /// What the other side should do [default: echo on port 5151, else connect]
+    /// What the other side should do [default: echo on port 5151, else connect, and with http:// answer a request]
     #[arg(long, value_name = "WHAT")]
     expect: Option<Expect>,
 
@@ -107,8 +107,7 @@ pub(super) struct Config {
     /// As it was written, for findings about what cannot be read.
     pub(super) asked: String,
     pub(super) expect: Expect,
-    /// The URL said `http://`: then a HEAD request is what the other side expects.
-    pub(super) http: bool,
+    pub(super) scheme: Option<Scheme>,
     pub(super) family: Family,
     pub(super) timeout: Duration,
     pub(super) source: Option<IpAddr>,
@@ -154,12 +153,17 @@ impl Args {
             Some(port) => Endpoint::from_parts(host, port),
         };
         let is_default = endpoint.as_ref().is_ok_and(|endpoint| endpoint.port() == Port::DEFAULT);
-        let usual = if is_default { Expect::Echo } else { Expect::Connect };
+        let scheme = match host.split_once("://") {
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => Some(Scheme::Http),
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Some(Scheme::Https),
+            _ => None,
+        };
+        let usual = if is_default && scheme.is_none() { Expect::Echo } else { Expect::Connect };
         Some(Config {
             endpoint,
             asked: host.clone(),
             expect: self.expect.unwrap_or(usual),
-            http: host.starts_with("http://"),
+            scheme,
             family: self.family(),
             timeout: self.timeout(),
             source: self.source,

@@ -1,7 +1,7 @@
 //! The order of the probes: name, then every address side by side, then one conversation.
 
 use super::args::Config;
-use super::findings::{AddressFinding, Expect, Findings, Poke, Problem, Target};
+use super::findings::{AddressFinding, Expect, Findings, Poke, Problem, Scheme, Target};
 use super::probe::{
     IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
 };
@@ -54,7 +54,7 @@ pub(super) fn gather(config: &Config) -> Findings {
         findings.addresses.push(finding);
     }
     if let Some((with, stream)) = stream {
-        let http_host = config.http.then_some(findings.target.host.as_str());
+        let http_host = (config.scheme == Some(Scheme::Http)).then_some(findings.target.host.as_str());
         let nonce = nonce();
         let talked = converse(&stream, with, config.expect, http_host, nonce, config.timeout);
         (findings.conversation, findings.timing) = (Some(talked.0), talked.1);
@@ -97,7 +97,7 @@ fn empty(config: &Config) -> Findings {
         Err(_) => (config.asked.clone(), 0),
     };
     Findings {
-        target: Target { host, port, expect: config.expect },
+        target: Target { host, port, expect: config.expect, scheme: config.scheme },
         unreadable: None,
         name: None,
         addresses: Vec::new(),

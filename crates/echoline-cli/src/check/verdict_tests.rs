@@ -16,7 +16,7 @@ fn ip(text: &str) -> IpAddr {
 
 fn findings() -> Findings {
     Findings {
-        target: Target { host: "echo.lab.test".to_owned(), port: 5151, expect: Expect::Echo },
+        target: Target { host: "echo.lab.test".to_owned(), port: 5151, expect: Expect::Echo, scheme: None },
         unreadable: None,
         name: None,
         addresses: Vec::new(),

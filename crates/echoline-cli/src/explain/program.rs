@@ -116,19 +116,25 @@ pub(super) static ENGINE_UNAVAILABLE: Page = Page {
 
 pub(super) static UNEXPECTED_REPLY: Page = Page {
     code: "unexpected-reply",
-    title: "The game's server answered something else than the protocol has.",
-    so: "it is no Connect Four server, or one that breaks the protocol",
-    meaning: "echoline play speaks I32CFSP, line by line. A line came that has no place at this point of the \
-              conversation; the message quotes it.",
+    title: "The other side answered something else than the protocol has.",
+    so: "another program has the port, or one that breaks the protocol",
+    meaning: "The conversation has a protocol, and what came has no place in it; the message quotes it. echoline play \
+              speaks I32CFSP, line by line. echoline check http://HOST sends a HEAD request and expects an answer of \
+              HTTP; with https:// it expects that nothing is said first, for in TLS it is the client that begins.",
     causes: &[
         "Another program has the port.",
-        "The server does not know that size of the board, or that name.",
+        "A web server with TLS was asked without it.",
+        "A game's server does not know that size of the board, or that name.",
         "The server has a defect, or speaks another version.",
     ],
-    tell: &["Talk to it by hand: echoline connect --no-verify HOST 4444, then I32CFSP_HELLO me."],
+    tell: &[
+        "Talk to a game's server by hand: echoline connect --no-verify HOST 4444, then I32CFSP_HELLO me.",
+        "Talk to a web server with a program made for it: curl -I http://HOST.",
+        "On the server, see which program has the port: ss -ltnp.",
+    ],
     next: &[
-        "check the port: a Connect Four server usually listens on 4444",
-        "try the board of 7x6 and a plain name, which every server knows",
+        "check the port: a Connect Four server usually listens on 4444, a web server on 80",
+        "in the game, try the board of 7x6 and a plain name, which every server knows",
         "see whether it works against our own server: echoline play",
     ],
 };

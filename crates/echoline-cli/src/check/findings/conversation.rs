@@ -1,5 +1,6 @@
 //! What was said on the connection that stood.
 
+use super::Scheme;
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -15,6 +16,19 @@ pub(in crate::check) struct Conversation {
     /// Of `--expect echo`, in this order, up to the first that did not come back identical.
     pub(in crate::check) exchanges: Vec<Exchange>,
     pub(in crate::check) took_us: u64,
+}
+
+impl Conversation {
+    /// Of `--expect connect`: did the other side do what was expected of it?
+    pub(in crate::check) fn fits(&self, scheme: Option<Scheme>) -> bool {
+        match (scheme, &self.greeting) {
+            (Some(Scheme::Http), _) => self.recognised == Some("HTTP"),
+            // Of TLS, it is the client that begins (RFC 8446 section 2).
+            (Some(Scheme::Https), Some(_)) => self.recognised == Some("TLS"),
+            (_, None) => self.broke.is_none(),
+            (None, Some(_)) => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -43,6 +43,17 @@ pub(in crate::check) struct Target {
     pub(in crate::check) host: String,
     pub(in crate::check) port: u16,
     pub(in crate::check) expect: Expect,
+    /// Of a URL that promises a protocol.
+    pub(in crate::check) scheme: Option<Scheme>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::check) enum Scheme {
+    /// A HEAD request is sent.
+    Http,
+    /// Nothing is sent.
+    Https,
 }
 
 /// What should happen once the connection stands.

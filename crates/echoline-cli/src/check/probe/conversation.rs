@@ -186,13 +186,22 @@ fn listen(stream: &TcpStream, http_host: Option<&str>, patience: Duration, conve
     } else {
         GREETING[usize::from(!local)].min(patience)
     };
-    intake.take(Instant::now() + time);
+    let until = Instant::now() + time;
+    // An answer may come byte by byte, and is judged by its first line.
+    while intake.take(until) && http_host.is_some() && !is_told(&intake.got) && Instant::now() < until {}
     if !intake.got.is_empty() {
         let line = intake.got.split(|byte| *byte == b'\n').next().unwrap_or_default();
         conversation.greeting = Some(shown(line.strip_suffix(b"\r").unwrap_or(line)));
         conversation.recognised = recognise(&intake.got);
     }
     conversation.broke = intake.end;
+}
+
+/// Enough to know what the other side speaks.
+fn is_told(got: &[u8]) -> bool {
+    got.contains(&b'\n')
+        || got.len() >= MAX_ANSWER
+        || recognise(got).is_some_and(|protocol| protocol != "HTTP")
 }
 
 /// Escaped, and cut.

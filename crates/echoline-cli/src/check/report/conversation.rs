@@ -1,7 +1,7 @@
 //! What was said, and how long it took.
 
 use super::{State, Step, ms, skipped, step, timed};
-use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds};
+use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, Scheme};
 use crate::units::count;
 use serde_json::json;
 
@@ -13,9 +13,13 @@ pub(super) fn conversation(findings: &Findings) -> Step {
     let Some(conversation) = &findings.conversation else { return skipped(name) };
     let mut says = Vec::new();
     if findings.target.expect == Expect::Connect {
+        let asked = findings.target.scheme == Some(Scheme::Http);
+        says.extend(asked.then(|| "a HEAD request was sent".to_owned()));
         says.push(match (&conversation.greeting, conversation.broke) {
             (Some(greeting), _) => format!("it says \"{greeting}\""),
+            (None, Some(_)) if asked => "the other side ended the connection without an answer".to_owned(),
             (None, Some(_)) => "the other side ended the connection at once".to_owned(),
+            (None, None) if asked => "it says nothing".to_owned(),
             (None, None) => "it says nothing first, as many services do".to_owned(),
         });
     }
@@ -28,7 +32,7 @@ pub(super) fn conversation(findings: &Findings) -> Step {
     let state = match conversation.exchanges.iter().find(|exchange| bad(exchange)) {
         Some(exchange) if exchange.is_only_the_end() => State::Warn,
         Some(_) => State::Fail,
-        None if conversation.broke.is_some() && conversation.greeting.is_none() => State::Fail,
+        None if !conversation.fits(findings.target.scheme) => State::Fail,
         None => State::Pass,
     };
     timed(conversation.took_us, step(name, state, says, json!(conversation)))

@@ -106,7 +106,7 @@ impl Report {
                 | Code::ResolverBusy
                 | Code::System,
             ) => ExitStatus::Usage,
-            VerdictCode::Failure(_) => ExitStatus::Refused,
+            VerdictCode::Failure(_) | VerdictCode::UnexpectedReply => ExitStatus::Refused,
         }
     }
 }

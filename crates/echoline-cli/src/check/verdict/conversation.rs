@@ -1,8 +1,8 @@
 //! The connection stood: what the other side did with it.
 
 use super::Certainty::{Certain, Likely};
-use super::{Verdict, VerdictCode};
-use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Findings, LineEnds, What};
+use super::{Verdict, VerdictCode, connected};
+use crate::check::findings::{Answer, Conversation, Exchange, Expect, Findings, LineEnds, What};
 use crate::units::{count, human_time};
 use echoline::Code;
 use std::net::SocketAddr;
@@ -10,32 +10,12 @@ use std::time::Duration;
 
 pub(super) fn judge(findings: &Findings, conversation: &Conversation) -> Verdict {
     match findings.target.expect {
-        Expect::Connect => connected(conversation),
+        Expect::Connect => connected::judge(findings.target.scheme, conversation),
         Expect::Echo => echo(findings, conversation),
     }
 }
 
-fn connected(conversation: &Conversation) -> Verdict {
-    let with = conversation.with;
-    let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
-    match (conversation.broke, &conversation.greeting) {
-        (Some(Broke::Reset), None) => Verdict::new(
-            Code::Reset,
-            Certain,
-            format!("{with} accepted the connection and reset it at once, before anything was sent. {WHOSE_RESET}"),
-        )
-        .next("look at the log of the program there: it turns this client away, or broke down"),
-        (Some(Broke::Closed), None) => Verdict::new(
-            Code::ClosedEarly,
-            Certain,
-            format!("{with} accepted the connection and closed it at once, before anything was sent."),
-        )
-        .next("look at the log of the program there: it turns this client away, or is a proxy without a server behind"),
-        _ => Verdict::ok(format!("{with} accepts connections.{speaks}")),
-    }
-}
-
-const WHOSE_RESET: &str = "A reset does not prove who sent it.";
+pub(super) const WHOSE_RESET: &str = "A reset does not prove who sent it.";
 
 fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
     let with = conversation.with;

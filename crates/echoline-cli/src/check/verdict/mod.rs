@@ -1,6 +1,7 @@
 //! The verdict: what all findings together say. A pure function; it asks nobody anything.
 
 mod address;
+mod connected;
 mod conversation;
 mod icmp;
 mod idle;
@@ -10,6 +11,7 @@ mod name;
 pub(super) use listening::{led_elsewhere, program, remarks, verdict as listening_verdict};
 
 use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
+use crate::code::Own;
 use crate::units::few;
 use echoline::{AddressKind, Code};
 use serde::{Serialize, Serializer};
@@ -30,6 +32,8 @@ pub(super) struct Verdict {
 pub(super) enum VerdictCode {
     Ok,
     Failure(Code),
+    /// The one code of the program's own that a check comes to: another protocol than the one asked for.
+    UnexpectedReply,
 }
 
 impl VerdictCode {
@@ -37,6 +41,7 @@ impl VerdictCode {
         match self {
             Self::Ok => "ok",
             Self::Failure(code) => code.as_str(),
+            Self::UnexpectedReply => Own::UnexpectedReply.as_str(),
         }
     }
 }
