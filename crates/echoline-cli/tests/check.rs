@@ -260,6 +260,29 @@ fn a_server_that_says_more_than_it_got_is_found_to_add_and_one_that_greets_is_na
 }
 
 #[test]
+fn of_a_whoami_that_does_not_answer_nothing_is_told_but_that() {
+    let serving = Serving::echo(&["-q"]);
+    let closing = saying(b"");
+    let port = closing.port().to_string();
+    let echo = serving.address(0).to_string();
+    let ended = check(&["--expect", "echo", "--whoami", &port, "--backends", "3", &echo]);
+    let first = ended.out().lines().next().unwrap();
+    assert!(first.contains("But asking whoami failed: ") && first.ends_with("[ok, certain]"), "{first}");
+    assert!(ended.out().contains("nobody answered: 0 of 3 connections"), "{}", ended.out());
+    for false_words in ["one instance", "own address", "instances answered", "cannot tell"] {
+        assert!(!ended.out().contains(false_words), "{false_words}: {}", ended.out());
+    }
+
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = check(&["--expect", "echo", "--whoami", &closed.port().to_string(), &echo]);
+    let refusals = ended.out().lines().filter(|line| line.contains("refused the connection"));
+    for line in refusals.clone() {
+        assert_eq!(line.matches(&closed.to_string()).count(), 1, "{line}");
+    }
+    assert_eq!(refusals.count(), 2, "{}", ended.out());
+}
+
+#[test]
 fn another_program_on_the_port_is_no_echo_service() {
     let address = saying(b"220 mail.example ESMTP\r\n").to_string();
     let ended = check(&["--expect", "echo", &address]);

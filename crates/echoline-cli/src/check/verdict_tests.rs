@@ -469,22 +469,53 @@ fn bytes_that_nobody_sent_are_told_from_bytes_that_changed_and_a_protocol_is_nam
     expect(&greets(What::LongLine, Answer::Altered { at: 0 }), Altered, Certain, &["differs from byte 1 on"]);
 }
 
+fn whoami(reached_echo: Option<bool>, problem: Option<&str>) -> Whoami {
+    Whoami {
+        address: HOST.parse().unwrap(),
+        sent_from: None,
+        seen_as: None,
+        instance: None,
+        connection: None,
+        instances: usize::from(problem.is_none()),
+        reached_echo,
+        problem: problem.map(str::to_owned),
+        took_us: 9,
+    }
+}
+
+#[test]
+fn what_the_other_end_was_asked_and_did_not_say_stands_in_the_sentence() {
+    let echoed = || talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
+    let said = |findings: Findings| {
+        let judged = verdict(&findings);
+        assert_eq!(judged.code, VerdictCode::Ok);
+        judged.sentence
+    };
+    let failed = Findings { whoami: Some(whoami(None, Some("it is mute"))), ..echoed() };
+    assert!(said(failed).ends_with("But asking whoami failed: it is mute."));
+    let backends = |problem: Option<&str>| Findings {
+        whoami: Some(whoami(Some(true), None)),
+        backends: Some(Backends {
+            asked: 9,
+            order: vec!["a".to_owned()],
+            source_kept: 0,
+            problem: problem.map(str::to_owned),
+            took_us: 9,
+        }),
+        ..echoed()
+    };
+    assert!(
+        said(backends(Some("it left"))).ends_with("of 9 connections to whoami 1 were answered: it left.")
+    );
+    assert!(!said(backends(None)).contains("whoami"));
+}
+
 #[test]
 fn with_word_from_the_other_end_a_lost_request_and_a_lost_reply_are_told_apart() {
     let lost = |reached_echo| {
         let silent = exchange(What::Line, Answer::Silent { acknowledged: Some(true) });
-        let whoami = Whoami {
-            address: HOST.parse().unwrap(),
-            sent_from: None,
-            seen_as: None,
-            instance: None,
-            connection: None,
-            instances: 1,
-            reached_echo,
-            problem: None,
-            took_us: 9,
-        };
-        verdict(&Findings { whoami: Some(whoami), ..talked(conversation(vec![silent])) })
+        let whoami = Some(whoami(reached_echo, None));
+        verdict(&Findings { whoami, ..talked(conversation(vec![silent])) })
     };
     expect(&lost(Some(true)), ReplyLost, Certain, &["got our line"]);
     expect(&lost(Some(false)), RequestLost, Likely, &["never got our line"]);

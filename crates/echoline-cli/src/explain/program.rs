@@ -10,7 +10,8 @@ pub(super) static OK: Page = Page {
               all byte values, CR LF, a line in two pieces, two lines at once, and an unfinished line at the end. With \
               --expect connect the connection stands and nothing was sent. With --listen the port is open, as far as \
               this machine can see. The sentence adds what is worth knowing all the same: a translated address, an \
-              address of the name that does not work, a firewall that lets some in and not others.",
+              address of the name that does not work, an end of the conversation that did not come, a whoami that did \
+              not answer, a firewall that lets some in and not others.",
     causes: &["The name, the way, the firewalls and the other program do what they should."],
     tell: &[
         "The word beside the code says how sure it is. cannot-tell: a part could not be looked at, and the sentence \

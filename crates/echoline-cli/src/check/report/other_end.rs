@@ -1,7 +1,7 @@
 //! What the other end says, when it was asked.
 
 use super::{State, Step, step, timed};
-use crate::check::findings::{Expect, Findings};
+use crate::check::findings::{Backends, Expect, Findings};
 use crate::units::count;
 use serde_json::json;
 
@@ -22,14 +22,18 @@ pub(super) fn whoami(findings: &Findings) -> Option<Step> {
     if whoami.instances > 1 {
         says.push(format!("{} instances answer: none speaks for the other", whoami.instances));
     }
-    if findings.target.expect == Expect::Echo {
+    // Where nobody answered there is nobody who could tell.
+    if findings.target.expect == Expect::Echo && whoami.instances > 0 {
         says.push(match whoami.reached_echo {
             Some(true) => "our line reached its echo service".to_owned(),
             Some(false) => "our line never reached its echo service".to_owned(),
             None => "it cannot tell whether our line reached an echo service".to_owned(),
         });
     }
-    says.extend(whoami.problem.as_ref().map(|problem| format!("{}: {problem}", whoami.address)));
+    says.extend(whoami.problem.as_ref().map(|problem| {
+        let address = whoami.address.to_string();
+        if problem.contains(&address) { problem.clone() } else { format!("{address}: {problem}") }
+    }));
     let state = if whoami.problem.is_some() { State::Warn } else { State::Pass };
     Some(timed(whoami.took_us, step("whoami", state, says, json!(whoami))))
 }
@@ -38,25 +42,37 @@ pub(super) fn backends(findings: &Findings) -> Option<Step> {
     let backends = findings.backends.as_ref()?;
     let all = backends.order.len();
     let counts = backends.counts();
-    let mut says = vec![format!(
-        "{} answered {all} of {} connections",
-        count(counts.len() as u64, "instance"),
-        backends.asked
-    )];
+    let who = if all == 0 {
+        "nobody answered:".to_owned()
+    } else {
+        format!("{} answered", count(counts.len() as u64, "instance"))
+    };
+    let mut says = vec![format!("{who} {all} of {} connections", backends.asked)];
     says.extend(counts.iter().map(|(instance, connections)| format!("{instance}  {connections}")));
-    says.push(match (counts.len(), backends.changes()) {
+    if all > 0 {
+        says.extend([balance(backends), source(backends)]);
+    }
+    says.extend(backends.problem.clone());
+    let state = if backends.problem.is_some() { State::Warn } else { State::Pass };
+    Some(timed(backends.took_us, step("backends", state, says, json!(backends))))
+}
+
+fn balance(backends: &Backends) -> String {
+    match (backends.counts().len(), backends.changes()) {
         (0 | 1, _) => "one instance for all: nothing is seen of a balancer".to_owned(),
         (many, changes) if changes + 1 == many => {
             "sticky: connections in a row went to the same one".to_owned()
         }
         (_, changes) => format!("not sticky: {changes} times the next connection went to another one"),
-    });
-    says.push(match backends.source_kept {
-        0 if all > 0 => "the server never saw this machine's own address".to_owned(),
-        kept if kept == all => "the server saw this machine's own address each time".to_owned(),
+    }
+}
+
+fn source(backends: &Backends) -> String {
+    match backends.source_kept {
+        0 => "the server never saw this machine's own address".to_owned(),
+        kept if kept == backends.order.len() => {
+            "the server saw this machine's own address each time".to_owned()
+        }
         kept => format!("the server saw this machine's own address {kept} times"),
-    });
-    says.extend(backends.problem.clone());
-    let state = if backends.problem.is_some() { State::Warn } else { State::Pass };
-    Some(timed(backends.took_us, step("backends", state, says, json!(backends))))
+    }
 }

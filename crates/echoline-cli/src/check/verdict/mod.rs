@@ -191,7 +191,18 @@ fn with_remarks(mut verdict: Verdict, findings: &Findings) -> Verdict {
             code.as_str()
         ));
     }
+    verdict.sentence.extend(untold(findings));
     verdict
+}
+
+/// What the other end was asked, and did not say.
+fn untold(findings: &Findings) -> Option<String> {
+    if let Some(problem) = findings.whoami.as_ref().and_then(|whoami| whoami.problem.as_ref()) {
+        return Some(format!(" But asking whoami failed: {problem}."));
+    }
+    let backends = findings.backends.as_ref()?;
+    let (answered, asked, problem) = (backends.order.len(), backends.asked, backends.problem.as_ref()?);
+    Some(format!(" But of {asked} connections to whoami {answered} were answered: {problem}."))
 }
 
 /// Was the source address translated on the way? Only what the addresses and the hops prove.
