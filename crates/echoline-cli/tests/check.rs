@@ -515,9 +515,6 @@ fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
         assert_eq!(ended.code, Some(2), "{endpoint}: {}", ended.out());
         assert!(ended.out().contains(&format!("[{code}, certain]")), "{endpoint}: {}", ended.out());
     }
-    for arguments in [&["--listen", "80", "host"][..], &["--listen", "80", "--hops"], &["--idle", "1s"]] {
-        assert_eq!(check(arguments).code, Some(2), "{arguments:?}");
-    }
     for (arguments, said) in [
         (["--idle", "1ms"], "from 100ms to 24h"),
         (["--whoami", "0"], "0 lets a server pick a port"),
@@ -527,6 +524,35 @@ fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
         assert_eq!(ended.code, Some(2));
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn an_option_that_would_say_nothing_of_what_is_looked_at_is_refused() {
+    let of_a_host = [
+        &["--expect", "echo"][..],
+        &["--source", "127.0.0.1"],
+        &["--no-controls"],
+        &["--hops"],
+        &["--whoami", "5152"],
+        &["--backends", "3"],
+        &["--watch", "1s"],
+        &["--idle", "2s"],
+    ];
+    for option in of_a_host {
+        for rest in [&[][..], &["--listen", "9"]] {
+            let ended = check(&[option, rest].concat());
+            assert_eq!((ended.code, ended.out()), (Some(2), ""), "{option:?} {rest:?}");
+            assert!(
+                ended.stderr.contains("<HOST>") || ended.stderr.contains("cannot be used with"),
+                "{}",
+                ended.stderr
+            );
+        }
+    }
+    for option in [&["-4"][..], &["-6"], &["-w", "1s"], &["--listen", "80", "host"]] {
+        assert_eq!(check(option).code, Some(2), "{option:?}");
+    }
+    assert_eq!(check(&["-4", "-w", "1s", "--listen", "127.0.0.1:9"]).code, Some(1));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::findings::{Expect, Problem, Scheme};
 use crate::args::Voice;
 use crate::place::Place;
 use crate::units::{Span, UnitError};
+use clap::ArgGroup;
 use echoline::{Endpoint, Error, Family, Port};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -16,6 +17,7 @@ use std::time::Duration;
 /// follows. Exit code 0 means that what was expected happened.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group(ArgGroup::new("target").args(["host", "listen"])))]
 pub(crate) struct Args {
     /// A name or an address, or HOST:PORT, or a URL; without it, this machine is described
     host: Option<String>,
@@ -25,35 +27,35 @@ pub(crate) struct Args {
     port: Option<String>,
 
     /// What the other side should do [default: echo on port 5151, else connect, and with http:// answer a request]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", requires = "host")]
     expect: Option<Expect>,
 
     /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
+    #[arg(short = '4', conflicts_with = "ipv6", requires = "target")]
     ipv4: bool,
 
     /// IPv6 only
-    #[arg(short = '6')]
+    #[arg(short = '6', requires = "target")]
     ipv6: bool,
 
     /// How long finding the name and connecting may take together; then again for each answer
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", requires = "target")]
     timeout: Span,
 
     /// The local address to connect from
-    #[arg(short, long, value_name = "ADDRESS")]
+    #[arg(short, long, value_name = "ADDRESS", requires = "host")]
     source: Option<IpAddr>,
 
     /// Connect to no other port of that host, even where it would tell more
-    #[arg(long)]
+    #[arg(long, requires = "host")]
     no_controls: bool,
 
     /// Name the routers on the way, also when all is well
-    #[arg(long)]
+    #[arg(long, requires = "host")]
     hops: bool,
 
     /// Ask the service `whoami` of the same server, on this port, what it sees of this machine
-    #[arg(long, value_name = "PORT", value_parser = port_of_a_server)]
+    #[arg(long, value_name = "PORT", requires = "host", value_parser = port_of_a_server)]
     whoami: Option<Port>,
 
     /// Ask it on so many connections, and say which instances answered
@@ -71,7 +73,7 @@ pub(crate) struct Args {
     /// Check the serving side of a port of this machine: who listens, for whom, and does the firewall let them in?
     ///
     /// PORT or :PORT is meant for other machines, localhost:PORT for this one alone, ADDRESS:PORT at that address.
-    #[arg(long, value_name = "ENDPOINT", conflicts_with_all = ["host", "source", "expect", "no_controls", "hops", "whoami"])]
+    #[arg(long, value_name = "ENDPOINT", conflicts_with_all = OF_A_HOST)]
     listen: Option<String>,
 
     /// Put tokens in the place of names and addresses, the same token for the same thing
@@ -85,6 +87,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) voice: Voice,
 }
+
+/// What `--listen` has no use for.
+const OF_A_HOST: [&str; 10] =
+    ["host", "port", "expect", "source", "no_controls", "hops", "whoami", "backends", "watch", "idle"];
 
 const EXAMPLES: &str = "\
 Examples:
