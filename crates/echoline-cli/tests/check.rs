@@ -527,6 +527,36 @@ fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
 }
 
 #[test]
+fn a_source_address_of_the_other_family_is_what_is_said_to_be_in_the_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    for (arguments, words) in [
+        (
+            &["-s", "::1", "127.0.0.1"][..],
+            "127.0.0.1 has no IPv6 address, and the source address ::1 is one.",
+        ),
+        (&["-s", "127.0.0.1", "::1"], "::1 has no IPv4 address, and the source address 127.0.0.1 is one."),
+        (&["-4", "-s", "::1", "localhost"], "The source address ::1 is no IPv4 address."),
+    ] {
+        let ended = check(&[arguments, &[&port]].concat());
+        assert_eq!(ended.code, Some(1), "{}", ended.out());
+        let first = format!("{words}   [no-address-of-family, certain]\n  next  give --source an address");
+        assert!(ended.out().starts_with(&first), "{}", ended.out());
+    }
+
+    let ended = check(&["-s", "127.0.0.1", "localhost", &port]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out());
+    assert!(!ended.out().contains("[::1]"), "{}", ended.out());
+    // Whatever became of [::1], it says nothing of the program that listens on the other address.
+    let ended = check(&["-s", "::1", "localhost", &port]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out());
+    let first = ended.out().lines().next().unwrap();
+    assert!(first.contains("Only IPv6 was tried") && !first.contains("certain]"), "{first}");
+    assert!(ended.out().contains("next  leave --source out"), "{}", ended.out());
+    assert!(ended.out().contains("IPv4 not asked for; IPv6 ::1"), "{}", ended.out());
+}
+
+#[test]
 fn an_option_that_would_say_nothing_of_what_is_looked_at_is_refused() {
     let of_a_host = [
         &["--expect", "echo"][..],

@@ -1,12 +1,12 @@
 //! The order of the probes: name, then every address side by side, then one conversation.
 
 use super::args::Config;
-use super::findings::{AddressFinding, Expect, Findings, Poke, Problem, Scheme, Target};
+use super::findings::{AddressFinding, Expect, Findings, NameFinding, Poke, Problem, Scheme, Target};
 use super::probe::{
     IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
 };
 use super::verdict::{VerdictCode, verdict};
-use echoline::{AddressKind, Code, Endpoint};
+use echoline::{AddressKind, Code, Endpoint, Family};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -31,11 +31,24 @@ pub(super) fn gather(config: &Config) -> Findings {
     if findings.unreadable.is_some() {
         return findings;
     }
-    let (name, addresses) = look_up(endpoint, config.family, deadline);
-    findings.name = name;
+    let family = match family(config) {
+        Ok(family) => family,
+        Err(problem) => {
+            findings.unreadable = Some(problem);
+            return findings;
+        }
+    };
+    findings.family = family;
+    let (name, addresses) = look_up(endpoint, family, deadline);
+    findings.narrowed_by = config.source.filter(|_| name.is_some() && config.family == Family::Any);
+    findings.name = name.map(|name| NameFinding {
+        problem: name.problem.map(|problem| of_the_source(config.source, problem)),
+        ..name
+    });
     let addresses = match addresses {
         Ok(addresses) => addresses,
         Err(problem) => {
+            let problem = of_the_source(config.source, problem);
             if findings.name.is_none() {
                 findings.unreadable = Some(problem);
             }
@@ -73,6 +86,29 @@ pub(super) fn gather(config: &Config) -> Findings {
     findings
 }
 
+const ANOTHER_SOURCE: &str = "give --source an address of the same IP version as the host's, or leave it out";
+
+/// The families that both the user and the source address allow.
+fn family(config: &Config) -> Result<Family, Problem> {
+    let (source, of_source) = match config.source {
+        None => return Ok(config.family),
+        Some(source @ IpAddr::V4(_)) => (source, Family::V4),
+        Some(source @ IpAddr::V6(_)) => (source, Family::V6),
+    };
+    if config.family == Family::Any || config.family == of_source {
+        return Ok(of_source);
+    }
+    let message = format!("the source address {source} is no {} address", config.family);
+    Err(Problem { code: Code::NoAddressOfFamily, message, remedy: ANOTHER_SOURCE.to_owned() })
+}
+
+/// That there is no address of a family, where the source address is why it was asked for.
+fn of_the_source(source: Option<IpAddr>, problem: Problem) -> Problem {
+    let Some(source) = source.filter(|_| problem.code == Code::NoAddressOfFamily) else { return problem };
+    let message = format!("{}, and the source address {source} is one", problem.message);
+    Problem { message, remedy: ANOTHER_SOURCE.to_owned(), ..problem }
+}
+
 /// Tells our line from that of anybody else, and cannot be guessed: hash keys are random.
 fn nonce() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -101,6 +137,8 @@ fn empty(config: &Config) -> Findings {
         unreadable: None,
         name: None,
         addresses: Vec::new(),
+        family: config.family,
+        narrowed_by: None,
         addresses_left_out: 0,
         conversation: None,
         timing: None,

@@ -4,6 +4,7 @@ use super::Certainty::{CannotTell, Certain, Likely};
 use super::*;
 use crate::check::findings::*;
 use echoline::Code::*;
+use echoline::Family;
 use std::net::{IpAddr, SocketAddr};
 
 const HOST: &str = "203.0.113.10:5151";
@@ -20,6 +21,8 @@ fn findings() -> Findings {
         unreadable: None,
         name: None,
         addresses: Vec::new(),
+        family: Family::Any,
+        narrowed_by: None,
         addresses_left_out: 0,
         conversation: None,
         timing: None,
@@ -352,8 +355,18 @@ fn addresses_that_ended_alike_are_told_of_together() {
     let same = " 203.0.113.11:5151, 203.0.113.12:5151, 203.0.113.13:5151 and 1 more: the same.";
     expect(&verdict(&all), Refused, Certain, &["listens on 203.0.113.10:5151", same]);
     // Who was not tried may be the one that works.
-    let judged = verdict(&Findings { addresses_left_out: 7, ..all });
+    let judged = verdict(&Findings { addresses_left_out: 7, ..all.clone() });
     expect(&judged, Refused, Likely, &[same, " 7 more of the name were not tried."]);
+    let narrowed = Findings { narrowed_by: Some(ip("192.168.1.10")), ..all };
+    let wrong = Findings { addresses: vec![far(Ended::NoSuchSource)], ..narrowed.clone() };
+    expect(&verdict(&wrong), AddressNotAvailable, Certain, &[]);
+    let judged = verdict(&narrowed);
+    expect(
+        &judged,
+        Refused,
+        Likely,
+        &[same, " Only IPv4 was tried, since the source address 192.168.1.10 is"],
+    );
 
     let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     findings.addresses.extend(several(&far(Ended::Refused), 3).drain(1..));

@@ -14,7 +14,7 @@ pub(in crate::check) use other_end::{Backends, Whoami};
 
 use crate::code::Code as PrintedCode;
 use crate::failure::Failure;
-use echoline::Code;
+use echoline::{Code, Family};
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, SocketAddr};
 
@@ -27,6 +27,11 @@ pub(in crate::check) struct Findings {
     pub(in crate::check) name: Option<NameFinding>,
     /// In the order in which the system prefers them (RFC 6724).
     pub(in crate::check) addresses: Vec<AddressFinding>,
+    /// Which addresses were asked for.
+    #[serde(skip)]
+    pub(in crate::check) family: Family,
+    /// The address to connect from, where it alone decided which family of the name is tried.
+    pub(in crate::check) narrowed_by: Option<IpAddr>,
     /// Addresses of the name beyond those that are probed.
     pub(in crate::check) addresses_left_out: usize,
     pub(in crate::check) conversation: Option<Conversation>,

@@ -3,7 +3,7 @@
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Findings, NameAnswer, NameSource};
 use crate::units::few;
-use echoline::{AddressKind, Host};
+use echoline::{AddressKind, Family, Host};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -43,11 +43,14 @@ pub(super) fn name(findings: &Findings) -> Step {
         Some(problem) => vec![problem.message.clone()],
         None => {
             let (v4, v6): (Vec<_>, Vec<_>) = name.addresses.iter().partition(|ip| ip.is_ipv4());
-            let list = |family: &str, ips: Vec<&IpAddr>| match ips.is_empty() {
+            let list = |family: Family, ips: Vec<&IpAddr>| match ips.is_empty() {
+                true if ![Family::Any, family].contains(&findings.family) => {
+                    format!("{family} not asked for")
+                }
                 true => format!("no {family}"),
                 false => format!("{family} {}", few(&ips, SHOWN)),
             };
-            vec![format!("{}; {}; {source}", list("IPv4", v4), list("IPv6", v6))]
+            vec![format!("{}; {}; {source}", list(Family::V4, v4), list(Family::V6, v6))]
         }
     };
     for server in &name.servers {

@@ -140,9 +140,20 @@ fn unreached(findings: &Findings) -> Verdict {
     let left_out = findings.addresses_left_out;
     if left_out > 0 {
         best.sentence.push_str(&format!(" {left_out} more of the name were not tried."));
-        if best.certainty == Certainty::Certain {
-            best.certainty = Certainty::Likely;
-        }
+    }
+    // A source address that this machine does not have reaches nothing at all.
+    let narrowed_by =
+        findings.narrowed_by.filter(|_| best.code != VerdictCode::Failure(Code::AddressNotAvailable));
+    if let Some(source) = narrowed_by {
+        let family = if source.is_ipv4() { "IPv4" } else { "IPv6" };
+        best.sentence
+            .push_str(&format!(" Only {family} was tried, since the source address {source} is of it."));
+        best = best.next("leave --source out, to try all addresses of the name");
+    }
+    // Who was not tried may be the one that works.
+    let all_tried = left_out == 0 && narrowed_by.is_none();
+    if !all_tried && best.certainty == Certainty::Certain {
+        best.certainty = Certainty::Likely;
     }
     best
 }
