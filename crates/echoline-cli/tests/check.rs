@@ -337,6 +337,15 @@ fn an_answer_of_http_that_comes_byte_by_byte_is_one() {
     assert!(ended.out().contains("It speaks HTTP.   [ok, certain]"), "{}", ended.out());
 }
 
+#[test]
+fn what_the_other_side_says_is_quoted_on_one_line_and_its_quotation_marks_are_escaped() {
+    let said = "\"quoted\" words that go on and on, ".repeat(5) + "and end\r\n";
+    let address = saying(said.clone().leak().as_bytes()).to_string();
+    let ended = check(&[&address]);
+    let quotation = format!("\"{}\"\n", said.trim_end().replace('"', "\\\""));
+    assert!(ended.out().contains(&quotation), "{}", ended.out());
+}
+
 /// A scenario of the lab that plays `check`: what it asserts, and what is the matter in truth.
 struct Played {
     name: &'static str,

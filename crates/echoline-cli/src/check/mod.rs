@@ -9,6 +9,7 @@
 //! | `machine` | this machine, when no host is given |
 //! | `firewall` | what rules do with a connection: a pure function |
 //! | `verdict` | what the findings come to: a pure function |
+//! | `quote` | what the other side said, among words of our own |
 //! | `report`, `render`, `redact` | the whole as steps; as text and JSON; without names and addresses |
 
 mod args;
@@ -17,6 +18,7 @@ mod firewall;
 mod gather;
 mod machine;
 mod probe;
+mod quote;
 mod redact;
 mod render;
 mod report;

@@ -1,5 +1,6 @@
 //! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into tickets.
 
+use super::quote::words;
 use super::report::{Report, Step};
 use super::verdict::Verdict;
 use crate::units::human_time;
@@ -49,11 +50,11 @@ fn shown(line: &str) -> String {
     escape(line.as_bytes()).with_plain_backslash().to_string()
 }
 
-/// One paragraph, broken between words.
+/// One paragraph, broken between words and never in a quotation.
 fn wrapped(text: &mut String, first: &str, rest: &str, line: &str) {
     text.push_str(first);
     let mut column = first.len();
-    for (number, word) in line.split(' ').enumerate() {
+    for (number, word) in words(line).into_iter().enumerate() {
         let length = word.chars().count();
         // A number keeps its unit.
         let is_unit = matches!(word.trim_end_matches([',', ';', '.']), "ms" | "s" | "min");

@@ -2,6 +2,7 @@
 
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, Scheme};
+use crate::check::quote::quoted;
 use crate::units::count;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ pub(super) fn conversation(findings: &Findings) -> Step {
         let asked = findings.target.scheme == Some(Scheme::Http);
         says.extend(asked.then(|| "a HEAD request was sent".to_owned()));
         says.push(match (&conversation.greeting, conversation.broke) {
-            (Some(greeting), _) => format!("it says \"{greeting}\""),
+            (Some(greeting), _) => format!("it says {}", quoted(greeting)),
             (None, Some(_)) if asked => "the other side ended the connection without an answer".to_owned(),
             (None, Some(_)) => "the other side ended the connection at once".to_owned(),
             (None, None) if asked => "it says nothing".to_owned(),
@@ -25,7 +26,7 @@ pub(super) fn conversation(findings: &Findings) -> Step {
     }
     for exchange in &conversation.exchanges {
         says.push(exchange_line(exchange));
-        says.extend(exchange.got.as_ref().map(|got| format!("it sent \"{got}\"")));
+        says.extend(exchange.got.as_ref().map(|got| format!("it sent {}", quoted(got))));
     }
     says.extend(conversation.recognised.map(|protocol| format!("recognised: {protocol}")));
     let bad = |exchange: &Exchange| exchange.result != Answer::Identical;

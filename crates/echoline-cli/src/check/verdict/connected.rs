@@ -3,6 +3,7 @@
 use super::conversation::WHOSE_RESET;
 use super::{Certainty, Verdict, VerdictCode};
 use crate::check::findings::{Broke, Conversation, Scheme};
+use crate::check::quote::quoted;
 use crate::units::human_time;
 use echoline::Code;
 use std::time::Duration;
@@ -72,7 +73,7 @@ fn another_protocol(scheme: Option<Scheme>, conversation: &Conversation, greetin
         None => (Certainty::Likely, String::new()),
     };
     let code = VerdictCode::UnexpectedReply;
-    let sentence = format!("{with} accepts connections, but {asked}.{speaks} It sent: \"{greeting}\".");
+    let sentence = format!("{with} accepts connections, but {asked}.{speaks} It sent: {}.", quoted(greeting));
     let verdict = Verdict { code, certainty, sentence, next: Vec::new() };
     let verdict = match conversation.recognised {
         Some("TLS") => verdict.next("it may be a web server with TLS: https://"),

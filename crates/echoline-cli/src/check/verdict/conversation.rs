@@ -3,6 +3,7 @@
 use super::Certainty::{Certain, Likely};
 use super::{Verdict, VerdictCode, connected};
 use crate::check::findings::{Answer, Conversation, Exchange, Expect, Findings, LineEnds, What};
+use crate::check::quote::quoted;
 use crate::units::{count, human_time};
 use echoline::Code;
 use std::net::SocketAddr;
@@ -92,7 +93,7 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     };
     // A longer answer stands with the step.
     let got = exchange.got.as_ref().filter(|got| got.len() <= MAX_SHOWN);
-    let got = got.map_or_else(String::new, |got| format!(" It sent: \"{got}\"."));
+    let got = got.map_or_else(String::new, |got| format!(" It sent: {}.", quoted(got)));
     // Another protocol greets, or quotes our line in its error. Later on, one line has come back already.
     let whole = matches!(exchange.result, Answer::Added { .. });
     let foreign = conversation.recognised.is_some() && (first || whole);
