@@ -9,10 +9,12 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+use support::pty::Terminal;
 use support::{Ended, Serving, echoline};
 
 fn check(arguments: &[&str]) -> Ended {
@@ -344,6 +346,21 @@ fn what_the_other_side_says_is_quoted_on_one_line_and_its_quotation_marks_are_es
     let ended = check(&[&address]);
     let quotation = format!("\"{}\"\n", said.trim_end().replace('"', "\\\""));
     assert!(ended.out().contains(&quotation), "{}", ended.out());
+}
+
+#[test]
+fn the_verdict_is_broken_into_lines_on_a_terminal_and_nowhere_else() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serving = Serving::echo(&["-q"]);
+    let (whoami, echo) = (closed.port().to_string(), serving.address(0).to_string());
+    let arguments = ["check", "--expect", "echo", "--whoami", &whoami, &echo];
+    let (code, screen) = Terminal::start(&arguments, Path::new("/nonexistent")).end();
+    assert_eq!(code, Some(0), "{screen}");
+    let above: Vec<_> = screen.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(above.len() > 1 && above.iter().all(|line| line.len() <= 108), "{screen}");
+    let whole = echoline(&arguments);
+    let first = whole.out().lines().next().unwrap();
+    assert!(first.len() > 108 && first.ends_with("   [ok, certain]"), "{first}");
 }
 
 /// A scenario of the lab that plays `check`: what it asserts, and what is the matter in truth.

@@ -35,6 +35,7 @@ use crate::units::human_time;
 use args::Config;
 use redact::Redactor;
 use report::Report;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
@@ -73,7 +74,7 @@ fn print(args: &Args, mut report: Report, host: &str) -> Result<ExitStatus, Stop
     if args.json {
         output.json(&report)?;
     } else {
-        output.text(render::text(&report, args.voice.verbose))?;
+        output.text(render::text(&report, args.voice.verbose, std::io::stdout().is_terminal()))?;
     }
     Ok(report.exit())
 }

@@ -13,9 +13,16 @@ const INDENT: &str = "                         ";
 /// As wide as a line of a ticket is read with ease.
 const WIDTH: usize = 108;
 
-pub(super) fn text(report: &Report, verbose: bool) -> String {
+/// On a terminal the outcome is broken into lines as the steps are.
+pub(super) fn text(report: &Report, verbose: bool, on_terminal: bool) -> String {
     let verdict = &report.verdict;
-    let mut text = headline(verdict) + "\n";
+    let mut text = String::new();
+    if on_terminal {
+        let sentence = shown(&verdict.sentence);
+        wrapped(&mut text, "", "", words(&sentence).into_iter().chain([label(verdict).as_str()]));
+    } else {
+        text = headline(verdict) + "\n";
+    }
     for next in &verdict.next {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  next  {}", shown(next));
@@ -32,15 +39,18 @@ pub(super) fn text(report: &Report, verbose: bool) -> String {
 
 /// On one line, however long: it is what is searched for, and what `head -1` shows.
 pub(super) fn headline(verdict: &Verdict) -> String {
-    let (code, certainty) = (verdict.code.as_str(), verdict.certainty.as_str());
-    format!("{}   [{code}, {certainty}]", shown(&verdict.sentence))
+    format!("{} {}", shown(&verdict.sentence), label(verdict))
+}
+
+fn label(verdict: &Verdict) -> String {
+    format!("  [{}, {}]", verdict.code.as_str(), verdict.certainty.as_str())
 }
 
 fn step(text: &mut String, step: &Step) {
     let took = step.took_us.map_or_else(String::new, |us| human_time(Duration::from_micros(us)));
     let mut head = format!("{:<4}  {:<8} {took:>8}  ", step.state.word(), step.step);
     for line in &step.says {
-        wrapped(text, &head, INDENT, &shown(line));
+        wrapped(text, &head, INDENT, words(&shown(line)));
         INDENT.clone_into(&mut head);
     }
 }
@@ -51,10 +61,10 @@ fn shown(line: &str) -> String {
 }
 
 /// One paragraph, broken between words and never in a quotation.
-fn wrapped(text: &mut String, first: &str, rest: &str, line: &str) {
+fn wrapped<'a>(text: &mut String, first: &str, rest: &str, words: impl IntoIterator<Item = &'a str>) {
     text.push_str(first);
     let mut column = first.len();
-    for (number, word) in words(line).into_iter().enumerate() {
+    for (number, word) in words.into_iter().enumerate() {
         let length = word.chars().count();
         // A number keeps its unit.
         let is_unit = matches!(word.trim_end_matches([',', ';', '.']), "ms" | "s" | "min");
