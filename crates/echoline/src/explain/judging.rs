@@ -114,8 +114,8 @@ pub(super) static NOT_ECHO: Page = Page {
     code: Code::NotEcho.as_str(),
     title: "What answers there is another program.",
     so: "the network works; the port belongs to a service that is no echo",
-    meaning: "The connection works in both directions, but what came back has nothing to do with what was sent. \
-              Another program listens on this port, and often its first bytes tell which.",
+    meaning: "The connection works in both directions, but what came back is of another protocol, or has nothing to do \
+              with what was sent. Another program listens on this port, and often its first bytes tell which.",
     causes: &[
         "The port is that of another service.",
         "A proxy or a load balancer answers with an error of its own.",
