@@ -450,6 +450,10 @@ fn each_way_in_which_an_echo_fails_has_its_code() {
     expect(&after(Answer::Silent { acknowledged: Some(false) }), DataLost, Likely, &["does not acknowledge"]);
     expect(&after(Answer::Silent { acknowledged: Some(true) }), NoReply, Likely, &["did not reply"]);
     expect(&after(Answer::Silent { acknowledged: None }), NoReply, Likely, &[]);
+    let part =
+        Exchange { got_bytes: 16, ..exchange(What::Line, Answer::Silent { acknowledged: Some(true) }) };
+    let judged = verdict(&talked(conversation(vec![part])));
+    expect(&judged, NoReply, Likely, &["sent back only 16 of the 24 bytes of a line"]);
     expect(&after(Answer::Closed), ClosedEarly, Certain, &["closed the connection"]);
     expect(&after(Answer::Reset), Reset, Certain, &["does not prove who sent it"]);
     expect(&after(Answer::LineEndings), Altered, Certain, &["line endings"]);

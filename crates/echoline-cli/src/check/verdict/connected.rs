@@ -1,9 +1,8 @@
 //! No echo was expected, but a connection; or what a URL promises.
 
-use super::conversation::WHOSE_RESET;
+use super::conversation::{WHOSE_RESET, said};
 use super::{Certainty, Verdict, VerdictCode};
 use crate::check::findings::{Broke, Conversation, Scheme};
-use crate::check::quote::quoted;
 use crate::units::human_time;
 use echoline::Code;
 use std::time::Duration;
@@ -73,7 +72,7 @@ fn another_protocol(scheme: Option<Scheme>, conversation: &Conversation, greetin
         None => (Certainty::Likely, String::new()),
     };
     let code = VerdictCode::UnexpectedReply;
-    let sentence = format!("{with} accepts connections, but {asked}.{speaks} It sent: {}.", quoted(greeting));
+    let sentence = format!("{with} accepts connections, but {asked}.{speaks}{}", said(Some(greeting)));
     let verdict = Verdict { code, certainty, sentence, next: Vec::new() };
     let verdict = match conversation.recognised {
         Some("TLS") => verdict.next("it may be a web server with TLS: https://"),

@@ -78,8 +78,12 @@ fn lost(conversation: &Conversation, reached: bool) -> Verdict {
         .next("check that the port leads to the echo service of that very server")
 }
 
-/// So much of an answer fits into a sentence.
-const MAX_SHOWN: usize = 60;
+/// What it said, unless that is too long for a sentence: then it stands with the step.
+pub(super) fn said(escaped: Option<&str>) -> String {
+    const MAX_SHOWN: usize = 60;
+    let short = escaped.filter(|text| text.len() <= MAX_SHOWN);
+    short.map_or_else(String::new, |text| format!(" It sent: {}.", quoted(text)))
+}
 
 fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     let with = conversation.with;
@@ -91,9 +95,7 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
             false,
         ),
     };
-    // A longer answer stands with the step.
-    let got = exchange.got.as_ref().filter(|got| got.len() <= MAX_SHOWN);
-    let got = got.map_or_else(String::new, |got| format!(" It sent: {}.", quoted(got)));
+    let got = said(exchange.got.as_deref());
     // Another protocol greets, or quotes our line in its error. Later on, one line has come back already.
     let whole = matches!(exchange.result, Answer::Added { .. });
     let foreign = conversation.recognised.is_some() && (first || whole);
@@ -153,8 +155,13 @@ fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, bef
         .next("let ICMP \"packet too big\" and \"fragmentation needed\" through the firewalls on the way");
     }
     let what = exchange.what.words();
+    let (sent, got) = (exchange.sent_bytes, exchange.got_bytes);
+    let reply = match got {
+        0 => format!("did not reply to {what}"),
+        _ => format!("sent back only {got} of the {sent} bytes of {what}"),
+    };
     let sentence = format!(
-        "{with} did not reply to {what}, which did arrive at that machine.{before} The program waits for something \
+        "{with} {reply}, which did arrive at that machine.{before} The program waits for something \
          else or is stuck, or its reply is lost on the way."
     );
     Verdict::new(Code::NoReply, Likely, sentence)
