@@ -32,7 +32,9 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
         return Verdict::ok(format!("{with} {}", end(exchange)));
     }
     let verdict = match (exchange.result, findings.whoami.as_ref().and_then(|whoami| whoami.reached_echo)) {
-        (Answer::Silent { .. }, Some(reached)) if exchange.what == What::Line => lost(conversation, reached),
+        (Answer::Silent { .. }, Some(reached)) if exchange.what == What::Line && exchange.got_bytes == 0 => {
+            lost(conversation, reached)
+        }
         _ => broken(conversation, exchange),
     };
     debug_assert_ne!(verdict.code, VerdictCode::Ok);

@@ -90,11 +90,15 @@ fn what_the_other_end_was_asked_and_did_not_say_stands_in_the_sentence() {
 
 #[test]
 fn with_word_from_the_other_end_a_lost_request_and_a_lost_reply_are_told_apart() {
-    let lost = |reached_echo| {
-        let silent = exchange(What::Line, Answer::Silent { acknowledged: Some(true) });
+    let after = |got_bytes, reached_echo| {
+        let silent = Answer::Silent { acknowledged: Some(true) };
+        let silent = Exchange { got_bytes, ..exchange(What::Line, silent) };
         let whoami = Some(whoami(reached_echo, None));
         verdict(&Findings { whoami, ..talked(conversation(vec![silent])) })
     };
+    let lost = |reached_echo| after(0, reached_echo);
+    // Where a part of it came back, the way back is not broken.
+    expect(&after(16, Some(true)), NoReply, Likely, &["only 16 of the 24 bytes"]);
     expect(&lost(Some(true)), ReplyLost, Certain, &["got our line"]);
     expect(&lost(Some(false)), RequestLost, Likely, &["never got our line"]);
     expect(&lost(None), NoReply, Likely, &["did not reply"]);
