@@ -8,7 +8,7 @@ pub(super) static OK: Page = Page {
     so: "the two programs can talk, as far as check tried",
     meaning: "Nothing is wrong. With --expect echo every byte that was sent came back unchanged: a line, a long line, \
               all byte values, CR LF, a line in two pieces, two lines at once, and an unfinished line at the end. With \
-              --expect connect the connection stands and nothing was sent. With --listen the port is open, as far as \
+              --expect connect the connection stands and nothing was sent; of http:// a request was answered. With --listen the port is open, as far as \
               this machine can see. The sentence adds what is worth knowing all the same: a translated address, an \
               address of the name that does not work, an end of the conversation that did not come, a whoami that did \
               not answer, a firewall that lets some in and not others.",
