@@ -1,6 +1,9 @@
 //! Open files: each connection needs one, so the limit decides how many there can be.
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::stdio;
+use std::io;
 
 /// Listeners, pollers, standard streams, libraries: what a server opens beside its connections.
 const RESERVE: u64 = 64;
@@ -24,6 +27,13 @@ pub(crate) fn make_room_for(connections: usize) -> Result<(), Short> {
     } else {
         Ok(())
     }
+}
+
+/// Fails unless so many more files can be opened now. Both ends of a connection in this process need one, and a server that
+/// has none to accept with lets its client wait.
+pub(crate) fn room_for(files: usize) -> io::Result<()> {
+    let one = |_| fcntl_dupfd_cloexec(stdio::stdin(), 0);
+    Ok((0..files).map(one).collect::<rustix::io::Result<Vec<_>>>().map(drop)?)
 }
 
 /// The limit of open files is too low.

@@ -16,6 +16,7 @@ mod holder;
 mod place;
 mod reach;
 mod recognise;
+mod shortage;
 mod units;
 
 // The commands.

@@ -3,6 +3,7 @@
 use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
+use crate::shortage::no_file;
 use echoline::escape;
 use serde::Serialize;
 use std::fs::File;
@@ -20,7 +21,8 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new() -> Result<Self, Stop> {
-        let own = rustix::stdio::stdout().try_clone_to_owned().map_err(stop)?;
+        let own = rustix::stdio::stdout().try_clone_to_owned();
+        let own = own.map_err(|error| no_file("open standard output once more", &error))?;
         Ok(Self { out: BufWriter::with_capacity(64 * 1024, File::from(own)) })
     }
 

@@ -8,11 +8,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::ordinary::Ordinary;
 use support::{DEADLINE, ECHOLINE, Ended, echoline, finish, skip};
 
 /// Says that a test cannot run here, in the way that `cargo xtask test` lists.
@@ -23,36 +23,6 @@ fn possible(test: &str) -> bool {
     }
     skip(test, &format!("namespaces, ip and nft ({})", tried.stderr.trim()));
     false
-}
-
-/// The program as somebody else runs it: a copy that everybody may read, as the user `nobody` if we are root.
-struct Ordinary {
-    program: PathBuf,
-    _directory: tempfile::TempDir,
-}
-
-impl Ordinary {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join("echoline");
-        fs::copy(ECHOLINE, &program).unwrap();
-        for path in [directory.path(), &program] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        Self { program, _directory: directory }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = if rustix::process::geteuid().is_root() {
-            let mut setpriv = Command::new("setpriv");
-            setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&self.program);
-            setpriv
-        } else {
-            Command::new(&self.program)
-        };
-        command.args(arguments).current_dir("/");
-        command
-    }
 }
 
 /// A lab that stays up, under a name that no other test has.

@@ -74,6 +74,10 @@ impl LabError {
         Self::Io { what: what.into(), source: source.into() }
     }
 
+    pub(crate) fn no_thread(place: &str, source: io::Error) -> Self {
+        Self::io(format!("start a thread that stands on {place}"), source)
+    }
+
     /// A stable name of the kind of failure.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -103,6 +107,10 @@ impl LabError {
                 Some(format!("the kernel may lack a module; as root: modprobe -a {modules}"))
             }
             Self::Forbidden { remedy, .. } if !remedy.is_empty() => Some(remedy.clone()),
+            // What fork and clone say where there may be no more of them.
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::WouldBlock => {
+                Some("look at the limit of processes and threads: ulimit -u".to_owned())
+            }
             _ => None,
         }
     }

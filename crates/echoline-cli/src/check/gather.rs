@@ -9,6 +9,7 @@ use super::verdict::{VerdictCode, verdict};
 use echoline::{AddressKind, Code, Endpoint, Family};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
@@ -57,6 +58,13 @@ pub(super) fn gather(config: &Config) -> Findings {
     };
     findings.addresses_left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
     let probed = side_by_side(config, &addresses[..addresses.len().min(MAX_ADDRESSES)], deadline);
+    let probed = match probed {
+        Ok(probed) => probed,
+        Err(error) => {
+            findings.unreadable = Some(Problem::no_thread(&error));
+            return findings;
+        }
+    };
     let mut stream = None;
     for (finding, opened) in probed {
         if stream.is_none()
@@ -152,7 +160,7 @@ fn side_by_side(
     config: &Config,
     addresses: &[SocketAddr],
     deadline: Instant,
-) -> Vec<(AddressFinding, Option<TcpStream>)> {
+) -> io::Result<Vec<(AddressFinding, Option<TcpStream>)>> {
     let job = |address| Job {
         address,
         source: config.source,
@@ -162,11 +170,12 @@ fn side_by_side(
     };
     thread::scope(|scope| {
         let jobs = addresses.iter().map(|address| job(*address));
-        let probes: Vec<_> = jobs.map(|job| scope.spawn(move || probe_address(&job))).collect();
+        let spawn = |job| thread::Builder::new().spawn_scoped(scope, move || probe_address(&job));
+        let probes: Vec<_> = jobs.map(spawn).collect();
         // A probe that panicked is a defect of ours: let it be seen.
-        probes
-            .into_iter()
-            .map(|probe| probe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        let ended = |probe: thread::ScopedJoinHandle<'_, _>| {
+            probe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        probes.into_iter().map(|probe| probe.map(ended)).collect()
     })
 }

@@ -2,13 +2,15 @@
 
 use super::args::Config;
 use super::trace::{Call, Trace};
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::descriptors::{make_room_for, room_for};
+use crate::failure::Stop;
+use crate::shortage::no_server;
 use crate::talk::Talk;
 use crate::units::{few, human_time};
 use echoline::attempt::{Attempt, Outcome};
-use echoline::{Code, ConnectEvent, Endpoint, Family};
+use echoline::{ConnectEvent, Endpoint, Family};
 use echoline_server::{Server, ServiceKind};
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -50,19 +52,19 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
     Ok(Dialled { stream: Arc::new(stream), endpoint, client, server, took, attempts, embedded })
 }
 
+/// That a conversation takes beside its server: both ends of the connection, and two that wait for signals.
+const FILES: usize = 4;
+
 fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(
-            Code::System,
-            ExitStatus::Usage,
-            format!("cannot start a server in this process: {error}"),
-        )
-        .next("echoline connect HOST connects to a server elsewhere")
+    let failed = |error: &(dyn Error + 'static)| {
+        no_server(error).next("echoline connect HOST connects to a server elsewhere")
     };
     let loopback: IpAddr = match family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),
         _ => Ipv4Addr::LOCALHOST.into(),
     };
+    // What is short all the same is seen once the server has taken what it needs.
+    let _ = make_room_for(FILES);
     let listener = TcpListener::bind((loopback, 0)).map_err(|error| failed(&error))?;
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     // One connection needs one worker; and it may think for as long as its user does.
@@ -75,6 +77,7 @@ fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
         .listen(ServiceKind::Echo, listener)
         .start()
         .map_err(|error| failed(&error))?;
+    room_for(FILES).map_err(|error| failed(&error))?;
     Ok((address, server))
 }
 

@@ -11,6 +11,7 @@ use super::sender::Sender;
 use super::trace::{Call, Trace};
 use super::window::{Position, Window};
 use crate::failure::Stop;
+use crate::shortage::no_thread;
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroUsize;
@@ -110,7 +111,8 @@ pub(super) fn exchange(
 ) -> Result<Exchanged, Stop> {
     let shared = Arc::new(Shared::new(options.window));
     let sender = Sender { shared: Arc::clone(&shared), stream: Arc::clone(stream), options };
-    std::thread::spawn(move || sender.run(input));
+    let spawned = std::thread::Builder::new().spawn(move || sender.run(input));
+    spawned.map_err(|error| no_thread("send", &error))?;
     let mut receiver = Receiver::new(&shared, stream, options);
     let ending = receiver.run(&mut output);
     // Frees the sender, unless it waits for input; then it ends with the process.

@@ -60,14 +60,14 @@ impl Inbox {
         verify: bool,
         trace: Trace,
         show: impl FnMut(String) + Send + 'static,
-    ) -> Arc<Self> {
+    ) -> io::Result<Arc<Self>> {
         let inbox = Arc::new(Self {
             state: Mutex::new(State { verify, ..State::default() }),
             changed: Condvar::new(),
         });
         let receiver = Arc::clone(&inbox);
-        std::thread::spawn(move || receiver.receive(&stream, trace, show));
-        inbox
+        std::thread::Builder::new().spawn(move || receiver.receive(&stream, trace, show))?;
+        Ok(inbox)
     }
 
     fn receive(&self, mut stream: &TcpStream, trace: Trace, mut show: impl FnMut(String)) {

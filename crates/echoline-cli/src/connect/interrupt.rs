@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM: end the conversation, keep its summary.
 
 use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::shortage::no_thread;
 use crate::talk::Talk;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -25,20 +27,22 @@ impl Interrupt {
     }
 
     /// One that SIGINT and SIGTERM set off. Where signals cannot be had, they end the process as they always do.
-    pub(super) fn on_signals(stream: Arc<TcpStream>, talk: Talk) -> Self {
+    pub(super) fn on_signals(stream: Arc<TcpStream>, talk: Talk) -> Result<Self, Failure> {
         let interrupt = Self::new(stream);
         if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
             let on_signal = interrupt.clone();
-            std::thread::spawn(move || {
+            let wait = move || {
                 if signals.forever().next().is_some() {
                     on_signal.interrupt();
                     std::thread::sleep(Self::GRACE);
                     talk.say("Interrupted while nobody took what came back.");
                     std::process::exit(ExitStatus::Interrupted as i32);
                 }
-            });
+            };
+            let spawned = std::thread::Builder::new().spawn(wait);
+            spawned.map_err(|error| no_thread("wait for signals", &error))?;
         }
-        interrupt
+        Ok(interrupt)
     }
 
     pub(super) fn interrupt(&self) {

@@ -48,14 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let mut output = Output::new()?;
     let config = args.config(talk);
     let dialled = config.map_err(Stop::from).and_then(|config| Ok((dial(&config, talk)?, config)));
-    let (dialled, config) = match dialled {
-        Err(Stop::Failure(failure)) if args.json => {
-            output.json(&NotConnected { result: failure.code, error: &failure })?;
-            return Err(Stop::Failure(failure));
-        }
-        other => other?,
-    };
-    let report = converse(args, &config, &dialled, talk, &mut output)?;
+    let (dialled, config) = dialled.or_else(|stop| in_json(args, stop, &mut output))?;
+    let report = converse(args, &config, &dialled, talk, &mut output)
+        .or_else(|stop| in_json(args, stop, &mut output))?;
     if args.json {
         output.json(&report)?;
     }
@@ -66,6 +61,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     report.error.map_or(Ok(ExitStatus::Success), |failure| Err(failure.into()))
 }
 
+/// With `--json` a failure that leaves nothing to report is the document.
+fn in_json<T>(args: &Args, stop: Stop, output: &mut Output) -> Result<T, Stop> {
+    if let (true, Stop::Failure(failure)) = (args.json, &stop) {
+        output.json(&NotConnected { result: failure.code, error: failure })?;
+    }
+    Err(stop)
+}
+
 fn converse(
     args: &Args,
     config: &Config,
@@ -73,12 +76,12 @@ fn converse(
     talk: Talk,
     output: &mut Output,
 ) -> Result<Report, Stop> {
-    let interrupt = Interrupt::on_signals(Arc::clone(&dialled.stream), talk);
+    let interrupt = Interrupt::on_signals(Arc::clone(&dialled.stream), talk)?;
     let begin = Instant::now();
     let exchange::Options { verify, wait, .. } = config.exchange;
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !args.json;
     let exchanged = if on_terminal {
-        terminal::converse(&dialled.stream, &interrupt, config.exchange, talk)
+        terminal::converse(&dialled.stream, &interrupt, config.exchange, talk)?
     } else {
         from_pipe(args, config, dialled, &interrupt, talk, output)?
     };

@@ -35,7 +35,7 @@ pub(super) struct Report {
     pub(super) error: Option<Failure>,
 }
 
-/// The document when no connection came to be.
+/// The document when there was no conversation.
 #[derive(Debug, Serialize)]
 pub(super) struct NotConnected<'a> {
     pub(super) result: Code,

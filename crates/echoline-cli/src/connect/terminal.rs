@@ -9,7 +9,9 @@ use super::round_trip::RoundTrips;
 use super::screen;
 use super::trace::Call;
 use super::window::Position;
+use crate::failure::{Failure, Stop};
 use crate::recognise::recognise;
+use crate::shortage::no_thread;
 use crate::talk::Talk;
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -46,7 +48,7 @@ pub(super) fn converse(
     interrupt: &Interrupt,
     options: Options,
     talk: Talk,
-) -> Exchanged {
+) -> Result<Exchanged, Stop> {
     let failed = |error: ReadlineError| Exchanged {
         sent: Tally::default(),
         received: Tally::default(),
@@ -55,11 +57,11 @@ pub(super) fn converse(
     };
     match DefaultEditor::new() {
         Ok(mut editor) => {
-            let mut terminal = Terminal::new(stream, interrupt, options, talk, &mut editor);
+            let mut terminal = Terminal::new(stream, interrupt, options, talk, &mut editor)?;
             let left = terminal.lines(&mut editor);
-            terminal.end(left)
+            Ok(terminal.end(left))
         }
-        Err(error) => failed(error),
+        Err(error) => Ok(failed(error)),
     }
 }
 
@@ -70,24 +72,25 @@ impl<'a> Terminal<'a> {
         options: Options,
         talk: Talk,
         editor: &mut DefaultEditor,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         // It prints above the line that is being typed. A terminal that cannot do that gets it in between.
         let mut printer = editor.create_external_printer().ok();
         let show = move |text: String| match &mut printer {
             Some(printer) => drop(printer.print(text)),
             None => show(text.trim_end_matches('\n')),
         };
-        Self {
+        let inbox = Inbox::open(Arc::clone(stream), options.verify, options.trace, show);
+        Ok(Self {
             stream,
             interrupt,
             options,
             talk,
-            inbox: Inbox::open(Arc::clone(stream), options.verify, options.trace, show),
+            inbox: inbox.map_err(|error| no_thread("receive", &error))?,
             sent: Tally::default(),
             position: Position::START,
             round_trips: RoundTrips::new(),
             problem: None,
-        }
+        })
     }
 
     fn lines(&mut self, editor: &mut DefaultEditor) -> Left {

@@ -35,7 +35,7 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
         return Ok(ExitStatus::Interrupted);
     }
     let watching =
-        if args.watch.is_empty() { None } else { Some(super::watch::beside(lab.watch(&args.watch)?)) };
+        if args.watch.is_empty() { None } else { Some(super::watch::beside(lab.watch(&args.watch)?)?) };
     let mut words = args.command.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     let status = lab.spawn(host, command.args(words))?.wait();
@@ -57,7 +57,8 @@ pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
     let control = Control::start(&lab)?;
     let end = control.ender();
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(system)?;
-    std::thread::spawn(move || signals.forever().for_each(|_| end()));
+    let wait = move || signals.forever().for_each(|_| end());
+    std::thread::Builder::new().spawn(wait).map_err(system)?;
     let talk = Talk::new(args.voice);
     talk.say(lab.topology().drawing());
     talk.say(format!(

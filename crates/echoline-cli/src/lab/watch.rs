@@ -5,6 +5,7 @@ use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
+use crate::shortage::no_thread;
 use echoline_lab::capture::pcap::Writer;
 use echoline_lab::{Running, Watch};
 use std::fs::File;
@@ -52,7 +53,7 @@ pub(super) struct Beside {
     thread: JoinHandle<()>,
 }
 
-pub(super) fn beside(mut watch: Watch) -> Beside {
+pub(super) fn beside(mut watch: Watch) -> Result<Beside, Stop> {
     let ended = Arc::new(AtomicBool::new(false));
     let noticed = Arc::clone(&ended);
     let print = move || {
@@ -68,7 +69,8 @@ pub(super) fn beside(mut watch: Watch) -> Beside {
             }
         }
     };
-    Beside { ended, thread: std::thread::spawn(print) }
+    let spawned = std::thread::Builder::new().spawn(print);
+    Ok(Beside { ended, thread: spawned.map_err(|error| no_thread("watch", &error))? })
 }
 
 impl Beside {

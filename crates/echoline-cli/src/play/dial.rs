@@ -1,13 +1,14 @@
 //! The connection to a server elsewhere, or to one in this process.
 
 use super::args::Config;
-use crate::exit::ExitStatus;
+use crate::descriptors::{make_room_for, room_for};
 use crate::failure::{Failure, Stop};
+use crate::shortage::no_server;
 use crate::talk::Talk;
-use echoline::{Code, Connection, Endpoint, Family};
+use echoline::{Connection, Endpoint, Family};
 use echoline_server::connect_four::{ConnectFour, Effort, MAX_LINE};
 use echoline_server::{Lines, Server};
-use std::fmt::Display;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 
@@ -27,19 +28,19 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<(Connection, Option<Se
     Ok((connection, embedded))
 }
 
+/// That a conversation takes beside its server: both ends of the connection, and two that wait for signals.
+const FILES: usize = 4;
+
 fn start_server(config: &Config) -> Result<(SocketAddr, Server), Failure> {
-    let failed = |error: &dyn Display| {
-        Failure::new(
-            Code::System,
-            ExitStatus::Usage,
-            format!("cannot start a server in this process: {error}"),
-        )
-        .next("echoline play HOST plays against a server elsewhere")
+    let failed = |error: &(dyn Error + 'static)| {
+        no_server(error).next("echoline play HOST plays against a server elsewhere")
     };
     let loopback: IpAddr = match config.family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),
         _ => Ipv4Addr::LOCALHOST.into(),
     };
+    // What is short all the same is seen once the server has taken what it needs.
+    let _ = make_room_for(FILES);
     let listener = TcpListener::bind((loopback, 0)).map_err(|error| failed(&error))?;
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     // One connection needs one worker; and it may think for as long as its user does.
@@ -57,5 +58,6 @@ fn start_server(config: &Config) -> Result<(SocketAddr, Server), Failure> {
         )
         .start()
         .map_err(|error| failed(&error))?;
+    room_for(FILES).map_err(|error| failed(&error))?;
     Ok((address, server))
 }

@@ -12,10 +12,10 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::reach::reach_of;
+use crate::shortage;
 use crate::units::{Span, count, human_size};
 use echoline::Code;
-use echoline_server::{Ending, Server, ServerError, Unavailable};
-use std::error::Error;
+use echoline_server::{Ending, Server, ServerError};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -201,11 +201,9 @@ fn spawn(
 fn failed(error: &ServerError) -> Failure {
     let failure = |code: code::Code| Failure::new(code, ExitStatus::Usage, error.to_string());
     match error {
-        ServerError::EngineUnavailable { reason, .. } if is_out_of_files(reason) => {
-            failure(Code::TooManyOpenFiles.into())
-                .fact("so", "each thread takes a few open files, and each connection one")
-                .next("fewer --threads, or a higher limit: ulimit -n shows it")
-        }
+        _ if shortage::lacks_files(error) => failure(Code::TooManyOpenFiles.into())
+            .fact("so", "each thread takes a few open files, and each connection one")
+            .next("fewer --threads, or a higher limit: ulimit -n shows it"),
         ServerError::EngineUnavailable { .. } => {
             failure(Own::EngineUnavailable.into()).next("--engine auto takes what works here and says why")
         }
@@ -213,14 +211,7 @@ fn failed(error: &ServerError) -> Failure {
     }
 }
 
-/// Then no engine works, and another one is no way out.
-fn is_out_of_files(reason: &Unavailable) -> bool {
-    let said = reason.source().and_then(|source| source.downcast_ref::<io::Error>());
-    said.is_some_and(|error| Code::of_connect(error) == Code::TooManyOpenFiles)
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn no_thread(error: io::Error) -> Failure {
-    Failure::new(Code::System, ExitStatus::Usage, format!("the system gave no thread: {error}"))
-        .next("look at the limit of processes and threads: ulimit -u")
+    shortage::no_thread("serve", &error)
 }

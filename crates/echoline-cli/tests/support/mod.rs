@@ -4,6 +4,8 @@
 
 pub(crate) mod hostile;
 pub(crate) mod load;
+#[cfg(target_os = "linux")]
+pub(crate) mod ordinary;
 pub(crate) mod pty;
 pub(crate) mod random;
 

@@ -61,9 +61,12 @@ impl Tools {
             self.explain_place(place);
         }
         thread::scope(|scope| {
-            let places: Vec<_> =
-                plan.places.iter().map(|place| scope.spawn(|| self.furnish(place))).collect();
-            let ended = places.into_iter().map(|place| match place.join() {
+            let furnish = |place| {
+                let spawned = thread::Builder::new().spawn_scoped(scope, move || self.furnish(place));
+                spawned.map_err(|e| LabError::no_thread(&place.name, e))
+            };
+            let places: Vec<_> = plan.places.iter().map(furnish).collect();
+            let ended = places.into_iter().map(|place| match place?.join() {
                 Ok(ended) => ended,
                 Err(panic) => std::panic::resume_unwind(panic),
             });

@@ -19,10 +19,11 @@ use crate::topology::{Node, Topology, WIRES};
 /// Runs `job` on a thread of its own that stands in a network namespace of the lab.
 pub(crate) fn on<T: Send>(place: &str, job: impl FnOnce() -> T + Send) -> Result<T, LabError> {
     thread::scope(|scope| {
-        let standing = scope.spawn(|| {
+        let standing = thread::Builder::new().spawn_scoped(scope, || {
             step_into(place)?;
             Ok(job())
         });
+        let standing = standing.map_err(|e| LabError::no_thread(place, e))?;
         standing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -38,7 +39,8 @@ fn step_into(place: &str) -> Result<(), LabError> {
 /// Starts a command as if on this host: its network, its host name, its names.
 pub(crate) fn spawn(host: &str, command: &mut Command) -> Result<Child, LabError> {
     thread::scope(|scope| {
-        let standing = scope.spawn(|| spawn_here(host, command));
+        let standing = thread::Builder::new().spawn_scoped(scope, || spawn_here(host, command));
+        let standing = standing.map_err(|e| LabError::no_thread(host, e))?;
         standing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

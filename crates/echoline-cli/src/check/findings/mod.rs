@@ -14,8 +14,10 @@ pub(in crate::check) use other_end::{Backends, Whoami};
 
 use crate::code::Code as PrintedCode;
 use crate::failure::Failure;
+use crate::shortage::no_thread;
 use echoline::{Code, Family};
 use serde::{Serialize, Serializer};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// Everything that one check saw.
@@ -83,6 +85,13 @@ pub(in crate::check) struct Problem {
 impl From<&echoline::Error> for Problem {
     fn from(error: &echoline::Error) -> Self {
         Self { code: error.code(), message: error.to_string(), remedy: error.remedy().to_owned() }
+    }
+}
+
+impl Problem {
+    /// The system gave no thread to look with: nothing can be told then.
+    pub(in crate::check) fn no_thread(error: &io::Error) -> Self {
+        no_thread("check", error).into()
     }
 }
 

@@ -147,7 +147,8 @@ fn fly(
     let silent = wait(&[&flight], patience).is_empty();
     if silent && (finding.own || flight.is_kept_here()) {
         let until = job.deadline + RULES_PATIENCE;
-        *rules = Some(thread::spawn(move || firewall::read(until)));
+        // Without a thread they are not read.
+        *rules = thread::Builder::new().spawn(move || firewall::read(until)).ok();
     }
     if silent && !finding.own {
         look_around(job, &flight, far, finding);

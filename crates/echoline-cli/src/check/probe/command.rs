@@ -28,12 +28,14 @@ pub(super) fn ask(program: &str, arguments: &[&str], until: Instant) -> Result<S
     let mut child = command.spawn().map_err(|_| NoAnswer::NotInstalled)?;
     let (said, heard) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        thread::spawn(move || {
+        let read = move || {
             let mut text = Vec::new();
             let read = stdout.take(MAX_OUTPUT).read_to_end(&mut text);
             // Nobody listens any more when the time is up.
             let _ = said.send(read.map(|_| text));
-        });
+        };
+        // Without a thread nobody says anything, which ends the wait below.
+        let _ = thread::Builder::new().spawn(read);
     }
     let text = heard.recv_timeout(until.saturating_duration_since(Instant::now()));
     if text.is_err() {

@@ -13,6 +13,7 @@ use echoline::{Code, Endpoint, Family, resolve};
 use procfs::net::{TcpState, tcp, tcp6};
 use rustix::net::netdevice::index_to_name;
 use socket2::{Domain, Socket, Type};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +60,13 @@ pub(in crate::check) fn look(
     let served: Vec<SocketAddr> =
         findings.places.iter().filter(|place| place.served).map(|place| place.address).collect();
     let patience = timeout.min(KNOCK_PATIENCE);
-    findings.knocks = knock(&served[..served.len().min(MAX_KNOCKS)], patience);
+    match knock(&served[..served.len().min(MAX_KNOCKS)], patience) {
+        Ok(knocks) => findings.knocks = knocks,
+        Err(error) => {
+            findings.unreadable = Some(Problem::no_thread(&error));
+            return findings;
+        }
+    }
     if wanted.for_others {
         findings.firewalls = firewalls(&findings.places, wanted.port);
         findings.router = machine::router_of_ipv4();
@@ -165,7 +172,7 @@ fn places(wanted: &Wanted, listeners: &[Listener]) -> Vec<Place> {
 }
 
 /// Connects to each, side by side.
-fn knock(addresses: &[SocketAddr], patience: Duration) -> Vec<Knock> {
+fn knock(addresses: &[SocketAddr], patience: Duration) -> io::Result<Vec<Knock>> {
     let until = Instant::now() + patience;
     let one = |address: SocketAddr| {
         // A link-local address needs its interface, which is not in the list.
@@ -173,8 +180,12 @@ fn knock(addresses: &[SocketAddr], patience: Duration) -> Vec<Knock> {
         (!is_link_local).then(|| knock_one(address, until)).flatten()
     };
     thread::scope(|scope| {
-        let knocks: Vec<_> = addresses.iter().map(|address| scope.spawn(move || one(*address))).collect();
-        knocks.into_iter().filter_map(|knock| knock.join().ok().flatten()).collect()
+        let spawn = |address: &SocketAddr| {
+            let address = *address;
+            thread::Builder::new().spawn_scoped(scope, move || one(address))
+        };
+        let knocks: Vec<_> = addresses.iter().map(spawn).collect::<io::Result<_>>()?;
+        Ok(knocks.into_iter().filter_map(|knock| knock.join().ok().flatten()).collect())
     })
 }
 

@@ -26,17 +26,22 @@ pub(in crate::check) fn look_up(
         return (None, resolve(endpoint, family, timeout).map_err(|error| Problem::from(&error)));
     };
     let name = name.as_str();
-    let (looked_up, mut servers) = thread::scope(|scope| {
+    let asked = thread::scope(|scope| {
         let (answer, answered) = mpsc::channel();
-        scope.spawn(move || answer.send(resolve(endpoint, family, timeout)));
-        match answered.recv_timeout(SLOW) {
+        let look_up = move || answer.send(resolve(endpoint, family, timeout));
+        thread::Builder::new().spawn_scoped(scope, look_up)?;
+        Ok(match answered.recv_timeout(SLOW) {
             Ok(result) => (Some(result), Vec::new()),
             Err(_) => {
                 let servers = ask_servers(name, deadline);
                 (answered.recv().ok(), servers)
             }
-        }
+        })
     });
+    let (looked_up, mut servers) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return (None, Err(Problem::no_thread(&error))),
+    };
     let looked_up = looked_up.unwrap_or_else(|| resolve(endpoint, family, Duration::ZERO));
     let result = looked_up.map_err(|error| Problem::from(&error));
     let failed =
@@ -65,13 +70,14 @@ fn ask_servers(name: &str, deadline: Instant) -> Vec<NameServer> {
     let configured = configured_servers();
     thread::scope(|scope| {
         let ask = |server: Host| {
-            scope.spawn(move || {
+            thread::Builder::new().spawn_scoped(scope, move || {
                 let begin = Instant::now();
                 let answer = dns::ask(&server, name, patience);
                 NameServer { address: server.to_string(), answer, took_us: micros(begin.elapsed()) }
             })
         };
-        let asked: Vec<_> = configured.into_iter().map(ask).collect();
+        // Without a thread a server is not asked, and nothing is told of it.
+        let asked: Vec<_> = configured.into_iter().filter_map(|server| ask(server).ok()).collect();
         asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
     })
 }

@@ -1,0 +1,107 @@
+//! What each command does where the system gives it no thread or no open file: it says so, and exits 2.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+mod support;
+
+use std::process::Command;
+use std::time::Instant;
+use support::ordinary::Ordinary;
+use support::{ECHOLINE, Ended, Serving, echoline, finish, skip};
+
+/// With so many processes and threads at most, of a user that no other test is.
+fn with_processes(ordinary: &Ordinary, uid: u32, most: u32, arguments: &[&str]) -> Ended {
+    let limit = format!("--nproc={most}");
+    finish(&mut ordinary.as_user(uid, &["prlimit", &limit], arguments), b"hello\n")
+}
+
+fn assert_said(arguments: &[&str], ended: &Ended, text: &str) {
+    let said = format!("{}{}", ended.out(), ended.stderr);
+    assert_eq!(ended.code, Some(2), "{arguments:?}: {said}");
+    assert!(said.contains(text) && !said.contains("panicked"), "{arguments:?}: {said}");
+}
+
+#[test]
+fn a_command_that_gets_no_thread_says_so_and_exits_2() {
+    let (ordinary, serving) = (Ordinary::new(), Serving::echo(&[]));
+    let address = serving.address(0).to_string();
+    let port = serving.address(0).port();
+    let listen = format!("localhost:{port}");
+    for arguments in [
+        &["check", &address][..],
+        &["check", "no-such-host.invalid"],
+        &["check", "--listen", &listen],
+        &["check", "--json", &address],
+        &["connect", &address],
+        &["connect", "--json", &address],
+        &["connect"],
+        &["play"],
+        &["serve", "127.0.0.1:0"],
+    ] {
+        let ended = with_processes(&ordinary, 65_533, 1, arguments);
+        assert_said(arguments, &ended, "no thread");
+        if arguments.contains(&"--json") {
+            let document: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+            assert!(document.to_string().contains("ulimit -u"), "{document}");
+        }
+    }
+    if rustix::process::geteuid().is_root() {
+        // Its signals have their thread, and its sender has none.
+        let arguments = ["connect", &address];
+        let ended = with_processes(&ordinary, 65_533, 2, &arguments);
+        assert_said(&arguments, &ended, "cannot send: the system gave no thread");
+    }
+}
+
+#[test]
+fn a_lab_that_gets_no_thread_says_so_and_exits_2() {
+    let arguments = ["lab", "run", "pair", "alice", "--", "true"];
+    if echoline(&arguments).code != Some(0) {
+        return skip("a_lab_that_gets_no_thread_says_so_and_exits_2", "namespaces, ip and nft");
+    }
+    let ordinary = Ordinary::new();
+    // From too few for its first process to enough for all: each ends in its own place.
+    for most in 1..=11 {
+        let ended = with_processes(&ordinary, 65_532, most, &arguments);
+        if ended.code != Some(0) {
+            assert_said(&arguments, &ended, "Resource temporarily unavailable");
+        }
+    }
+}
+
+/// With so many open files at most; the shell itself needs a few to come so far.
+fn with_files(most: u32, arguments: &[&str]) -> Ended {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--nofile={most}")).arg(ECHOLINE).args(arguments);
+    finish(&mut command, b"1\n")
+}
+
+#[test]
+fn too_few_open_files_are_our_own_fault_and_said_at_once() {
+    for most in 5..=14 {
+        for arguments in
+            [&["connect"][..], &["play"], &["serve", "--once", "127.0.0.1:0", "--idle-timeout", "1s"]]
+        {
+            // Where it gets far enough to serve, nobody comes to be served.
+            if arguments[0] == "serve" && most > 11 {
+                continue;
+            }
+            let begin = Instant::now();
+            let ended = with_files(most, arguments);
+            assert!(begin.elapsed().as_secs() < 4, "{arguments:?} with {most}: {ended:?}");
+            if ended.code != Some(0) {
+                assert_said(arguments, &ended, "[too-many-open-files]");
+                assert!(!ended.stderr.contains("ulimit -u"), "{arguments:?} with {most}: {}", ended.stderr);
+            }
+        }
+    }
+    assert_eq!(with_files(64, &["connect"]).code, Some(0));
+}
+
+#[test]
+fn a_low_limit_of_open_files_that_may_be_raised_is_raised() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=8:64", ECHOLINE, "connect"]);
+    let ended = finish(&mut command, b"hello\n");
+    assert_eq!((ended.code, ended.out()), (Some(0), "hello\n"), "{}", ended.stderr);
+}

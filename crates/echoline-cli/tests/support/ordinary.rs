@@ -1,0 +1,44 @@
+//! The program as somebody else runs it: neither root nor the owner of its file.
+
+use super::ECHOLINE;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A copy that everybody may read, run as another user if we are root.
+pub(crate) struct Ordinary {
+    program: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Ordinary {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("echoline");
+        fs::copy(ECHOLINE, &program).unwrap();
+        for path in [directory.path(), &program] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { program, _directory: directory }
+    }
+
+    /// As the user `nobody`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.as_user(65_534, &[], arguments)
+    }
+
+    /// As this user, by a command that runs another one, such as `prlimit`.
+    pub(crate) fn as_user(&self, uid: u32, by: &[&str], arguments: &[&str]) -> Command {
+        let mut words = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            let (user, group) = (format!("--reuid={uid}"), format!("--regid={uid}"));
+            words.extend(["setpriv".to_owned(), user, group, "--clear-groups".to_owned()]);
+        }
+        words.extend(by.iter().map(|&word| word.to_owned()));
+        words.push(self.program.to_str().unwrap().to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(arguments).current_dir("/");
+        command
+    }
+}
