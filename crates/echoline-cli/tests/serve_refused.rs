@@ -217,6 +217,27 @@ fn a_bad_port_a_bad_address_and_a_bare_number_say_what_is_wrong_and_what_to_writ
 }
 
 #[test]
+fn a_failure_to_start_is_a_record_of_a_log_in_json() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    for (arguments, code, said) in [
+        (&[address.as_str()][..], "address-in-use", "is in use"),
+        (&["nothing=1"], "usage", "there is no service"),
+        (&["--threads", "5000"], "usage", "5000 threads are too many"),
+        (&["--engine", "portable", "\u{202e}=1"], "usage", "there is no service"),
+    ] {
+        let ended = echoline(&[&["serve", "--log", "json"], arguments].concat());
+        assert_eq!((ended.out(), ended.code), ("", Some(2)), "{arguments:?}");
+        assert!(ended.stderr.ends_with('\n') && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+        assert!(!ended.stderr.contains('\u{202e}'), "{}", ended.stderr);
+        let record: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+        assert_eq!((&record["code"], &record["level"]), (&code.into(), &"ERROR".into()));
+        assert!(record["message"].as_str().unwrap().contains(said), "{record}");
+        assert!(record["next"].as_str().unwrap().contains("echoline"), "{record}");
+    }
+}
+
+#[test]
 fn what_an_argument_contains_does_not_reach_the_terminal_unescaped() {
     let ended = echoline(&["serve", "\u{1b}]0;title\u{7}\u{202e}=5151"]);
     assert_eq!(

@@ -11,6 +11,14 @@ use serde::Serialize;
 use std::path::Path;
 
 pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
+    let ended = play(args);
+    if let (true, Err(Stop::Failure(failure))) = (args.json, &ended) {
+        Output::new()?.json(&Report { version: 1, scenarios: Vec::new(), error: Some(failure) })?;
+    }
+    ended
+}
+
+fn play(args: &Test) -> Result<ExitStatus, Stop> {
     let scenarios = scenarios(&args.scenarios)?;
     let longest = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
     let mut output = Output::new()?;
@@ -29,7 +37,7 @@ pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
             format!("cannot find this program's own file: {error}"),
         )
     })?;
-    let mut report = Report { version: 1, scenarios: Vec::new() };
+    let mut report = Report { version: 1, scenarios: Vec::new(), error: None };
     for scenario in &scenarios {
         let Played { took, difference } = scenario.play(&inside, &program)?;
         if !args.json {
@@ -56,6 +64,9 @@ pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
 struct Report<'a> {
     version: u32,
     scenarios: Vec<Line<'a>>,
+    /// Why they were not played; then there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Failure>,
 }
 
 #[derive(Serialize)]

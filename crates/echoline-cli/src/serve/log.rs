@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) enum LogFormat {
     /// A line of text for each record
     Text,
-    /// A JSON object for each record, and for everything else on standard error
+    /// A JSON object for each record, and for everything else on standard error, a failure to start included
     Json,
 }
 
@@ -104,7 +104,7 @@ impl Log {
     pub(super) fn failure(&self, failure: &Failure) {
         match self.format {
             LogFormat::Text => self.insist(&anstream::adapter::strip_str(&failure.text()).to_string()),
-            LogFormat::Json => tracing::error!(code = failure.code.as_str(), "{}", failure.message),
+            LogFormat::Json => record(failure),
         }
     }
 
@@ -161,12 +161,41 @@ struct Records {
 
 impl Write for Records {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
-        let line = record.strip_suffix(b"\n").unwrap_or(record);
-        let safe = match (self.format, std::str::from_utf8(line)) {
-            (LogFormat::Json, Ok(document)) => format!("{}\n", escape::json(document)),
-            _ => format!("{}\n", escape::escape(line).with_plain_backslash()),
-        };
-        self.queue.push(safe.into_bytes());
+        self.queue.push(safe(self.format, record).into_bytes());
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn safe(format: LogFormat, record: &[u8]) -> String {
+    let line = record.strip_suffix(b"\n").unwrap_or(record);
+    match (format, std::str::from_utf8(line)) {
+        (LogFormat::Json, Ok(document)) => format!("{}\n", escape::json(document)),
+        _ => format!("{}\n", escape::escape(line).with_plain_backslash()),
+    }
+}
+
+fn record(failure: &Failure) {
+    let next = (!failure.next.is_empty()).then(|| failure.next.join("; "));
+    tracing::error!(code = failure.code.as_str(), next, "{}", failure.message);
+}
+
+/// The record of a failure that keeps a log in JSON from its start: written at once, without a queue and its thread,
+/// which may be what is missing.
+pub(super) fn refused(failure: &Failure) {
+    let layer = fmt::layer().json().flatten_event(true).with_target(false).with_writer(|| Straight);
+    tracing::subscriber::with_default(registry().with(layer), || record(failure));
+}
+
+/// Standard error itself, for one record in JSON.
+struct Straight;
+
+impl Write for Straight {
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(safe(LogFormat::Json, record).as_bytes())?;
         Ok(record.len())
     }
 

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::config::Config;
 use super::listen::{self, Opened};
-use super::log::Log;
+use super::log::{self, Log, LogFormat};
 use super::render::audience;
 use super::report::Summary;
 use super::signals::{self, Asked};
@@ -31,6 +31,16 @@ enum Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+    match start_and_serve(args) {
+        Err(Stop::Failure(failure)) if args.log == LogFormat::Json => {
+            log::refused(&failure);
+            Ok(failure.exit)
+        }
+        ended => ended,
+    }
+}
+
+fn start_and_serve(args: &Args) -> Result<ExitStatus, Stop> {
     let config = Config::resolve(args)?;
     // The memory of a held line grows by doubling.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
