@@ -5,9 +5,10 @@ mod support;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 use support::hostile::{Server, settled};
-use support::{ECHOLINE, Serving, echoline, finish};
+use support::{ECHOLINE, Serving, echoline, end_of, finish};
 
 /// Bytes that a terminal, a text tool or a C string would not survive; the last line has no end.
 const AWKWARD: &[u8] = b"plain\n\n\r\n\0\xff\xfe\x1b[2J\xc2\x9b\rlone\n\xe2\x80\xae unfinished";
@@ -33,7 +34,7 @@ fn without_a_host_there_is_a_server_in_this_process_and_every_byte_comes_back() 
 
 #[test]
 fn an_ipv6_only_embedded_server_is_on_the_ipv6_loopback() {
-    if std::net::TcpListener::bind("[::1]:0").is_err() {
+    if TcpListener::bind("[::1]:0").is_err() {
         return support::skip("an_ipv6_only_embedded_server_is_on_the_ipv6_loopback", "IPv6 on loopback");
     }
     let ended = connect(&["-6"], b"six\n");
@@ -275,6 +276,27 @@ fn a_dropped_tail_is_missing_from_its_line() {
   next  echoline explain closed-early
 ",
     );
+}
+
+#[test]
+fn a_server_that_closes_before_anything_was_sent_is_not_said_to_have_returned_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut command = Command::new(ECHOLINE);
+    command.args(["connect", &address]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It stays open, and nothing comes.
+    let _input = child.stdin.take();
+    drop(listener.accept().unwrap());
+    let ended = end_of(child);
+    let so = "  so    it took the connection and ended it before anything was sent; nothing can be sent any more\n";
+    assert!(
+        ended.stderr.contains("finished while our input was still open   [closed-early]\n"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains(so) && !ended.stderr.contains("came back"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(1));
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn an_address_of_the_other_family_is_named() {
 #[test]
 fn arguments_that_are_no_endpoint_say_what_would_be() {
     let write = "next  write host:port, such as localhost:5151, 192.0.2.1:5151 or [2001:db8::1]:5151";
-    let cases: [(&[&str], &str, String); 8] = [
+    let cases: [(&[&str], &str, String); 9] = [
         (
             &["128.195.1.256"],
             "256 in 128.195.1.256 is above 255   [bad-address]",
@@ -176,6 +176,11 @@ fn arguments_that_are_no_endpoint_say_what_would_be() {
         (
             &["localhost:5151", "5151"],
             "localhost:5151 is a host and a port, where only a host belongs   [bad-address]",
+            "next  write localhost alone; the port goes apart\n  next  echoline explain bad-address".into(),
+        ),
+        (
+            &["http://localhost", "9"],
+            "http://localhost is a URL, where only a host belongs   [bad-address]",
             "next  write localhost alone; the port goes apart\n  next  echoline explain bad-address".into(),
         ),
         (

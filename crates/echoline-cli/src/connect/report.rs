@@ -150,6 +150,10 @@ fn difference(ending: Ending) -> Option<Difference> {
     }
 }
 
+const NOTHING_SENT: &str =
+    "it took the connection and ended it before anything was sent; nothing can be sent any more";
+const NOTHING_MISSING: &str = "all that was sent came back; nothing more can be sent";
+
 /// What is wrong with how it ended, if anything is.
 fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Failure> {
     let failure = |code: NetworkCode, message: String| Failure::new(code, ExitStatus::Refused, message);
@@ -158,7 +162,7 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
         Ending::Different(difference, speaks) => different(server, difference, *speaks),
         Ending::ClosedEarly(None) => {
             failure(NetworkCode::ClosedEarly, format!("{server} finished while our input was still open"))
-                .fact("so", "all that was sent came back; nothing more can be sent")
+                .fact("so", if sent.bytes == 0 { NOTHING_SENT } else { NOTHING_MISSING })
                 .next("look at the server: a limit, an idle timeout, or a service that serves once")
         }
         Ending::ClosedEarly(Some(missing)) => {

@@ -118,6 +118,14 @@ pub(super) fn host(text: &str) -> Result<Host, Error> {
         return Err(bad_address("the host is missing")
             .with_remedy("write a name or an IP address before the port; localhost is this machine"));
     }
+    if let Some((_, rest)) = text.split_once("://") {
+        let (alone, _) = split(authority_of(rest, text)?)?;
+        let error = bad_address(format!("{text} is a URL, where only a host belongs"));
+        return Err(match alone {
+            "" => error,
+            alone => error.with_remedy(format!("write {alone} alone; the port goes apart")),
+        });
+    }
     if let Some((alone, port)) = text.split_once(':').filter(|(alone, _)| !alone.is_empty())
         && !port.contains(':')
     {
