@@ -1,6 +1,8 @@
-//! Sizes and times as people write them: `64KiB`, `500ms`. What these types print they also parse, to the same value.
+//! Sizes, times and numbers as people write them: `64KiB`, `500ms`, `16`. What these types print they also parse, to
+//! the same value.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -64,7 +66,10 @@ impl FromStr for Size {
         let (number, unit) = split(text);
         let factor = factor(&SIZE_UNITS, unit)
             .ok_or_else(|| UnitError(format!("\"{unit}\" is no unit of size; use B, KiB, MiB or GiB")))?;
-        scale(number, factor).map(Self).ok_or_else(|| UnitError(SHAPE.to_owned()))
+        let bytes = scale(number, factor).ok_or_else(|| UnitError(SHAPE.to_owned()))?;
+        bytes
+            .map(Self)
+            .ok_or_else(|| UnitError(format!("{text} is too large: at most {}GiB", u64::MAX >> 30)))
     }
 }
 
@@ -82,11 +87,46 @@ impl FromStr for Span {
         }
         let factor = factor(&SPAN_UNITS, unit)
             .ok_or_else(|| UnitError(format!("\"{unit}\" is no unit of time; use us, ms, s, m or h")))?;
-        scale(number, factor)
-            .map(|ns| Self(Duration::from_nanos(ns)))
-            .ok_or_else(|| UnitError(SHAPE.to_owned()))
+        let ns = scale(number, factor).ok_or_else(|| UnitError(SHAPE.to_owned()))?;
+        let longest = u64::MAX / 3_600_000_000_000;
+        ns.map(|ns| Self(Duration::from_nanos(ns)))
+            .ok_or_else(|| UnitError(format!("{text} is too long: at most {longest}h")))
     }
 }
+
+/// A time to wait for something: with none at all, nothing could ever come.
+pub(crate) fn patience(text: &str) -> Result<Span, UnitError> {
+    match text.parse()? {
+        Span(Duration::ZERO) => Err(UnitError(format!("{text} is no time to wait: give 1ms or more"))),
+        span => Ok(span),
+    }
+}
+
+/// Reads whole numbers within these bounds; what is refused is told in our words, with the bound.
+pub(crate) fn number<T: FromStr>(
+    bounds: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, UnitError> + Clone {
+    move |text| {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(UnitError(format!("\"{text}\" is no whole number")));
+        }
+        let (least, most) = (bounds.start(), bounds.end());
+        // Only digits: what does not fit into 64 bits is too large.
+        let number = text.parse().unwrap_or(u64::MAX);
+        let (Ok(value), true) = (text.parse(), bounds.contains(&number)) else {
+            let told = if number < *least {
+                format!("small: at least {least}")
+            } else {
+                format!("large: at most {most}")
+            };
+            return Err(UnitError(format!("{text} is too {told}")));
+        };
+        Ok(value)
+    }
+}
+
+/// What there must be at least one of, and is counted in memory.
+pub(crate) const SOME: RangeInclusive<u64> = 1..=usize::MAX as u64;
 
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -97,8 +137,8 @@ fn factor(units: &[(&str, u64)], unit: &str) -> Option<u64> {
     units.iter().find(|(name, _)| *name == unit).map(|&(_, factor)| factor)
 }
 
-/// `number * factor`, exact to one unit; `None` if `number` is no number or the result leaves 64 bits.
-fn scale(number: &str, factor: u64) -> Option<u64> {
+/// `number * factor`, exact to one unit; `None` if `number` is no number, `Some(None)` if the result leaves 64 bits.
+fn scale(number: &str, factor: u64) -> Option<Option<u64>> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
@@ -106,7 +146,8 @@ fn scale(number: &str, factor: u64) -> Option<u64> {
     }
     let parts = u128::from(fraction.parse::<u64>().ok()?) * u128::from(factor);
     let below_one = u64::try_from(parts / 10_u128.pow(u32::try_from(fraction.len()).ok()?)).ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(factor)?.checked_add(below_one)
+    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(factor));
+    Some(whole.and_then(|whole| whole.checked_add(below_one)))
 }
 
 impl fmt::Display for Size {
@@ -243,11 +284,41 @@ mod tests {
         assert_eq!(size("KiB"), Err("a size looks like 512, 64KiB or 1MiB".into()));
         assert_eq!(size("-1").unwrap_err(), "\"-1\" is no unit of size; use B, KiB, MiB or GiB");
         assert_eq!(size("1.2.3"), Err("a size looks like 512, 64KiB or 1MiB".into()));
-        assert_eq!(size("17179869184GiB"), Err("a size looks like 512, 64KiB or 1MiB".into()));
+        assert_eq!(size("17179869184GiB"), Err("17179869184GiB is too large: at most 17179869183GiB".into()));
+        assert_eq!(span("5124096h"), Err("5124096h is too long: at most 5124095h".into()));
+        assert_eq!(
+            span("99999999999999999999s").unwrap_err(),
+            "99999999999999999999s is too long: at most 5124095h"
+        );
+        assert!(size("17179869183GiB").is_ok() && span("5124095h").is_ok());
         assert_eq!(span("10"), Err("a time needs its unit: 10s or 10ms".into()));
         assert_eq!(span("10 parsec"), Err("\"parsec\" is no unit of time; use us, ms, s, m or h".into()));
         assert_eq!(span("soon"), Err("\"soon\" is no unit of time; use us, ms, s, m or h".into()));
         assert_eq!(span(""), Err("\"\" is no unit of time; use us, ms, s, m or h".into()));
+    }
+
+    #[test]
+    fn a_number_that_is_refused_is_told_in_our_words_with_its_bound() {
+        let refused = |text: &str| number::<std::num::NonZeroUsize>(SOME)(text).unwrap_err().to_string();
+        assert_eq!(refused("0"), "0 is too small: at least 1");
+        assert_eq!(
+            refused("99999999999999999999"),
+            format!("99999999999999999999 is too large: at most {}", usize::MAX)
+        );
+        for text in ["", "-1", "+1", "1.5", "many", "1 "] {
+            assert_eq!(refused(text), format!("\"{text}\" is no whole number"));
+        }
+        assert_eq!(
+            number::<u16>(1..=1000)("1001").unwrap_err().to_string(),
+            "1001 is too large: at most 1000"
+        );
+        assert_eq!((number::<u16>(1..=1000)("1000"), number::<u64>(0..=u64::MAX)("007")), (Ok(1000), Ok(7)));
+    }
+
+    #[test]
+    fn a_wait_is_longer_than_nothing() {
+        assert_eq!(patience("0s").unwrap_err().to_string(), "0s is no time to wait: give 1ms or more");
+        assert_eq!((patience("0").is_err(), patience("1ns")), (true, Ok(Span(Duration::from_nanos(1)))));
     }
 
     #[test]

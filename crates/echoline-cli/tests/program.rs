@@ -46,7 +46,17 @@ fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
         (vec!["serve", "--max-line", "0"], "--max-line 0B cannot be"),
         (vec!["serve", "--idle-timeout", "10"], "a time needs its unit: 10s or 10ms"),
         (vec!["serve", "--engine", "steam"], "\"steam\" is not one of: auto, portable or uring"),
-        (vec!["serve", "--threads", "0"], "number would be zero"),
+        (vec!["serve", "--threads", "0"], "0 is too small: at least 1"),
+        (vec!["serve", "--threads", "99999999999999999999"], "99999999999999999999 is too large: at most "),
+        (vec!["serve", "--max-connections", "many"], "\"many\" is no whole number"),
+        (vec!["serve", "--idle-timeout", "9999999h"], "9999999h is too long: at most 5124095h"),
+        (vec!["bench", "-c", "0"], "0 is too small: at least 1"),
+        (vec!["bench", "--seed=-1"], "\"-1\" is no whole number"),
+        (vec!["bench", "--rate", "1.5"], "\"1.5\" is no whole number"),
+        (vec!["play", "--seed", "x"], "\"x\" is no whole number"),
+        (vec!["connect", "-w", "0s", "127.0.0.1"], "0s is no time to wait: give 1ms or more"),
+        (vec!["connect", "--wait", "0"], "0 is no time to wait"),
+        (vec!["play", "-w", "0s", "127.0.0.1"], "0s is no time to wait"),
         (vec!["serve", "--threads", "5151"], "5151 threads are too many: at most 1024 are possible"),
         (vec!["explain", "refuesd"], "did you mean refused? echoline explain refused"),
         (vec!["man", "woman"], "there is no command \"woman\""),
@@ -185,6 +195,31 @@ fn closed_standard_streams_do_no_harm() {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec \"$@\" {redirection}"), "sh", ECHOLINE, "explain", "refused"]);
         assert_eq!(finish(&mut command, b"").code, Some(0), "{redirection}");
+    }
+}
+
+#[test]
+fn a_closed_standard_stream_counts_as_dev_null_and_the_pages_of_both_failures_say_so() {
+    let shell = |redirection: &str, input: &[u8]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$@\" {redirection}"), "sh", ECHOLINE, "connect"]);
+        let ended = finish(&mut command, input);
+        assert_eq!((ended.code, ended.out()), (Some(0), ""), "{redirection}: {}", ended.stderr);
+        ended.stderr
+    };
+    for (closed, null) in [(">&-", ">/dev/null"), ("<&-", "</dev/null")] {
+        let (closed, null) = (shell(closed, b"hello\n"), shell(null, b"hello\n"));
+        let summary =
+            |text: &str| text.lines().last().map(|line| line.split(" Round").next().unwrap().to_owned());
+        assert_eq!(summary(&closed), summary(&null));
+    }
+    for (code, closed) in [("output", "(>&-)"), ("input", "(<&-)")] {
+        let page = echoline(&["explain", code]);
+        let (meaning, causes) =
+            page.out().split_once("\nWhat causes it").expect("the causes behind the meaning");
+        let meaning = meaning.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(meaning.contains(closed) && meaning.contains("counts as /dev/null"), "{meaning}");
+        assert!(!causes.contains("&-"), "{causes}");
     }
 }
 

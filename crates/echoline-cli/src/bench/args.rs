@@ -1,7 +1,7 @@
 //! The flags of `echoline bench`, as they were written.
 
 use super::require::Requirement;
-use crate::units::{Size, Span};
+use crate::units::{SOME, Size, Span, number};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     pub(super) port: Option<String>,
 
     /// Connections open at once
-    #[arg(short, long, value_name = "N", default_value = "64")]
+    #[arg(short, long, value_name = "N", default_value = "64", value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) connections: NonZeroUsize,
 
     /// How long to measure [default: 5s; with -n, as long as it takes]
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     pub(super) duration: Option<Span>,
 
     /// How many lines to send in all
-    #[arg(short = 'n', long, value_name = "N", conflicts_with_all = ["warm_up", "find_capacity"])]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with_all = ["warm_up", "find_capacity"], value_parser = number::<NonZeroU64>(1..=u64::MAX))]
     pub(super) count: Option<NonZeroU64>,
 
     /// Bytes a line with its LF, or a range to draw from: 64, 1KiB, 16..1KiB
@@ -40,11 +40,11 @@ pub(crate) struct Args {
     pub(super) size: Sizes,
 
     /// Lines on their way at once on a connection [default: 1; with --rate, at most 1024]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) depth: Option<NonZeroUsize>,
 
     /// Threads that generate the load
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) threads: NonZeroUsize,
 
     /// Load before the measured time [default: 1s; with -n, none]
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     pub(super) warm_up: Option<Span>,
 
     /// Open loop: so many lines a second in all, on schedule, whatever the answers do
-    #[arg(long, value_name = "R", conflicts_with = "find_capacity")]
+    #[arg(long, value_name = "R", conflicts_with = "find_capacity", value_parser = number::<NonZeroU64>(1..=u64::MAX))]
     pub(super) rate: Option<NonZeroU64>,
 
     /// A connection for every line
@@ -76,7 +76,7 @@ pub(crate) struct Args {
     pub(super) wait: Span,
 
     /// Seed of the lines' contents and sizes
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,
 
     /// IPv4 only

@@ -3,7 +3,7 @@
 use super::findings::{Expect, Problem, Scheme};
 use crate::args::Voice;
 use crate::place::Place;
-use crate::units::{Span, UnitError};
+use crate::units::{Span, UnitError, number, patience};
 use clap::ArgGroup;
 use echoline::{Endpoint, Error, Family, Port};
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 #[command(group(ArgGroup::new("target").args(["host", "listen"])))]
 pub(crate) struct Args {
-    /// A name or an address, or HOST:PORT, or a URL; without it, this machine is described
+    /// A name or an address, or HOST:PORT, or a URL without a path; without it, this machine is described
     host: Option<String>,
 
     /// The port [default: 5151]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     ipv6: bool,
 
     /// How long finding the name and connecting may take together; then again for each answer
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", requires = "target")]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", requires = "target", value_parser = patience)]
     timeout: Span,
 
     /// The local address to connect from
@@ -59,7 +59,7 @@ pub(crate) struct Args {
     whoami: Option<Port>,
 
     /// Ask it on so many connections, and say which instances answered
-    #[arg(long, value_name = "N", requires = "whoami", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", requires = "whoami", value_parser = number::<u16>(1..=1000))]
     backends: Option<u16>,
 
     /// Check again and again, so long after the end of the one before, and print each new verdict; Ctrl-C ends

@@ -5,7 +5,7 @@ use super::trace::Trace;
 use crate::args::Voice;
 use crate::failure::Failure;
 use crate::talk::Talk;
-use crate::units::{Size, Span};
+use crate::units::{Size, Span, patience};
 use echoline::{Code, Endpoint, Error, Family, Operation, Port, Socket};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     ipv6: bool,
 
     /// How long finding the name and connecting may take together
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     connect_timeout: Span,
 
     /// The local address to connect from
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     source: Option<IpAddr>,
 
     /// How long to wait for an answer; from a pipe, for the next byte once all is sent
-    #[arg(long, value_name = "TIME", default_value = "5s")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     wait: Span,
 
     /// From a pipe: how much may be sent and not be back

@@ -48,9 +48,11 @@ pub(super) static INPUT: Page = Page {
     title: "Standard input cannot be read.",
     so: "the file or the pipe behind standard input does not give its bytes",
     meaning: "A command that sends its standard input got an error from the system instead of bytes. What had been \
-              read before was sent.",
+              read before was sent. A standard input that was closed (<&-) is no failure: it counts as /dev/null, on \
+              purpose, since a connection that took its number would be read as the input.",
     causes: &[
-        "Standard input is a directory, or was closed: echoline connect HOST <&-.",
+        "Standard input is a directory: echoline connect HOST < /tmp.",
+        "It was opened for writing alone: echoline connect HOST 0> FILE.",
         "A disk or a network file system failed.",
     ],
     tell: &["Read it with another program: cat > /dev/null, with the same redirection."],
@@ -65,11 +67,13 @@ pub(super) static OUTPUT: Page = Page {
     title: "A result cannot be written.",
     so: "the disk is full, or the place cannot be written to",
     meaning: "Data of the command had no place to go: standard output, or a file that was named. A pipe whose reader \
-              left is no failure and is not reported.",
+              left is no failure and is not reported. Neither is a standard output that was closed (>&-): it counts \
+              as /dev/null, on purpose, since a connection that took its number would get the output. What is \
+              written there is gone.",
     causes: &[
         "The disk is full.",
         "The directory does not exist, or this user may not write there.",
-        "Standard output was closed: echoline ... >&-.",
+        "Standard output was opened for reading alone: echoline ... 1< FILE.",
     ],
     tell: &["Write something else to the same place: echo x > FILE. See the room that is left: df -h ."],
     next: &["give it a place that takes it: a disk with room, a directory of your own"],

@@ -1,7 +1,7 @@
 //! The flags of `echoline play`, as they were written, and what they mean together.
 
 use crate::args::Voice;
-use crate::units::Span;
+use crate::units::{Span, number, patience};
 use echoline::{Endpoint, Error, Family, Port, Socket};
 use echoline_server::connect_four::{MAX_EDGE, MAX_NAME, MIN_EDGE, PORT, Size};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     name: String,
 
     /// The server in this process answers the same moves with the same game
-    #[arg(long, conflicts_with = "host")]
+    #[arg(long, conflicts_with = "host", value_parser = number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// IPv4 only
@@ -41,11 +41,11 @@ pub(crate) struct Args {
     ipv6: bool,
 
     /// How long finding the name and connecting may take together
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     connect_timeout: Span,
 
     /// How long the server may take for an answer
-    #[arg(long, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = patience)]
     wait: Span,
 
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::log::LogFormat;
 use super::progress::Progress;
 use crate::args::Voice;
-use crate::units::{Size, Span};
+use crate::units::{SOME, Size, Span, number};
 use echoline_server::{Config, EngineChoice, LongLines};
 use std::num::NonZeroUsize;
 
@@ -34,11 +34,11 @@ pub(crate) struct Args {
     pub(super) long_lines: LongLines,
 
     /// Connections open at once; one more is reset [default: 10000, or what the limit of open files allows]
-    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    #[arg(long, value_name = "N", help_heading = LIMITS, value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) max_connections: Option<NonZeroUsize>,
 
     /// Of these, from one IPv4 address or one IPv6 network of /64; 0 is no limit [default: a quarter of them]
-    #[arg(long, value_name = "N", help_heading = LIMITS)]
+    #[arg(long, value_name = "N", help_heading = LIMITS, value_parser = number::<usize>(0..=usize::MAX as u64))]
     pub(super) max_connections_per_source: Option<usize>,
 
     /// Output that one client may leave unread before its connection is read no further
@@ -75,7 +75,7 @@ pub(crate) struct Args {
     pub(super) user_timeout: Span,
 
     /// Threads that serve connections [default: one a processor]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) threads: Option<NonZeroUsize>,
 
     /// How bytes move: auto, portable or uring
