@@ -7,7 +7,7 @@ mod support;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -29,7 +29,7 @@ fn possible(test: &str) -> bool {
 struct Up {
     child: Child,
     name: String,
-    _file: tempfile::TempPath,
+    file: tempfile::TempPath,
 }
 
 impl Up {
@@ -37,7 +37,7 @@ impl Up {
         let text =
             echoline(&["lab", "show", "home", "--toml"]).out().replace("\"home\"", &format!("{name:?}"));
         let mut file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
-        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
         let file = file.into_temp_path();
         let mut command = Command::new(ECHOLINE);
         command.args(["lab", "up", "--quiet"]).arg(&file).stdout(Stdio::piped());
@@ -45,7 +45,7 @@ impl Up {
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         assert_eq!(ready, format!("{name}\n"));
-        Self { child, name: name.into(), _file: file }
+        Self { child, name: name.into(), file }
     }
 
     fn lab(&self, verb: &[&str]) -> Ended {
@@ -196,6 +196,62 @@ fn a_running_lab_is_entered_changed_and_ended_from_other_terminals() {
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
     let gone = up.lab(&["down"]);
     assert!(gone.code == Some(2) && gone.stderr.contains("no lab"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_second_lab_of_the_same_name_is_refused_and_a_lab_is_also_known_by_its_process() {
+    if !possible("a_second_lab_of_the_same_name_is_refused_and_a_lab_is_also_known_by_its_process") {
+        return;
+    }
+    let up = Up::new(&format!("twice-{}", std::process::id()));
+    let again = finish(Command::new(ECHOLINE).args(["lab", "up"]).arg(&*up.file), b"");
+    assert_eq!((again.code, again.out()), (Some(2), ""));
+    let said = format!("a lab called {} runs already (process {})", up.name, up.stages()[1]);
+    assert!(again.stderr.contains(&said), "{}", again.stderr);
+    assert!(again.stderr.contains(&format!("lab down --lab {}", up.name)), "{}", again.stderr);
+    let process = up.stages()[1].to_string();
+    assert_eq!(echoline(&["lab", "down", "--lab", &process]).code, Some(0));
+}
+
+#[test]
+fn a_signal_that_is_sent_to_a_lab_that_is_up_ends_it_in_order() {
+    if !possible("a_signal_that_is_sent_to_a_lab_that_is_up_ends_it_in_order") {
+        return;
+    }
+    for signal in [Signal::INT, Signal::TERM] {
+        for stage in 0..3 {
+            let mut up = Up::new(&format!("signal-{}-{}-{stage}", signal.as_raw(), std::process::id()));
+            kill_process(Pid::from_raw(up.stages()[stage].cast_signed()).unwrap(), signal).unwrap();
+            assert_eq!(up.child.wait().unwrap().code(), Some(0), "{signal:?} to stage {stage}");
+        }
+    }
+}
+
+/// Says when it is ready, waits for SIGINT, and ends with how many came.
+const COUNTING: &str = "n=0; trap 'n=$((n+1))' INT; echo ready; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.3; exit $((20 + n))";
+
+#[test]
+fn an_interrupt_reaches_the_command_once_whether_it_is_sent_or_typed() {
+    if !possible("an_interrupt_reaches_the_command_once_whether_it_is_sent_or_typed") {
+        return;
+    }
+    let run = |command: &mut Command| {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while !lines.next().unwrap().unwrap().contains("ready") {}
+        (child, lines)
+    };
+    let mut sent = Command::new(ECHOLINE);
+    let (mut child, _lines) = run(sent.args(["lab", "run", "pair", "alice", "--", "sh", "-c", COUNTING]));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(21));
+    // script(1) makes it a terminal, on which Ctrl-C goes to everything at once.
+    let mut typed = Command::new("script");
+    let line = format!("exec {ECHOLINE} lab run pair alice -- sh -c \"$COUNTING\"");
+    typed.args(["-qec", &line, "/dev/null"]).env("COUNTING", COUNTING).env("SHELL", "/bin/sh");
+    let (mut child, _lines) = run(&mut typed);
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(21));
 }
 
 #[test]

@@ -13,10 +13,13 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus, exit};
 
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use rustix::mount::{MountFlags, MountPropagationFlags};
-use rustix::process::{Signal, WaitOptions};
+use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
 
+use crate::attend::Attendance;
 use crate::error::LabError;
 use crate::preflight;
 use crate::sys;
@@ -43,7 +46,7 @@ pub fn enter() -> Result<Inside, LabError> {
         Err(_) => exit(outside()?),
         Ok(stage) => match stage.split_once(':') {
             Some(("init", lifeline)) => exit(init(lifeline)?),
-            _ => Ok(Inside(())),
+            _ => Attendance::end().map(|()| Inside(())),
         },
     }
 }
@@ -88,18 +91,18 @@ fn outside() -> Result<i32, LabError> {
     ] {
         fs::write(file, text).map_err(|e| preflight::forbidden("map this user into a user namespace", e))?;
     }
-    // Ctrl-C reaches everything of this terminal at once; what runs inside decides what becomes of it.
-    let ignored = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, ignored)
-        .map_err(|e| LabError::io("handle the interrupt signal", e))?;
     let (lifeline, held) = rustix::pipe::pipe().map_err(|e| LabError::io("make a pipe", e))?;
     rustix::io::fcntl_setfd(&held, rustix::io::FdFlags::CLOEXEC)
         .map_err(|e| LabError::io("make a pipe", e))?;
     let mut command = again(&program, &format!("init:{}", lifeline.as_raw_fd()));
-    let mut child = command.spawn().map_err(|e| preflight::forbidden("start pid 1 of the lab", e))?;
+    let attendance = Attendance::begin()?;
+    let child = command.spawn().map_err(|e| preflight::forbidden("start pid 1 of the lab", e))?;
     drop(lifeline);
-    let status = child.wait().map_err(|e| LabError::io("wait for the lab", e))?;
-    Ok(code_of(status))
+    // Init has ended if it cannot be told any more.
+    let to_init = |signal| {
+        let _ = kill(Pid::from_raw(child.id().cast_signed()), signal);
+    };
+    Ok(code_of(attendance.until_the_end_of(child.id(), to_init)?))
 }
 
 /// This program with these arguments, to play another part.
@@ -116,8 +119,9 @@ fn again(program: &Path, stage: &str) -> Command {
 fn init(lifeline: &str) -> Result<i32, LabError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|e| LabError::io("ask to end with the outer process", e))?;
-    let lifeline =
-        lifeline.parse().map_err(|_| LabError::Misuse("the lab's stage is set by the lab only"))?;
+    // Anywhere else, what is meant for everything inside would go to everything.
+    let lifeline = lifeline.parse().ok().filter(|_| rustix::process::getpid().is_init());
+    let lifeline = lifeline.ok_or(LabError::Misuse("the lab's stage is set by the lab only"))?;
     if closed(lifeline) {
         // It ended before the kernel knew that we wanted to hear of it.
         return Ok(137);
@@ -127,17 +131,13 @@ fn init(lifeline: &str) -> Result<i32, LabError> {
     // In a /proc that could not be mounted anew, our own link is missing: then the name must do.
     let program = program.or_else(|_| env::args_os().next().map(Into::into).ok_or(io::ErrorKind::NotFound));
     let program = program.map_err(|e: io::ErrorKind| LabError::io("find this program's own file", e))?;
+    let attendance = Attendance::begin()?;
     let child = again(&program, "inside").spawn().map_err(|e| LabError::io("start the lab", e))?;
-    loop {
-        match rustix::process::wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) if u32::try_from(pid.as_raw_nonzero().get()) == Ok(child.id()) => {
-                return Ok(code_of(ExitStatus::from_raw(status.as_raw())));
-            }
-            // An orphan ended, or a signal came.
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(LabError::io("wait for the lab", error)),
-        }
-    }
+    // As from a terminal: to everything inside, which is all that pid 1 of a namespace can signal.
+    let to_all = |signal| {
+        let _ = kill(Pid::from_raw(-1), signal);
+    };
+    Ok(code_of(attendance.until_the_end_of(child.id(), to_all)?))
 }
 
 /// Whether nobody holds the other end of the pipe any more.

@@ -48,6 +48,14 @@ pub enum LabError {
         /// Those that exist.
         known: String,
     },
+    /// A lab of that name runs already.
+    #[error("a lab called {name} runs already (process {process})")]
+    Running {
+        /// Its name.
+        name: String,
+        /// Its first process.
+        process: i32,
+    },
     /// A change that cannot be understood or applied.
     #[error("{0}")]
     BadChange(String),
@@ -85,7 +93,7 @@ impl LabError {
             Self::Topology(_) => "lab-topology",
             Self::MissingTool { .. } => "lab-missing-tool",
             Self::Forbidden { .. } => "lab-forbidden",
-            Self::Misuse(_) => "lab-misuse",
+            Self::Misuse(_) | Self::Running { .. } => "lab-misuse",
             Self::Command { .. } => "lab-command",
             Self::Unknown { .. } => "lab-unknown-name",
             Self::BadChange(_) => "lab-bad-change",
@@ -107,6 +115,9 @@ impl LabError {
                 Some(format!("the kernel may lack a module; as root: modprobe -a {modules}"))
             }
             Self::Forbidden { remedy, .. } if !remedy.is_empty() => Some(remedy.clone()),
+            Self::Running { name, .. } => Some(format!(
+                "end it: echoline lab down --lab {name}; or give yours another name, in a FILE.toml of your own"
+            )),
             // What fork and clone say where there may be no more of them.
             Self::Io { source, .. } if source.kind() == io::ErrorKind::WouldBlock => {
                 Some("look at the limit of processes and threads: ulimit -u".to_owned())

@@ -26,6 +26,7 @@ mod plan;
 pub mod topology;
 
 // Where it is built.
+mod attend;
 mod enter;
 mod preflight;
 #[allow(unsafe_code)]

@@ -58,6 +58,7 @@ pub(super) static MISUSE: Page = Page {
     causes: &[
         "In a test: a thread was started before echoline_lab::enter.",
         "A watch needs a lab that runs.",
+        "A lab of that name runs already: the message has its process.",
     ],
     tell: &["The message says what is missing."],
     next: &[

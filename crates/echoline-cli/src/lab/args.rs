@@ -27,7 +27,8 @@ pub(super) enum Verb {
     Run(Run),
     /// Build a topology and keep it running, until Ctrl-C or `echoline lab down`
     ///
-    /// Once everything runs, the topology's name is printed on standard output.
+    /// Once everything runs, the topology's name is printed on standard output. SIGINT and SIGTERM end it in order, too.
+    /// Of labs with the same name only one can run.
     Up(Up),
     /// Run a command on a host of the running lab; without a command, a shell
     Enter(Enter),
@@ -56,7 +57,7 @@ pub(super) enum Verb {
 /// Which running lab is meant.
 #[derive(Debug, clap::Args)]
 pub(super) struct Attach {
-    /// Topology of the running lab, where several run
+    /// Topology of the running lab, where several run, or the number of its first process
     #[arg(long, value_name = "TOPOLOGY")]
     pub(super) lab: Option<String>,
     /// Print each ip and nft command, so that it can be done by hand
@@ -112,7 +113,7 @@ pub(super) struct Up {
 pub(super) struct Enter {
     /// The host or router
     pub(super) host: String,
-    /// Topology of the running lab, where several run
+    /// Topology of the running lab, where several run, or the number of its first process
     #[arg(long, value_name = "TOPOLOGY")]
     pub(super) lab: Option<String>,
     /// The command and its arguments
@@ -183,7 +184,7 @@ pub(super) struct Watch {
     /// Also write the frames of the one link to this file, which Wireshark opens
     #[arg(long, value_name = "FILE.pcap")]
     pub(super) write: Option<PathBuf>,
-    /// Topology of the running lab, where several run
+    /// Topology of the running lab, where several run, or the number of its first process
     #[arg(long, value_name = "TOPOLOGY")]
     pub(super) lab: Option<String>,
 }

@@ -6,7 +6,7 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::talk::Talk;
-use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Topology, enter};
+use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Running, Topology, enter};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -52,6 +52,7 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
 
 pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
     let topology = super::topology(&args.topology)?;
+    Running::none_called(&topology.name)?;
     let interrupted = AtomicBool::new(false).into();
     let lab = Arc::new(build(&topology, args.explain, &interrupted)?);
     let control = Control::start(&lab)?;

@@ -32,14 +32,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// The running lab of this name; without a name, the only one.
+    /// The running lab of this name, or whose first process has this number; without a name, the only one.
     ///
     /// # Errors
     /// None runs, or several do and none was named.
     pub fn find(name: Option<&str>) -> Result<Self, LabError> {
         let mut found = Self::all();
         if let Some(name) = name {
-            found.retain(|running| running.name == name);
+            found.retain(|running| running.name == name || running.process().to_string() == name);
         }
         match (found.len(), name) {
             (1, _) => Ok(found.remove(0)),
@@ -49,11 +49,26 @@ impl Running {
             (0, Some(name)) => {
                 Err(LabError::Unknown { what: "lab", name: name.into(), known: names(&Self::all()) })
             }
-            _ => Err(LabError::BadChange(format!(
+            (_, None) => Err(LabError::BadChange(format!(
                 "several labs are running ({}): say which with --lab",
                 names(&found)
             ))),
+            (_, Some(name)) => Err(LabError::BadChange(format!(
+                "several labs called {name} are running: say which with --lab PROCESS ({})",
+                found.iter().map(|running| running.process().to_string()).collect::<Vec<_>>().join(", ")
+            ))),
         }
+    }
+
+    /// Fails if a lab of this name runs already: two could not be told apart.
+    ///
+    /// # Errors
+    /// It runs, in which process, and how to end it.
+    pub fn none_called(name: &str) -> Result<(), LabError> {
+        let Some(running) = Self::all().into_iter().find(|running| running.name == name) else {
+            return Ok(());
+        };
+        Err(LabError::Running { name: running.name.clone(), process: running.process() })
     }
 
     /// Every running lab of this user.
@@ -78,6 +93,11 @@ impl Running {
         running.name = about.next()?;
         running.hosts = about.collect();
         Some(running)
+    }
+
+    /// The number of its first process, as its user sees it.
+    fn process(&self) -> i32 {
+        self.init.as_raw_nonzero().get()
     }
 
     /// The name of its topology.

@@ -131,7 +131,9 @@ fn host_and_port_apart_are_read_as_strictly() {
 #[test]
 fn a_url_where_only_a_host_belongs_is_told_which_part_of_it_is_the_host() {
     let apart = |text| Endpoint::from_parts(text, "9").unwrap_err();
-    for (text, host) in [("http://localhost", "localhost"), ("tcp://[::1]:7/", "[::1]"), ("ftp://a.example:21", "a.example")] {
+    for (text, host) in
+        [("http://localhost", "localhost"), ("tcp://[::1]:7/", "[::1]"), ("ftp://a.example:21", "a.example")]
+    {
         let error = apart(text);
         assert_eq!(error.to_string(), format!("{text} is a URL, where only a host belongs"));
         assert_eq!(error.remedy(), format!("write {host} alone; the port goes apart"));
