@@ -88,6 +88,23 @@ fn once_serves_one_connection_and_ends() {
 }
 
 #[test]
+fn a_second_client_of_once_is_refused_for_that_and_not_for_the_maximum_of_connections() {
+    let serving = Serving::echo(&["--once"]);
+    // Both are there before it takes the first.
+    serving.signal(Signal::STOP);
+    let clients = [connect(serving.address(0)), connect(serving.address(0))];
+    serving.signal(Signal::CONT);
+    let served = clients.iter().filter(|client| (&**client).write_all(b"x\n").is_ok());
+    let served = served.filter(|client| matches!((&**client).read(&mut [0; 2]), Ok(1..))).count();
+    assert_eq!(served, 1);
+    drop(clients);
+    let ended = serving.end();
+    assert!(ended.stderr.contains("1 refused: one connection alone is served (--once)"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("max-connections"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
 fn a_first_signal_lets_a_conversation_end_by_itself() {
     let mut serving = Serving::echo(&["--drain", "20s"]);
     let mut client = connect(serving.address(0));

@@ -98,7 +98,11 @@ impl Worker {
             Full::Server => {
                 self.counters().refused_at_limit.add(1);
                 if let Some(more) = self.shared.bursts.full.note(now) {
-                    tracing::warn!(%peer, more, limit = "max-connections", "refused: so many connections are open");
+                    if self.shared.config.once {
+                        tracing::warn!(%peer, more, limit = "once", "refused: one connection alone is served");
+                    } else {
+                        tracing::warn!(%peer, more, limit = "max-connections", "refused: so many connections are open");
+                    }
                 }
             }
             Full::Source(source) => {

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(super) struct Summary {
     pub(super) ran: Duration,
     pub(super) stats: Stats,
+    /// One connection was to be served, and then none.
+    pub(super) once: bool,
     /// Log records that were dropped because standard error was too slow.
     pub(super) log_dropped: u64,
 }
@@ -31,7 +33,14 @@ impl Summary {
         let notes =
             Ending::ALL.into_iter().filter_map(|ending| Some((stats.ended_by(ending), meaning(ending)?)));
         let limits = [
-            (stats.refused_at_limit, "refused: the maximum of connections was open (--max-connections)"),
+            (
+                stats.refused_at_limit,
+                if self.once {
+                    "refused: one connection alone is served (--once)"
+                } else {
+                    "refused: the maximum of connections was open (--max-connections)"
+                },
+            ),
             (
                 stats.refused_at_source_limit,
                 "refused: their source had its share of connections open (--max-connections-per-source)",

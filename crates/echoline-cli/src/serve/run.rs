@@ -54,7 +54,12 @@ fn start_and_serve(args: &Args) -> Result<ExitStatus, Stop> {
     let server = Arc::new(start(&config, opened)?);
     let started = Instant::now();
     announce(&server, &config, missing_family, &log)?;
-    let summary = || Summary { ran: started.elapsed(), stats: server.stats(), log_dropped: log.dropped() };
+    let summary = || Summary {
+        ran: started.elapsed(),
+        stats: server.stats(),
+        once: config.server.once,
+        log_dropped: log.dropped(),
+    };
     let ended = serve(&server, &config, &log, &events, &wakes, summary);
 
     log.settle();
