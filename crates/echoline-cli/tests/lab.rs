@@ -273,6 +273,13 @@ fn a_wrong_word_is_answered_before_anything_is_built() {
             &["lab", "firewall", "server", "in", "block", "tcp", "1"],
             "`block` is no action: accept, drop, reject",
         ),
+        (&["lab", "run", "home", "--", "true"], "home is a topology, and on which of its hosts is not said"),
+        (&["lab", "run", "home", "laptop", "true"], "next  echoline lab run home laptop -- true ..."),
+        (&["lab", "run", "home", "laptop"], "there is no command behind --"),
+        (&["lab", "down", "--lab", "nope"], "no lab called `nope` is running; there is "),
+        (&["lab", "show", ""], "``: no such topology"),
+        (&["lab", "run", "laptop", "--with", "firewall bob", "--", "true"], "such as in drop tcp 5151"),
+        (&["lab", "names", "set", "a", "b"], "`b` is no address"),
         (&["lab", "link", "wan", "mtu=9"], "an MTU of `9` is not in 68 to 65535 bytes"),
         (&["lab", "test", "nat-outwards"], "nat-outwards: no such scenario"),
     ] {

@@ -114,6 +114,11 @@ fn first_word(text: &str) -> (&str, &str) {
 
 fn firewall(host: &str, words: &str) -> Result<Change, String> {
     let (chain, rule) = first_word(words);
+    if words.is_empty() || (rule.is_empty() && words != "clear" && chain.parse::<Chain>().is_ok()) {
+        return Err(
+            "a firewall takes `clear`, or in, out or through and a rule, such as in drop tcp 5151".into()
+        );
+    }
     let rule = if words == "clear" { None } else { Some((chain.parse()?, rule.parse()?)) };
     Ok(Change::Firewall { host: host.into(), rule })
 }
@@ -162,8 +167,10 @@ impl FromStr for NamesChange {
                 if !is_host_name(&name) {
                     return Err(format!("`{}` is no host name", name.escape_debug()));
                 }
-                let addresses: Vec<IpAddr> =
-                    words.by_ref().map(|word| word.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+                let address = |word: &str| {
+                    word.parse().map_err(|_| format!("`{}` is no address; {}", word.escape_debug(), wrong()))
+                };
+                let addresses: Vec<IpAddr> = words.by_ref().map(address).collect::<Result<_, _>>()?;
                 if addresses.is_empty() {
                     return Err(wrong());
                 }
@@ -279,6 +286,9 @@ mod tests {
             ("names silent now", "silent"),
             ("names remove echo.lab.test now", "remove NAME"),
             ("firewall server clear now", "`clear`"),
+            ("firewall server", "in drop tcp 5151"),
+            ("firewall server in", "in drop tcp 5151"),
+            ("names set echo.lab.test b", "`b` is no address"),
             ("names set echo.lab.test", "ADDRESS"),
             ("names set echo..test 192.0.2.1", "`echo..test`"),
         ] {

@@ -48,6 +48,14 @@ pub enum LabError {
         /// Those that exist.
         known: String,
     },
+    /// No lab of that name runs.
+    #[error("no lab called `{name}` is running; there is {known}")]
+    NotRunning {
+        /// The name asked for.
+        name: String,
+        /// Those that run.
+        known: String,
+    },
     /// A lab of that name runs already.
     #[error("a lab called {name} runs already (process {process})")]
     Running {
@@ -95,7 +103,7 @@ impl LabError {
             Self::Forbidden { .. } => "lab-forbidden",
             Self::Misuse(_) | Self::Running { .. } => "lab-misuse",
             Self::Command { .. } => "lab-command",
-            Self::Unknown { .. } => "lab-unknown-name",
+            Self::Unknown { .. } | Self::NotRunning { .. } => "lab-unknown-name",
             Self::BadChange(_) => "lab-bad-change",
             Self::Server { .. } => "lab-server",
             Self::Io { .. } => "lab-system",

@@ -23,7 +23,7 @@ pub(super) enum Verb {
     /// Draw a topology, with its addresses, links, names and rules
     Show(Show),
     /// Build a topology, run a command on one of its hosts, and take all down; ends with the command's exit code
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = RUN_EXAMPLES, override_usage = RUN_USAGE)]
     Run(Run),
     /// Build a topology and keep it running, until Ctrl-C or `echoline lab down`
     ///
@@ -81,7 +81,7 @@ pub(super) struct Show {
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// A topology [default: home], then the host
-    #[arg(value_names = ["TOPOLOGY|FILE.toml", "HOST"], num_args = 1..=2, required = true)]
+    #[arg(value_names = ["TOPOLOGY|FILE.toml", "HOST"], num_args = 1.., required = true)]
     pub(super) place: Vec<String>,
     /// Apply a change before the command starts, such as `link wan loss=5%` (repeatable)
     #[arg(long, value_name = "CHANGE")]
@@ -93,7 +93,7 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) explain: bool,
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
 
@@ -211,6 +211,8 @@ Examples:
   echoline lab enter laptop                                       a shell on the laptop
   echoline lab link wan loss=5% delay=20ms                        make the line bad
   echoline lab down";
+
+const RUN_USAGE: &str = "echoline lab run [OPTIONS] [TOPOLOGY|FILE.toml] <HOST> -- <COMMAND>...";
 
 const RUN_EXAMPLES: &str = "\
 Examples:

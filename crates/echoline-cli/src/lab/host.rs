@@ -6,7 +6,7 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
 use crate::talk::Talk;
-use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Running, Topology, enter};
+use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Running, SHIPPED, Topology, enter};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -16,10 +16,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     let (name, host) = match args.place.as_slice() {
+        [name] if is_topology(name) => {
+            let message = format!("{name} is a topology, and on which of its hosts is not said");
+            return Err(misused(message, format!("echoline lab run {name} HOST -- COMMAND")));
+        }
         [host] => ("home", host),
-        [name, host, ..] => (name.as_str(), host),
+        [name, host] => (name.as_str(), host),
+        [name, host, word, ..] => {
+            let message = format!("{word} stands behind the host without -- before it");
+            return Err(misused(message, format!("echoline lab run {name} {host} -- {word} ...")));
+        }
         [] => return Ok(ExitStatus::Usage),
     };
+    if args.command.is_empty() {
+        return Err(misused(
+            "there is no command behind --".to_owned(),
+            format!("echoline lab run {name} {host} -- COMMAND"),
+        ));
+    }
     let topology = super::topology(name)?;
     let changes = args.with.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
     if topology.node(host).is_none() {
@@ -48,6 +62,14 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     drop(lab);
     // Any code that the command chose, or as a shell reports a signal.
     std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+}
+
+fn is_topology(name: &str) -> bool {
+    name.ends_with(".toml") || SHIPPED.iter().any(|shipped| shipped.name == name)
+}
+
+fn misused(message: String, next: String) -> Stop {
+    Failure::new(Own::Usage, ExitStatus::Usage, message).next(next).into()
 }
 
 pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {

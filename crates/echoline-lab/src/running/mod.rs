@@ -46,9 +46,7 @@ impl Running {
             (0, None) => {
                 Err(LabError::Misuse("no lab of yours is running: start one with `echoline lab up home`"))
             }
-            (0, Some(name)) => {
-                Err(LabError::Unknown { what: "lab", name: name.into(), known: names(&Self::all()) })
-            }
+            (0, Some(name)) => Err(LabError::NotRunning { name: name.into(), known: names(&Self::all()) }),
             (_, None) => Err(LabError::BadChange(format!(
                 "several labs are running ({}): say which with --lab",
                 names(&found)

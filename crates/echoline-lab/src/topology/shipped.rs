@@ -26,7 +26,9 @@ pub(super) fn load(name: &str) -> Result<Topology, TopologyError> {
         None => {
             let names: Vec<_> = SHIPPED.iter().map(|shipped| shipped.name).collect();
             let message = format!("no such topology: it is one of {}, or a FILE.toml", names.join(", "));
-            Err(TopologyError { file: name.to_owned(), line: 0, message })
+            // Nothing would be seen of a name that is empty.
+            let file = if name.is_empty() { "``" } else { name };
+            Err(TopologyError { file: file.to_owned(), line: 0, message })
         }
     }
 }
@@ -50,6 +52,9 @@ mod tests {
         assert_eq!(
             error,
             "hom: no such topology: it is one of pair, home, campus, double-nat, bad-link, or a FILE.toml"
+        );
+        assert!(
+            load("").expect_err("nothing is not shipped").to_string().starts_with("``: no such topology")
         );
     }
 }
