@@ -155,6 +155,47 @@ fn completions_and_manual_pages_know_every_command_and_flag() {
 }
 
 #[test]
+fn every_page_that_a_manual_page_refers_to_can_be_printed_and_bears_the_programs_name_at_its_foot() {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut names = vec!["echoline".to_owned()];
+    let mut printed = 0;
+    while let Some(name) = names.pop() {
+        let words = name.strip_prefix("echoline").unwrap().trim_start_matches('-');
+        let page = echoline(
+            &[&["man"][..], &words.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>()].concat(),
+        );
+        assert_eq!((page.stderr.as_str(), page.code), ("", Some(0)), "{name}");
+        assert!(
+            page.out().contains(&format!(".TH {name} 1  \"echoline {version}\"")),
+            "{name}: {}",
+            page.out()
+        );
+        if !words.is_empty() {
+            assert_eq!(echoline(&["man", words]).stdout, page.stdout, "{name}");
+        }
+        let referred = page.out().lines().filter_map(|line| line.strip_suffix("(1)"));
+        names.extend(referred.map(|name| name.replace("\\-", "-")).filter(|name| !name.ends_with("-help")));
+        printed += 1;
+    }
+    assert!(printed > commands().len() + 10, "{printed}");
+}
+
+#[test]
+fn the_examples_of_a_manual_page_stand_in_lines_as_in_the_help() {
+    for words in [&["connect"][..], &[], &["lab", "link"], &["man"]] {
+        let page = echoline(&[&["man"], words].concat());
+        let help = echoline(&[words, &["--help"]].concat());
+        let (_, examples) = help.out().split_once("\nExamples:\n").unwrap();
+        let (_, set) = page.out().split_once("\n.SH EXAMPLES\n.nf\n").expect("examples in lines");
+        let plain = set.replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\");
+        let examples: Vec<_> = examples.lines().take_while(|line| !line.is_empty()).collect();
+        assert!(examples.len() >= 2 && plain.starts_with(&examples.join("\n")), "{words:?}: {plain}");
+        assert!(plain[examples.join("\n").len()..].starts_with("\n.fi\n"), "{words:?}: {plain}");
+    }
+    assert!(echoline(&["man"]).out().contains("\n.SH EXIT CODES\n.nf\n  0  it worked"));
+}
+
+#[test]
 fn a_reader_that_leaves_ends_a_command_cleanly() {
     let mut child = Command::new(ECHOLINE)
         .args(["completions", "bash"])
