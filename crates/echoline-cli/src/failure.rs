@@ -162,6 +162,7 @@ impl From<Error> for Stop {
 fn exit_of(error: &Error) -> ExitStatus {
     match (error.operation(), error.code()) {
         (Operation::Parse | Operation::Listen | Operation::Accept | Operation::Configure, _)
+        | (Operation::Resolve, NetworkCode::System)
         | (
             _,
             NetworkCode::BadAddress

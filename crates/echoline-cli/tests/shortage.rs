@@ -35,6 +35,7 @@ fn a_command_that_gets_no_thread_says_so_and_exits_2() {
         &["connect", &address],
         &["connect", "--json", &address],
         &["connect"],
+        &["connect", "no-such-host.invalid"],
         &["play"],
         &["serve", "127.0.0.1:0"],
     ] {

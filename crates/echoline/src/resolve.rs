@@ -62,7 +62,7 @@ impl fmt::Display for Family {
 /// # Errors
 ///
 /// `name-not-found`, `name-lookup-failed`, `name-lookup-timed-out`, `no-address-of-family`; `resolver-busy` while 16
-/// lookups are under way, and `bad-address` for a link-local IPv6 address without its zone, or with one that is no interface of this machine.
+/// lookups are under way, `system` without a thread for one, and `bad-address` for a link-local IPv6 address without its zone, or with one that is no interface of this machine.
 ///
 /// ```
 /// use std::time::Duration;
@@ -99,6 +99,8 @@ enum Failure {
     NoAddressOfFamily,
     /// What the system said.
     Failed(io::Error),
+    /// Nothing could be asked.
+    NoThread(io::Error),
     TimedOut(Duration),
     Busy,
 }
@@ -111,6 +113,13 @@ impl Failure {
             Self::NotFound => error(Code::NameNotFound, format!("the name {host} does not exist")),
             Self::NoAddressOfFamily => {
                 error(Code::NoAddressOfFamily, format!("{host} has no {family} address"))
+            }
+            Self::NoThread(source) => {
+                let message =
+                    format!("the name {host} could not be looked up: the system gave no thread: {source}");
+                error(Code::System, message)
+                    .with_remedy("look at the limit of processes and threads: ulimit -u")
+                    .caused_by(source)
             }
             Self::Failed(source) => {
                 let said = source.to_string();
@@ -154,7 +163,7 @@ impl Resolver {
             let _ = answer.send(lookup(&name, family));
             drop(slot);
         });
-        spawned.map_err(Failure::Failed)?;
+        spawned.map_err(Failure::NoThread)?;
         match answered.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(result) => result.map(distinct),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::TimedOut(timeout)),
