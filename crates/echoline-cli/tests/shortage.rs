@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 use std::time::Instant;
 use support::ordinary::Ordinary;
-use support::{ECHOLINE, Ended, Serving, echoline, finish, skip};
+use support::{ECHOLINE, Ended, Serving, echoline, finish, have, skip};
 
 /// With so many processes and threads at most, of a user that no other test is.
 fn with_processes(ordinary: &Ordinary, uid: u32, most: u32, arguments: &[&str]) -> Ended {
@@ -23,6 +23,9 @@ fn assert_said(arguments: &[&str], ended: &Ended, text: &str) {
 
 #[test]
 fn a_command_that_gets_no_thread_says_so_and_exits_2() {
+    if !have("prlimit") {
+        return skip("a_command_that_gets_no_thread_says_so_and_exits_2", "prlimit (util-linux)");
+    }
     let (ordinary, serving) = (Ordinary::new(), Serving::echo(&[]));
     let address = serving.address(0).to_string();
     let port = serving.address(0).port();
@@ -56,6 +59,9 @@ fn a_command_that_gets_no_thread_says_so_and_exits_2() {
 
 #[test]
 fn a_lab_that_gets_no_thread_says_so_and_exits_2() {
+    if !have("prlimit") {
+        return skip("a_lab_that_gets_no_thread_says_so_and_exits_2", "prlimit (util-linux)");
+    }
     let arguments = ["lab", "run", "pair", "alice", "--", "true"];
     if echoline(&arguments).code != Some(0) {
         return skip("a_lab_that_gets_no_thread_says_so_and_exits_2", "namespaces, ip and nft");
@@ -79,6 +85,9 @@ fn with_files(most: u32, arguments: &[&str]) -> Ended {
 
 #[test]
 fn too_few_open_files_are_our_own_fault_and_said_at_once() {
+    if !have("prlimit") {
+        return skip("too_few_open_files_are_our_own_fault_and_said_at_once", "prlimit (util-linux)");
+    }
     for most in 5..=14 {
         for arguments in
             [&["connect"][..], &["play"], &["serve", "--once", "127.0.0.1:0", "--idle-timeout", "1s"]]
@@ -101,6 +110,9 @@ fn too_few_open_files_are_our_own_fault_and_said_at_once() {
 
 #[test]
 fn a_low_limit_of_open_files_that_may_be_raised_is_raised() {
+    if !have("prlimit") {
+        return skip("a_low_limit_of_open_files_that_may_be_raised_is_raised", "prlimit (util-linux)");
+    }
     let mut command = Command::new("prlimit");
     command.args(["--nofile=8:64", ECHOLINE, "connect"]);
     let ended = finish(&mut command, b"hello\n");
