@@ -350,7 +350,7 @@ fn the_terminal_says_of_a_connection_that_the_system_gave_up_that_it_is_lost() {
     let (told, texts) = mpsc::channel();
     let trace = Trace::new(false, crate::talk::Talk::default());
     let show = move |text| told.send(text).unwrap();
-    let inbox = crate::connect::inbox::Inbox::open(Arc::clone(&stream), true, trace, show);
+    let inbox = crate::connect::inbox::Inbox::open(Arc::clone(&stream), true, trace, show).unwrap();
     // More than there is room for on the other side, and less than on this one.
     (&*stream).write_all(&[b'x'; 200 << 10]).unwrap();
     let text = texts.recv_timeout(Duration::from_secs(20)).unwrap();

@@ -30,8 +30,9 @@ impl Config {
             [] => vec![Target::DEFAULT],
             texts => texts.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>()?,
         };
-        let (max_connections, warning) = max_connections(args.max_connections);
         let default = echoline_server::Config::default();
+        let workers = threads(args.threads, default.workers)?;
+        let (max_connections, warning) = max_connections(args.max_connections, workers);
         let server = echoline_server::Config {
             max_line: at_least_one("--max-line", args.max_line, default.max_line)?,
             long_lines: args.long_lines,
@@ -49,7 +50,7 @@ impl Config {
             idle_timeout: unless_zero(args.idle_timeout),
             keepalive: unless_zero(args.keepalive),
             user_timeout: unless_zero(args.user_timeout),
-            workers: threads(args.threads, default.workers)?,
+            workers,
             engine: args.engine,
             once: args.once,
             ..default
@@ -95,18 +96,21 @@ fn unless_zero(asked: Span) -> Option<Duration> {
 }
 
 /// The limit of connections, and a warning if more were asked for than can be open.
-fn max_connections(asked: Option<NonZeroUsize>) -> (usize, Option<String>) {
+fn max_connections(asked: Option<NonZeroUsize>, workers: NonZeroUsize) -> (usize, Option<String>) {
     let wanted = asked.map_or(echoline_server::Config::default().max_connections, NonZeroUsize::get);
-    let Err(short) = descriptors::make_room_for(wanted) else { return (wanted, None) };
+    // Of each thread: its poller or ring, and what wakes it.
+    let own = 2 * workers.get();
+    let Err(short) = descriptors::make_room_for(wanted.saturating_add(own)) else { return (wanted, None) };
+    let fit = usize::try_from(short.connections).unwrap_or(wanted).saturating_sub(own);
     if asked.is_none() {
         // Nobody asked for so many: take what fits.
-        return (usize::try_from(short.connections).unwrap_or(wanted).max(1), None);
+        return (fit.max(1), None);
     }
     let warning = format!(
         "Warning: of {} about {} fit: this process may open {} files.\n  \
          Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
         count(wanted as u64, "connection"),
-        short.connections,
+        fit,
         short.limit
     );
     (wanted, Some(warning))
