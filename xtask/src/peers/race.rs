@@ -128,7 +128,9 @@ fn floor(shape: Shape, duration: Duration, places: &Places) -> Result<Figures> {
 
 /// Memory a connection: `count` of them are opened and say nothing.
 fn silent(server: &mut Running, count: usize) -> Result<Figures> {
-    let (own_before, kernel_before) = (server.memory()?, cost::kernel_memory()?);
+    // It listens before it has all that it needs, whoever connects.
+    let own_before = settled(|| server.memory())?;
+    let kernel_before = cost::kernel_memory()?;
     let connections = open(server.address, count)?;
     let own = settled(|| server.memory())?;
     let kernel = cost::kernel_memory()?;
