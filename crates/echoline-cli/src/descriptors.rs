@@ -5,15 +5,18 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio;
 use std::io;
 
-/// Listeners, pollers, standard streams, libraries: what a server opens beside its connections.
-const RESERVE: u64 = 64;
+/// What a command has open beside what it counts: standard streams, pollers, libraries.
+const RESERVE: usize = 64;
 
-/// Raises this process's soft limit to what `connections` need, as far as the hard limit allows.
-///
-/// Returns how many connections fit if that is fewer.
-pub(crate) fn make_room_for(connections: usize) -> Result<(), Short> {
+/// As [`raise_to`], for so many files beside those that every command has open.
+pub(crate) fn make_room_for(files: usize) -> Result<(), Short> {
+    raise_to(files.saturating_add(RESERVE))
+}
+
+/// Raises this process's soft limit of open files to so many, as far as the hard limit allows.
+pub(crate) fn raise_to(files: usize) -> Result<(), Short> {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = (connections as u64).saturating_add(RESERVE);
+    let wanted = files as u64;
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(());
     }
@@ -22,11 +25,7 @@ pub(crate) fn make_room_for(connections: usize) -> Result<(), Short> {
     let raised =
         setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum }).is_ok();
     let current = if raised { current } else { limit.current.unwrap_or(wanted) };
-    if current < wanted {
-        Err(Short { limit: current, connections: current.saturating_sub(RESERVE) })
-    } else {
-        Ok(())
-    }
+    if current < wanted { Err(Short { limit: current, missing: wanted - current }) } else { Ok(()) }
 }
 
 /// Fails unless so many more files can be opened now. Both ends of a connection in this process need one, and a server that
@@ -41,6 +40,6 @@ pub(crate) fn room_for(files: usize) -> io::Result<()> {
 pub(crate) struct Short {
     /// Files that this process may open.
     pub(crate) limit: u64,
-    /// Connections that fit.
-    pub(crate) connections: u64,
+    /// And so many more would be needed.
+    pub(crate) missing: u64,
 }

@@ -253,7 +253,9 @@ fn the_limit_of_open_files_is_raised_to_what_the_connections_need() {
     let (soft, said) = limits("200");
     assert_eq!(soft, "200");
     assert!(
-        said.contains("Warning: of 500 connections about 116 fit: this process may open 200 files."),
+        said.contains(
+            "Warning: no room for 500 connections, but for about 116: this process may open 200 files."
+        ),
         "{said}"
     );
 }

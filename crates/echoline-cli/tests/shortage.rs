@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 use std::time::Instant;
 use support::ordinary::Ordinary;
-use support::{ECHOLINE, Ended, Serving, echoline, finish, have, skip};
+use support::{ECHOLINE, Ended, Serving, assert_echoes, connect, echoline, finish, have, skip};
 
 /// With so many processes and threads at most, of a user that no other test is.
 fn with_processes(ordinary: &Ordinary, uid: u32, most: u32, arguments: &[&str]) -> Ended {
@@ -76,11 +76,17 @@ fn a_lab_that_gets_no_thread_says_so_and_exits_2() {
     }
 }
 
-/// With so many open files at most; the shell itself needs a few to come so far.
-fn with_files(most: u32, arguments: &[&str]) -> Ended {
+/// With so many open files at most.
+fn with_files(most: u32, arguments: &[&str]) -> Command {
     let mut command = Command::new("prlimit");
     command.arg(format!("--nofile={most}")).arg(ECHOLINE).args(arguments);
-    finish(&mut command, b"1\n")
+    command
+}
+
+fn assert_said_at_once(arguments: &[&str], most: u32, begin: Instant, ended: &Ended) {
+    assert!(begin.elapsed().as_secs() < 4, "{arguments:?} with {most}: {ended:?}");
+    assert_said(arguments, ended, "[too-many-open-files]");
+    assert!(!ended.stderr.contains("ulimit -u"), "{arguments:?} with {most}: {}", ended.stderr);
 }
 
 #[test]
@@ -89,23 +95,43 @@ fn too_few_open_files_are_our_own_fault_and_said_at_once() {
         return skip("too_few_open_files_are_our_own_fault_and_said_at_once", "prlimit (util-linux)");
     }
     for most in 5..=14 {
-        for arguments in
-            [&["connect"][..], &["play"], &["serve", "--once", "127.0.0.1:0", "--idle-timeout", "1s"]]
-        {
-            // Where it gets far enough to serve, nobody comes to be served.
-            if arguments[0] == "serve" && most > 11 {
-                continue;
-            }
+        for arguments in [&["connect"][..], &["play"]] {
             let begin = Instant::now();
-            let ended = with_files(most, arguments);
-            assert!(begin.elapsed().as_secs() < 4, "{arguments:?} with {most}: {ended:?}");
+            let ended = finish(&mut with_files(most, arguments), b"1\n");
             if ended.code != Some(0) {
-                assert_said(arguments, &ended, "[too-many-open-files]");
-                assert!(!ended.stderr.contains("ulimit -u"), "{arguments:?} with {most}: {}", ended.stderr);
+                assert_said_at_once(arguments, most, begin, &ended);
             }
         }
     }
-    assert_eq!(with_files(64, &["connect"]).code, Some(0));
+    assert_eq!(finish(&mut with_files(64, &["connect"]), b"1\n").code, Some(0));
+}
+
+#[test]
+fn a_server_that_has_files_for_no_connection_does_not_start_and_any_other_serves() {
+    if !have("prlimit") {
+        return skip(
+            "a_server_that_has_files_for_no_connection_does_not_start_and_any_other_serves",
+            "prlimit (util-linux)",
+        );
+    }
+    for engine in ["auto", "portable"] {
+        let arguments = ["serve", "--once", "127.0.0.1:0", "--threads", "2", "--engine", engine];
+        let mut served = 0;
+        // How many it needs depends on the engine.
+        for most in 5..=64 {
+            let begin = Instant::now();
+            match Serving::attempt(&mut with_files(most, &arguments), 1) {
+                Ok(serving) => {
+                    served += 1;
+                    assert_echoes(&connect(serving.address(0)));
+                    let ended = serving.end();
+                    assert_eq!(ended.code, Some(0), "{arguments:?} with {most}: {ended:?}");
+                }
+                Err(ended) => assert_said_at_once(&arguments, most, begin, &ended),
+            }
+        }
+        assert!((1..60).contains(&served), "{arguments:?}: {served} of 60 limits were enough");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub struct Config {
     pub max_buffered: NonZeroUsize,
     /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
     /// client learns of it. Default 10,000: an open connection costs about half a KiB here and a few in the kernel. The
-    /// process's table of descriptors is made as large from the start, at 8 bytes each.
+    /// process's table of descriptors is made as large from the start ([`Config::open_files`]), at 8 bytes each.
     pub max_connections: usize,
     /// Of these, from one source: an IPv4 address, or an IPv6 network of /64, which is what one site has
     /// (RFC 6177). `None` is as many as there may be. Default 2,500: one source cannot take all places.
@@ -88,6 +88,27 @@ impl Default for Config {
             engine: EngineChoice::Auto,
             once: false,
         }
+    }
+}
+
+impl Config {
+    /// How many files a process has open whose server, so configured, is full: one for each connection, what each
+    /// worker needs, and 64 for listeners, standard streams and the like. Its limit of open files
+    /// (getrlimit(2), `RLIMIT_NOFILE`) should be as high.
+    ///
+    /// ```
+    /// use echoline_server::Config;
+    ///
+    /// let config = Config { max_connections: 100, ..Config::default() };
+    /// assert!(config.open_files() > 100);
+    /// ```
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        const BESIDE: usize = 64;
+        // A poller or a ring, and what wakes it.
+        const OF_A_WORKER: usize = 2;
+        let own = self.workers.get().saturating_mul(OF_A_WORKER).saturating_add(BESIDE);
+        self.max_connections.saturating_add(own)
     }
 }
 

@@ -132,7 +132,7 @@ impl Builder {
     pub fn start(self) -> Result<Server, ServerError> {
         let Self { config, services, listeners, instance: _ } = self;
         let Some((first, _)) = listeners.first() else { return Err(ServerError::NoListener) };
-        descriptors::make_room(config.max_connections, config.workers.get(), first);
+        descriptors::make_room(config.open_files(), first);
         let listeners: Vec<Listening> = listeners
             .into_iter()
             .map(|one| prepare(one, &config))

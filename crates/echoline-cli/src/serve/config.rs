@@ -95,23 +95,28 @@ fn unless_zero(asked: Span) -> Option<Duration> {
     Some(asked.0).filter(|time| !time.is_zero())
 }
 
-/// The limit of connections, and a warning if more were asked for than can be open.
+/// The limit of connections, and a warning if there can be fewer than were asked for, or hardly any.
 fn max_connections(asked: Option<NonZeroUsize>, workers: NonZeroUsize) -> (usize, Option<String>) {
-    let wanted = asked.map_or(echoline_server::Config::default().max_connections, NonZeroUsize::get);
-    // Of each thread: its poller or ring, and what wakes it.
-    let own = 2 * workers.get();
-    let Err(short) = descriptors::make_room_for(wanted.saturating_add(own)) else { return (wanted, None) };
-    let fit = usize::try_from(short.connections).unwrap_or(wanted).saturating_sub(own);
-    if asked.is_none() {
+    /// With fewer, who only reads that it serves would wonder where the others go.
+    const FEW: usize = 64;
+    let full = echoline_server::Config { workers, ..echoline_server::Config::default() };
+    let wanted = asked.map_or(full.max_connections, NonZeroUsize::get);
+    let full = echoline_server::Config { max_connections: wanted, ..full };
+    let Err(short) = descriptors::raise_to(full.open_files()) else { return (wanted, None) };
+    // What is kept for other files may be enough for one.
+    let fit = wanted.saturating_sub(usize::try_from(short.missing).unwrap_or(wanted)).max(1);
+    let warning = || {
+        format!(
+            "Warning: no room for {}, but for about {}: this process may open {} files.\n  \
+             Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
+            count(wanted as u64, "connection"),
+            fit,
+            short.limit
+        )
+    };
+    match asked {
+        Some(_) => (wanted, Some(warning())),
         // Nobody asked for so many: take what fits.
-        return (fit.max(1), None);
+        None => (fit, (fit < FEW).then(warning)),
     }
-    let warning = format!(
-        "Warning: of {} about {} fit: this process may open {} files.\n  \
-         Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
-        count(wanted as u64, "connection"),
-        fit,
-        short.limit
-    );
-    (wanted, Some(warning))
 }

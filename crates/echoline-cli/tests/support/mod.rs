@@ -92,19 +92,20 @@ impl Serving {
 
     /// As [`Serving::start`], with a command that was prepared.
     pub(crate) fn spawn(command: &mut Command, endpoints: usize) -> Self {
+        Self::attempt(command, endpoints).unwrap_or_else(|ended| panic!("no endpoint line: {ended:?}"))
+    }
+
+    /// As [`Serving::spawn`], of a server that may end instead.
+    pub(crate) fn attempt(command: &mut Command, endpoints: usize) -> Result<Self, Ended> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         let mut serving = Self { child, lines: Vec::new(), stdout, stderr, said: Vec::new() };
         for _ in 0..endpoints {
-            match serving.stdout.recv_timeout(DEADLINE) {
-                Ok(line) => serving.lines.push(line),
-                Err(_) => {
-                    panic!("no endpoint line; it said: {:?}", serving.stderr.try_iter().collect::<Vec<_>>())
-                }
-            }
+            let Ok(line) = serving.stdout.recv_timeout(DEADLINE) else { return Err(serving.end()) };
+            serving.lines.push(line);
         }
-        serving
+        Ok(serving)
     }
 
     /// One echo on an IPv4 loopback port that the system picks.
