@@ -12,6 +12,7 @@ mod talk;
 
 // What the commands share.
 mod descriptors;
+mod destination;
 mod holder;
 mod place;
 mod reach;

@@ -192,8 +192,8 @@ fn arguments_that_are_no_endpoint_say_what_would_be() {
         ),
         (
             &["localhost", "0"],
-            "port 0 cannot be connected to   [bad-port]",
-            "next  write a number from 1 to 65535 after the host, such as localhost:5151\n  \
+            "port 0 is no port to connect to: it lets a server pick a free one   [bad-port]",
+            "next  use the port that the server printed when it started\n  \
              next  echoline explain bad-port"
                 .into(),
         ),

@@ -70,6 +70,21 @@ fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
 }
 
 #[test]
+fn every_client_reads_a_host_and_a_port_alike() {
+    for client in ["connect", "play", "bench"] {
+        // A script whose variable is empty does not talk to itself.
+        let ended = echoline(&[client, ""]);
+        assert_eq!(ended.code, Some(2), "{client}: {ended:?}");
+        assert!(ended.stderr.contains("only without any host is there a server in this process"), "{client}");
+        let ended = echoline(&[client, "--ipv4", "localhost", "0"]);
+        assert_eq!(ended.code, Some(2), "{client}: {ended:?}");
+        assert!(ended.stderr.contains("[bad-port]"), "{client}: {}", ended.stderr);
+        let ended = echoline(&[client, "--ipv6", "127.0.0.1", "5151"]);
+        assert!(ended.stderr.contains("[no-address-of-family]"), "{client}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn no_argument_shows_the_help_as_wrong_usage() {
     let ended = echoline(&[]);
     assert!(ended.stderr.contains("Usage: echoline <COMMAND>"), "{}", ended.stderr);

@@ -179,6 +179,15 @@ fn the_longest_timeout_is_no_overflow() {
 }
 
 #[test]
+fn port_0_is_no_port_to_connect_to_whoever_the_host_is() {
+    for host in ["127.0.0.1:0", "no-such-host.invalid:0"] {
+        let error = Socket::new().connect(&on(host)).unwrap_err();
+        assert_eq!(error.code(), Code::BadPort, "{host}: {error}");
+        assert!(error.attempts().is_empty(), "{host}");
+    }
+}
+
+#[test]
 fn no_time_at_all_is_no_answer_without_an_attempt() {
     let (_bound, endpoint) = closed_port(Ipv4Addr::LOCALHOST.into());
     let error = Socket::new().connect_timeout(Duration::ZERO).connect(&endpoint).unwrap_err();

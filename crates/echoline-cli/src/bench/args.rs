@@ -1,6 +1,7 @@
 //! The flags of `echoline bench`, as they were written.
 
 use super::require::Requirement;
+use crate::destination::Families;
 use crate::units::{SOME, Size, Span, number};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
@@ -79,13 +80,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "1", value_parser = number::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,
 
-    /// IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    pub(super) ipv4: bool,
-
-    /// IPv6 only
-    #[arg(short = '6', long)]
-    pub(super) ipv6: bool,
+    #[command(flatten)]
+    pub(super) families: Families,
 
     /// A line a second on standard error instead of the progress bar
     #[arg(short, long, conflicts_with = "quiet")]

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::load::Pace;
 use super::require::Requirement;
 use crate::code::Own;
+use crate::destination::elsewhere;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use echoline::{Endpoint, Family, Port};
@@ -78,16 +79,7 @@ const OPEN_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Plan {
     pub(super) fn new(args: Args) -> Result<Self, Stop> {
-        let target = match (&args.host, &args.port) {
-            (None, _) => None,
-            (Some(host), None) => Some(Endpoint::parse_with_default(host, Port::DEFAULT)?),
-            (Some(host), Some(port)) => Some(Endpoint::from_parts(host, port)?),
-        };
-        let family = match (args.ipv4, args.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        };
+        let target = elsewhere(args.host.as_deref(), args.port.as_deref(), Port::DEFAULT)?;
         let voice = match (args.quiet, args.interval) {
             (true, _) => Voice::Quiet,
             (_, true) => Voice::EachSecond,
@@ -96,7 +88,7 @@ impl Plan {
         let format = Format::of(&args);
         Ok(Self {
             target,
-            family,
+            family: args.families.family(),
             shape: Shape::new(&args)?,
             requirement: args.require.unwrap_or_default(),
             find_capacity: args.find_capacity,

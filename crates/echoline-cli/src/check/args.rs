@@ -2,6 +2,7 @@
 
 use super::findings::{Expect, Problem, Scheme};
 use crate::args::Voice;
+use crate::destination::{Families, endpoint};
 use crate::place::Place;
 use crate::units::{Span, UnitError, number, patience};
 use clap::ArgGroup;
@@ -17,6 +18,7 @@ use std::time::Duration;
 /// follows. Exit code 0 means that what was expected happened.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("ipv4", |flag| flag.requires("target")), mut_arg("ipv6", |flag| flag.requires("target")))]
 #[command(group(ArgGroup::new("target").args(["host", "listen"])))]
 pub(crate) struct Args {
     /// A name or an address, or HOST:PORT, or a URL without a path; without it, this machine is described
@@ -30,13 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHAT", requires = "host")]
     expect: Option<Expect>,
 
-    /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6", requires = "target")]
-    ipv4: bool,
-
-    /// IPv6 only
-    #[arg(short = '6', requires = "target")]
-    ipv6: bool,
+    #[command(flatten)]
+    families: Families,
 
     /// How long finding the name and connecting may take together; then again for each answer
     #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", requires = "target", value_parser = patience)]
@@ -154,10 +151,7 @@ impl Args {
     /// `None` without a host.
     pub(super) fn config(&self) -> Option<Config> {
         let host = self.host.as_ref()?;
-        let endpoint = match &self.port {
-            None => Endpoint::parse_with_default(host, Port::DEFAULT),
-            Some(port) => Endpoint::from_parts(host, port),
-        };
+        let endpoint = endpoint(host, self.port.as_deref(), Port::DEFAULT);
         let is_default = endpoint.as_ref().is_ok_and(|endpoint| endpoint.port() == Port::DEFAULT);
         let scheme = match host.split_once("://") {
             Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => Some(Scheme::Http),
@@ -170,7 +164,7 @@ impl Args {
             asked: host.clone(),
             expect: self.expect.unwrap_or(usual),
             scheme,
-            family: self.family(),
+            family: self.families.family(),
             timeout: self.timeout(),
             source: self.source,
             controls: !self.no_controls,
@@ -188,15 +182,7 @@ impl Args {
         let bare = !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit());
         let text = if bare { format!(":{asked}") } else { asked.clone() };
         let place = Place::parse(&text, Port::DEFAULT).map_err(Problem::from);
-        Some(Listen { asked, place, family: self.family(), timeout: self.timeout() })
-    }
-
-    fn family(&self) -> Family {
-        match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        }
+        Some(Listen { asked, place, family: self.families.family(), timeout: self.timeout() })
     }
 
     fn timeout(&self) -> Duration {

@@ -3,10 +3,11 @@
 use super::exchange;
 use super::trace::Trace;
 use crate::args::Voice;
+use crate::destination::{Families, elsewhere};
 use crate::failure::Failure;
 use crate::talk::Talk;
 use crate::units::{Size, Span, patience};
-use echoline::{Code, Endpoint, Error, Family, Operation, Port, Socket};
+use echoline::{Endpoint, Family, Port, Socket};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -34,13 +35,8 @@ pub(crate) struct Args {
     #[arg(short = 'C', long)]
     crlf: bool,
 
-    /// IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-
-    /// IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    families: Families,
 
     /// How long finding the name and connecting may take together
     #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
@@ -90,12 +86,8 @@ pub(super) struct Config {
 
 impl Args {
     pub(super) fn config(&self, talk: Talk) -> Result<Config, Failure> {
-        let target = self.host.as_ref().map(|host| self.endpoint(host)).transpose()?;
-        let family = match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        };
+        let target = elsewhere(self.host.as_deref(), self.port.as_deref(), Port::DEFAULT)?;
+        let family = self.families.family();
         let mut socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);
         if let Some(source) = self.source {
             socket = socket.source(source);
@@ -109,29 +101,5 @@ impl Args {
             trace: Trace::new(self.trace, talk),
         };
         Ok(Config { target, family, socket, exchange })
-    }
-
-    fn endpoint(&self, host: &str) -> Result<Endpoint, Failure> {
-        let parsed = match &self.port {
-            None => Endpoint::parse_with_default(host, Port::DEFAULT),
-            Some(port) => Endpoint::from_parts(host, port),
-        };
-        let reachable =
-            parsed.and_then(|endpoint| match endpoint.port().get() {
-                // It picks a free port where one listens; nothing is ever there.
-                0 => Err(Error::new(Code::BadPort, Operation::Parse, "port 0 cannot be connected to")
-                    .on(&endpoint)),
-                _ => Ok(endpoint),
-            });
-        reachable.map_err(|error| {
-            let failure = Failure::from(&error);
-            // A script whose variable is empty must not talk to itself.
-            let empty = host.trim().is_empty();
-            if empty {
-                failure.fact("so", "only without any host is there a server in this process")
-            } else {
-                failure
-            }
-        })
     }
 }

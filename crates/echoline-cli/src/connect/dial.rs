@@ -2,17 +2,14 @@
 
 use super::args::Config;
 use super::trace::{Call, Trace};
-use crate::descriptors::{make_room_for, room_for};
+use crate::destination::here;
 use crate::failure::Stop;
-use crate::shortage::no_server;
 use crate::talk::Talk;
 use crate::units::{few, human_time};
 use echoline::attempt::{Attempt, Outcome};
-use echoline::{ConnectEvent, Endpoint, Family};
+use echoline::{ConnectEvent, Endpoint};
 use echoline_server::{Server, ServiceKind};
-use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::num::NonZeroUsize;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +31,10 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
     let (endpoint, embedded) = match &config.target {
         Some(endpoint) => (endpoint.clone(), None),
         None => {
-            let (address, server) = start_server(config.family)?;
+            let (address, server) =
+                here(config.family, |server, listener| server.listen(ServiceKind::Echo, listener)).map_err(
+                    |failure| failure.next("echoline connect HOST connects to a server elsewhere"),
+                )?;
             talk.say("No host given: started an echo server in this process.");
             (Endpoint::from(address), Some(server))
         }
@@ -50,35 +50,6 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
     // Nothing was received yet, so the second part is empty.
     let (stream, _) = connection.into_stream();
     Ok(Dialled { stream: Arc::new(stream), endpoint, client, server, took, attempts, embedded })
-}
-
-/// That a conversation takes beside its server: both ends of the connection, and two that wait for signals.
-const FILES: usize = 4;
-
-fn start_server(family: Family) -> Result<(SocketAddr, Server), Stop> {
-    let failed = |error: &(dyn Error + 'static)| {
-        no_server(error).next("echoline connect HOST connects to a server elsewhere")
-    };
-    let loopback: IpAddr = match family {
-        Family::V6 => Ipv6Addr::LOCALHOST.into(),
-        _ => Ipv4Addr::LOCALHOST.into(),
-    };
-    // What is short all the same is seen once the server has taken what it needs.
-    let _ = make_room_for(FILES);
-    let listener = TcpListener::bind((loopback, 0)).map_err(|error| failed(&error))?;
-    let address = listener.local_addr().map_err(|error| failed(&error))?;
-    // One connection needs one worker; and it may think for as long as its user does.
-    let config = echoline_server::Config {
-        workers: NonZeroUsize::MIN,
-        idle_timeout: None,
-        ..echoline_server::Config::default()
-    };
-    let server = Server::builder(config)
-        .listen(ServiceKind::Echo, listener)
-        .start()
-        .map_err(|error| failed(&error))?;
-    room_for(FILES).map_err(|error| failed(&error))?;
-    Ok((address, server))
 }
 
 fn tell(event: ConnectEvent<'_>, endpoint: &Endpoint, talk: Talk, trace: Trace) {

@@ -1,8 +1,10 @@
 //! The flags of `echoline play`, as they were written, and what they mean together.
 
 use crate::args::Voice;
+use crate::destination::{Families, elsewhere};
+use crate::failure::Failure;
 use crate::units::{Span, number, patience};
-use echoline::{Endpoint, Error, Family, Port, Socket};
+use echoline::{Endpoint, Family, Port, Socket};
 use echoline_server::connect_four::{MAX_EDGE, MAX_NAME, MIN_EDGE, PORT, Size};
 use std::time::Duration;
 
@@ -32,13 +34,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "host", value_parser = number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    ipv4: bool,
-
-    /// IPv6 only
-    #[arg(short = '6')]
-    ipv6: bool,
+    #[command(flatten)]
+    families: Families,
 
     /// How long finding the name and connecting may take together
     #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
@@ -72,17 +69,9 @@ pub(super) struct Config {
 }
 
 impl Args {
-    pub(super) fn config(&self) -> Result<Config, Error> {
-        let target = match (&self.host, &self.port) {
-            (None, _) => None,
-            (Some(host), None) => Some(Endpoint::parse_with_default(host, Port::from(PORT))?),
-            (Some(host), Some(port)) => Some(Endpoint::from_parts(host, port)?),
-        };
-        let family = match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        };
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let target = elsewhere(self.host.as_deref(), self.port.as_deref(), Port::from(PORT))?;
+        let family = self.families.family();
         let socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);
         let (size, name, seed, wait) = (self.size, self.name.clone(), self.seed, self.wait.0);
         Ok(Config { target, socket, family, size, name, seed, wait })
