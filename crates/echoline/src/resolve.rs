@@ -62,7 +62,7 @@ impl fmt::Display for Family {
 /// # Errors
 ///
 /// `name-not-found`, `name-lookup-failed`, `name-lookup-timed-out`, `no-address-of-family`; `resolver-busy` while 16
-/// lookups are under way, `system` without a thread for one, and `bad-address` for a link-local IPv6 address without its zone, or with one that is no interface of this machine.
+/// lookups are under way, `system` without a thread for one, and `bad-address` for a link-local IPv6 address without its zone (a name's other addresses go on), or with one that is no interface of this machine.
 ///
 /// ```
 /// use std::time::Duration;
@@ -75,21 +75,32 @@ impl fmt::Display for Family {
 pub fn resolve(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<Vec<SocketAddr>, Error> {
     static SYSTEM: LazyLock<Resolver> = LazyLock::new(|| Resolver::new(getaddrinfo));
     let port = endpoint.port().get();
-    let plain = |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-    let addresses: Vec<SocketAddr> = match endpoint.host() {
-        Host::Ip(ip) if needs_zone(*ip) => return Err(zone_missing(*ip, endpoint)),
-        Host::Ip(ip) => plain(vec![*ip]),
+    let plain = |ip: IpAddr| SocketAddr::new(ip, port);
+    let addresses = match endpoint.host() {
+        Host::Ip(ip) => vec![plain(*ip)],
         Host::Scoped(ip, zone) => vec![SocketAddrV6::new(*ip, port, 0, scope_id(zone, endpoint)?).into()],
-        host if host.is_localhost() => plain(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]),
-        Host::Name(name) => plain(
-            SYSTEM.look_up(name.as_str(), family, timeout).map_err(|failure| failure.on(endpoint, family))?,
-        ),
+        host if host.is_localhost() => {
+            vec![plain(Ipv6Addr::LOCALHOST.into()), plain(Ipv4Addr::LOCALHOST.into())]
+        }
+        Host::Name(name) => {
+            SYSTEM.look_up(name.as_str(), family, timeout).map_err(|failure| failure.on(endpoint, family))?
+        }
     };
-    let admitted: Vec<_> = addresses.into_iter().filter(|address| family.admits(address.ip())).collect();
-    if admitted.is_empty() {
-        return Err(Failure::NoAddressOfFamily.on(endpoint, family));
+    usable(addresses, endpoint, family)
+}
+
+/// Those of an endpoint's addresses that can be used, with its port; an error if that is none.
+fn usable(addresses: Vec<SocketAddr>, endpoint: &Endpoint, family: Family) -> Result<Vec<SocketAddr>, Error> {
+    let admitted = addresses.into_iter().filter(|address| family.admits(address.ip()));
+    let (lost, mut usable): (Vec<_>, Vec<_>) = admitted.partition(lacks_zone);
+    for address in &mut usable {
+        address.set_port(endpoint.port().get());
     }
-    Ok(admitted)
+    match (usable.as_slice(), lost.first()) {
+        ([], None) => Err(Failure::NoAddressOfFamily.on(endpoint, family)),
+        ([], Some(lost)) => Err(zone_missing(lost.ip(), endpoint)),
+        _ => Ok(usable),
+    }
 }
 
 /// Why a lookup gave no address.
@@ -140,7 +151,7 @@ impl Failure {
     }
 }
 
-type Lookup = dyn Fn(&str, Family) -> Result<Vec<IpAddr>, Failure> + Send + Sync;
+type Lookup = dyn Fn(&str, Family) -> Result<Vec<SocketAddr>, Failure> + Send + Sync;
 
 /// Runs lookups that cannot be interrupted, each on a thread of its own, with a deadline and a cap.
 struct Resolver {
@@ -149,11 +160,13 @@ struct Resolver {
 }
 
 impl Resolver {
-    fn new(lookup: impl Fn(&str, Family) -> Result<Vec<IpAddr>, Failure> + Send + Sync + 'static) -> Self {
+    fn new(
+        lookup: impl Fn(&str, Family) -> Result<Vec<SocketAddr>, Failure> + Send + Sync + 'static,
+    ) -> Self {
         Self { lookup: Arc::new(lookup), slots: Arc::default() }
     }
 
-    fn look_up(&self, name: &str, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Failure> {
+    fn look_up(&self, name: &str, family: Family, timeout: Duration) -> Result<Vec<SocketAddr>, Failure> {
         let deadline = deadline(Instant::now(), timeout);
         let slot = Slot::take(&self.slots, deadline).ok_or(Failure::Busy)?;
         let (answer, answered) = mpsc::sync_channel(1);
@@ -173,9 +186,9 @@ impl Resolver {
     }
 }
 
-fn distinct(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn distinct(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut seen = std::collections::HashSet::new();
-    addresses.retain(|ip| seen.insert(*ip));
+    addresses.retain(|address| seen.insert(*address));
     addresses.truncate(MAX_ADDRESSES);
     addresses
 }
@@ -219,8 +232,9 @@ impl Drop for Slot {
     }
 }
 
-/// The system's own lookup. May take very long.
-fn getaddrinfo(name: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
+/// The system's own lookup. May take very long. A link-local address keeps its zone, which name services of the link
+/// give with it (mDNS, RFC 6762; LLMNR).
+fn getaddrinfo(name: &str, family: Family) -> Result<Vec<SocketAddr>, Failure> {
     let address = match family {
         Family::Any => 0,
         Family::V4 => AddrFamily::Inet.into(),
@@ -229,7 +243,7 @@ fn getaddrinfo(name: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
     let hints = AddrInfoHints { address, socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let found =
         dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| failure(error, family))?;
-    Ok(found.filter_map(Result::ok).take(MAX_ADDRESSES).map(|info| info.sockaddr.ip()).collect())
+    Ok(found.filter_map(Result::ok).take(MAX_ADDRESSES).map(|info| info.sockaddr).collect())
 }
 
 fn failure(error: LookupError, family: Family) -> Failure {
@@ -246,12 +260,16 @@ fn failure(error: LookupError, family: Family) -> Failure {
 }
 
 /// Such an address is used again on every link; without the link it leads nowhere (RFC 4007 section 6).
-fn needs_zone(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+fn lacks_zone(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
 fn zone_missing(ip: IpAddr, endpoint: &Endpoint) -> Error {
-    let message = format!("{ip} is link-local: the interface that leads to it is missing");
+    let what = match endpoint.host() {
+        Host::Name(name) => format!("{}, the address of {},", ip, name.as_str()),
+        _ => ip.to_string(),
+    };
+    let message = format!("{what} is link-local: the interface that leads to it is missing");
     let port = endpoint.port();
     Error::new(Code::BadAddress, Operation::Resolve, message)
         .on(endpoint)

@@ -11,6 +11,10 @@ fn lookup(endpoint: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
     resolve(&endpoint.parse()?, family, LONG)
 }
 
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
 /// A resolver whose lookups wait until the sender is dropped; how many have begun.
 fn stuck() -> (Resolver, mpsc::Sender<()>, Arc<AtomicUsize>) {
     let (release, gate) = mpsc::channel::<()>();
@@ -20,7 +24,7 @@ fn stuck() -> (Resolver, mpsc::Sender<()>, Arc<AtomicUsize>) {
     let resolver = Resolver::new(move |_, _| {
         count.fetch_add(1, Ordering::SeqCst);
         let _ = gate.lock().unwrap().recv();
-        Ok(vec![Ipv4Addr::LOCALHOST.into()])
+        Ok(vec![loopback()])
     });
     (resolver, release, begun)
 }
@@ -46,7 +50,7 @@ fn sixteen_stuck_lookups_are_the_most_and_one_that_ends_makes_room() {
     assert!(begun.load(Ordering::SeqCst) <= MAX_LOOKUPS);
     drop(release);
     let found = resolver.look_up("slow.test", Family::Any, LONG).unwrap();
-    assert_eq!(found, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+    assert_eq!(found, [loopback()]);
 }
 
 #[test]
@@ -65,13 +69,13 @@ fn a_lookup_that_waits_for_room_gets_it() {
 #[test]
 fn a_thousand_addresses_are_used_and_each_once() {
     let resolver = Resolver::new(|_, _| {
-        let all = (0..1500_u32).map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + n / 2 * 2)));
-        Ok(all.chain((0..1500).map(|n| Ipv4Addr::from(0x0b00_0000 + n).into())).collect())
+        let all = (0..1500).map(|n| 0x0a00_0000 + n / 2 * 2).chain((0..1500).map(|n| 0x0b00_0000 + n));
+        Ok(all.map(|bits| SocketAddr::from((Ipv4Addr::from_bits(bits), 0))).collect())
     });
     let found = resolver.look_up("many.test", Family::Any, LONG).unwrap();
     assert_eq!(found.len(), MAX_ADDRESSES);
-    assert_eq!(found[1], IpAddr::from([10, 0, 0, 2]));
-    assert_eq!(found[750], IpAddr::from([11, 0, 0, 0]));
+    assert_eq!(found[1].ip(), IpAddr::from([10, 0, 0, 2]));
+    assert_eq!(found[750].ip(), IpAddr::from([11, 0, 0, 0]));
 }
 
 #[test]
@@ -148,4 +152,24 @@ fn a_zone_is_the_name_or_number_of_an_interface() {
         scope("[fe80::1]:7").unwrap_err(),
         "fe80::1 is link-local: the interface that leads to it is missing"
     );
+}
+
+#[test]
+fn a_link_local_address_of_a_name_keeps_its_zone_and_without_one_is_left_out() {
+    let endpoint: Endpoint = "printer.test:7".parse().unwrap();
+    let found = |texts: &[&str]| {
+        usable(texts.iter().map(|text| text.parse().unwrap()).collect(), &endpoint, Family::Any)
+    };
+    assert_eq!(found(&["[fe80::1%3]:0"]).unwrap(), ["[fe80::1%3]:7".parse().unwrap()]);
+    assert_eq!(
+        found(&["[fe80::1]:0", "192.0.2.1:0", "[fe80::2%3]:0"]).unwrap(),
+        ["192.0.2.1:7".parse().unwrap(), "[fe80::2%3]:7".parse().unwrap()]
+    );
+    let error = found(&["[fe80::1]:0"]).unwrap_err();
+    assert_eq!(error.code(), Code::BadAddress);
+    assert_eq!(
+        error.to_string(),
+        "fe80::1, the address of printer.test, is link-local: the interface that leads to it is missing"
+    );
+    assert_eq!(error.remedy(), "add the interface after a %, such as [fe80::1%eth0]:7");
 }
