@@ -21,6 +21,7 @@ const RULES: &[Rule] = &[
     Rule { package: "echoline-sys", ours: &[], never: &["clap", "mio", "io-uring"] },
     Rule { package: "echoline-server", ours: &["echoline", "echoline-sys"], never: &["clap", "rustyline"] },
     Rule { package: "echoline-lab", ours: &[], never: &["clap", "mio", "io-uring", "rustyline"] },
+    Rule { package: "echoline-testing", ours: &[], never: &[] },
     Rule {
         package: "echoline-cli",
         ours: &["echoline", "echoline-sys", "echoline-server", "echoline-lab"],

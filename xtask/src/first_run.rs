@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_terminal_shows_what_the_command_wrote_and_takes_what_is_typed() {
         if crate::debian::find("script").is_none() {
-            return crate::test::skip(
+            return echoline_testing::skip(
                 "a_terminal_shows_what_the_command_wrote_and_takes_what_is_typed",
                 "script",
             );

@@ -1,7 +1,6 @@
 //! `cargo xtask test`: every test that this machine can run, and a list of those that it cannot.
 //!
-//! A test that lacks something prints `SKIPPED <test>: needs <what>` and appends that line to the file that
-//! `ECHOLINE_SKIPS` names, since cargo hides what a passing test prints. With `ECHOLINE_TEST_ALL=1` it fails instead.
+//! A test that lacks something says so by `echoline_testing::skip`, which keeps the list.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -48,20 +47,6 @@ fn report(skipped: &BTreeSet<&str>) {
 /// Each line once: a test may run in more than one binary.
 fn skipped(lines: &str) -> BTreeSet<&str> {
     lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
-}
-
-/// Says that `test` cannot run here, in the way that every crate's tests say it.
-#[cfg(test)]
-pub(crate) fn skip(test: &str, needs: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED {test}: needs {needs}");
-    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|value| value != "1"), "{line}");
-    eprintln!("{line}");
-    if let Some(file) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut file =
-            std::fs::OpenOptions::new().append(true).create(true).open(file).expect("the list of skips");
-        writeln!(file, "{line}").expect("the list of skips");
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use echoline_testing::skip;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,7 +36,7 @@ fn without_a_host_there_is_a_server_in_this_process_and_every_byte_comes_back() 
 #[test]
 fn an_ipv6_only_embedded_server_is_on_the_ipv6_loopback() {
     if TcpListener::bind("[::1]:0").is_err() {
-        return support::skip("an_ipv6_only_embedded_server_is_on_the_ipv6_loopback", "IPv6 on loopback");
+        return skip("an_ipv6_only_embedded_server_is_on_the_ipv6_loopback", "IPv6 on loopback");
     }
     let ended = connect(&["-6"], b"six\n");
     assert!(ended.stderr.contains("(client) -> [::1]:"), "{}", ended.stderr);

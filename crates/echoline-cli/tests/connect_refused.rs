@@ -4,11 +4,12 @@
 
 mod support;
 
+use echoline_testing::skip;
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
-use support::{ECHOLINE, Ended, echoline, finish, skip};
+use support::{ECHOLINE, Ended, echoline, finish};
 
 /// A failed connect says so on standard error alone.
 #[track_caller]

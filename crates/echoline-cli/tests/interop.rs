@@ -4,6 +4,7 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -12,7 +13,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use support::random::random_lines;
-use support::{ECHOLINE, Ended, Serving, finish, have, skip};
+use support::{ECHOLINE, Ended, Serving, finish};
 
 /// More than every buffer on the way: each side has to read while it writes.
 const MUCH: usize = 8 << 20;

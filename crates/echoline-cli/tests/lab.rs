@@ -4,6 +4,7 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::ordinary::Ordinary;
-use support::{DEADLINE, ECHOLINE, Ended, echoline, finish, have, skip};
+use support::{DEADLINE, ECHOLINE, Ended, echoline, finish};
 
 /// Says that a test cannot run here, in the way that `cargo xtask test` lists.
 fn possible(test: &str) -> bool {
@@ -334,7 +335,7 @@ fn what_explain_prints_builds_the_same_network_by_hand() {
     }
     let explained = echoline(&["lab", "run", "home", "laptop", "--explain", "--", "true"]).stderr;
     let script = format!(
-        "set -e\nmount -t tmpfs tmpfs /run\n{{\n{explained}\n}} > /dev/null\nmkfifo /run/ready\n\
+        "set -e\nPATH=$PATH:/usr/sbin\nmount -t tmpfs tmpfs /run\n{{\n{explained}\n}} > /dev/null\nmkfifo /run/ready\n\
          ip netns exec server {ECHOLINE} serve -q --once :5151 > /run/ready &\nread endpoint < /run/ready\n\
          echo hello | ip netns exec laptop {ECHOLINE} connect -q 203.0.113.10\n"
     );

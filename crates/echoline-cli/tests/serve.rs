@@ -2,13 +2,14 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, have, skip};
+use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish};
 
 fn have_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()

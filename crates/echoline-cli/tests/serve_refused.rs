@@ -2,11 +2,12 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use std::io::Read;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use support::{ECHOLINE, Ended, echoline, finish, have, skip};
+use support::{ECHOLINE, Ended, echoline, finish};
 
 /// A refused start says so on standard error alone, ends with the line that explains its code, and with exit code 2.
 #[track_caller]

@@ -4,10 +4,11 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use std::process::Command;
 use std::time::Instant;
 use support::ordinary::Ordinary;
-use support::{ECHOLINE, Ended, Serving, assert_echoes, connect, echoline, finish, have, skip};
+use support::{ECHOLINE, Ended, Serving, assert_echoes, connect, echoline, finish};
 
 /// With so many processes and threads at most, of a user that no other test is.
 fn with_processes(ordinary: &Ordinary, uid: u32, most: u32, arguments: &[&str]) -> Ended {

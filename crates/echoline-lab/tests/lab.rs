@@ -1,7 +1,5 @@
 //! Labs really built. One process is every host: it enters first, so this binary has no test harness.
 
-mod support;
-
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,7 +14,7 @@ use echoline_lab::capture::{Frame, Packet, Segment, StreamReport, Tap};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
-use support::skip;
+use echoline_testing::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

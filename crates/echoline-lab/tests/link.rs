@@ -2,8 +2,6 @@
 //!
 //! Hosts a and b have one interface each; the far ends of both stand in `wires`, joined by a forwarder.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -17,8 +15,8 @@ use std::time::{Duration, Instant};
 use echoline_lab::capture::{Frame, Narrator, Packet, Segment, StreamReport, Tap};
 use echoline_lab::link::{Counters, Direction, Forwarder, ForwarderConfig, LinkSettings, offload_off};
 use echoline_lab::{Lab, Options, Topology, enter};
+use echoline_testing::skip;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use support::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -1,8 +1,6 @@
 //! Servers that we did not write, on hosts of a lab: Debian's dnsmasq as a name server, miniupnpd on the router.
 //! The process enters namespaces first, so this binary has no test harness.
 
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -10,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
-use support::skip;
+use echoline_testing::skip;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use echoline_server::{Config, EngineChoice, Server, ServerError, ServiceKind};
+use echoline_testing::skip;
 
 /// Counts down to the allocation that fails; it and all after it are served again below zero.
 static LEFT: AtomicI64 = AtomicI64::new(i64::MAX);
@@ -183,13 +184,8 @@ fn uring_survives_or_aborts_cleanly_whichever_allocation_fails() {
     match start(EngineChoice::Uring) {
         Ok(_) => every_failure(NAME, EngineChoice::Uring),
         Err(error) => {
-            let line = format!("SKIPPED {NAME}: needs io_uring");
-            eprintln!("{line}: {error}");
-            assert!(std::env::var("ECHOLINE_TEST_ALL").as_deref() != Ok("1"), "{line}");
-            if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-                let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
-                writeln!(list, "{line}").unwrap();
-            }
+            eprintln!("{error}");
+            skip(NAME, "io_uring");
         }
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod pty;
 pub(crate) mod random;
 
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -191,21 +190,4 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     received
-}
-
-/// Whether a program can be started here.
-pub(crate) fn have(program: impl AsRef<OsStr>) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
-
-/// Says that a test did not run, where the list of all skips is kept; fails where everything has to run.
-pub(crate) fn skip(test: &str, needs: &str) {
-    let line = format!("SKIPPED {test}: needs {needs}");
-    assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
-    eprintln!("{line}");
-    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
-        writeln!(list, "{line}").unwrap();
-    }
 }

@@ -200,23 +200,12 @@ mod tests {
         let mut command = Command::new("tcpdump");
         let command = command.args(["--nano", "-tt", "-nn", "-r", "-"]).stderr(Stdio::null());
         let Ok(mut tcpdump) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
-            return skip("tcpdump_reads_what_is_written", "tcpdump");
+            return echoline_testing::skip("tcpdump_reads_what_is_written", "tcpdump");
         };
         tcpdump.stdin.take().expect("piped").write_all(&writer.into_inner()).expect("it reads");
         let told = String::from_utf8(tcpdump.wait_with_output().expect("it ends").stdout).expect("text");
         let line =
             "1.123456789 IP 192.168.1.10.40000 > 203.0.113.10.5151: Flags [S], seq 7:13, win 1000, length 6";
         assert_eq!(told.trim_end(), line);
-    }
-
-    fn skip(test: &str, needs: &str) {
-        let line = format!("SKIPPED {test}: needs {needs}");
-        assert!(std::env::var_os("ECHOLINE_TEST_ALL").is_none_or(|all| all != "1"), "{line}");
-        eprintln!("{line}");
-        if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-            let mut list =
-                std::fs::File::options().append(true).create(true).open(list).expect("the list of skips");
-            writeln!(list, "{line}").expect("the list of skips");
-        }
     }
 }

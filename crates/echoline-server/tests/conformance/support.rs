@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use echoline_server::{Config, EngineChoice, Server, ServerError, ServiceKind, Stats};
+use echoline_testing::skip;
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// Long enough for any machine: a test that waits so long has failed.
@@ -42,7 +43,7 @@ pub(crate) struct Case {
 pub(crate) fn run(engine: EngineChoice, path: &'static str, body: fn(&Case)) {
     let name = path.split_once("::").expect("a test stands in a module").1;
     if engine == EngineChoice::Uring && !uring_works() {
-        return skip(name);
+        return skip(name, "io_uring");
     }
     let (running, ended) = mpsc::channel::<()>();
     let body = thread::spawn(move || {
@@ -70,17 +71,6 @@ fn uring_works() -> bool {
             Err(other) => panic!("{other}"),
         }
     })
-}
-
-/// A skipped test is seen: on stderr, in the list of whoever keeps one, and as a failure where all must run.
-fn skip(name: &str) {
-    let line = format!("SKIPPED {name}: needs io_uring");
-    eprintln!("{line}");
-    assert!(std::env::var("ECHOLINE_TEST_ALL").as_deref() != Ok("1"), "{line}");
-    if let Some(list) = std::env::var_os("ECHOLINE_SKIPS") {
-        let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
-        writeln!(list, "{line}").unwrap();
-    }
 }
 
 impl Case {

@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn a_relay_that_is_short_of_files_counts_them_itself() {
-        let flags = ["--max-connections", "100", "--max-connections-per-source", "0"];
+        let flags = ["--max-connections", "10", "--max-connections-per-source", "0"];
         let wish = Wish::of(&flags, &["prlimit", "--nofile=164:1000", "--"]).expect("known flags");
         assert_eq!((wish.files, wish.relayed(), wish.per_source), (Some(164), None, None));
         let wish = Wish::of(&flags, &[]).expect("known flags");
-        assert_eq!(wish.relayed(), Some(100));
+        assert_eq!(wish.relayed(), Some(10));
     }
 }
