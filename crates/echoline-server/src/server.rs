@@ -233,6 +233,9 @@ fn prepare((listener, service): (TcpListener, usize), config: &Config) -> io::Re
     socket.set_tcp_nodelay(true)?;
     // An urgent byte is data like any other, in its place (RFC 6093, section 5).
     socket.set_out_of_band_inline(true)?;
+    // Where no send can be told to raise no SIGPIPE, connections inherit that from their listener.
+    #[cfg(target_vendor = "apple")]
+    socket.set_nosigpipe(true)?;
     if let Some(time) = config.keepalive {
         socket.set_tcp_keepalive(&keepalive(time))?;
     }

@@ -134,13 +134,21 @@ impl Code {
             io::ErrorKind::HostUnreachable => Self::HostUnreachable,
             io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Self::NoLocalPort,
             io::ErrorKind::PermissionDenied => Self::PermissionDenied,
-            _ => match Errno::from_io_error(error) {
-                Some(Errno::MFILE | Errno::NFILE) => Self::TooManyOpenFiles,
-                // No IPv6 in this kernel.
-                Some(Errno::AFNOSUPPORT) => Self::NoRoute,
-                _ => Self::System,
-            },
+            _ if is_out_of_files(error) => Self::TooManyOpenFiles,
+            // No IPv6 in this kernel.
+            _ if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) => Self::NoRoute,
+            _ => Self::System,
         }
+    }
+}
+
+/// Whether this process has no file descriptor left, or, where there is such a limit, the whole machine.
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => true,
+        #[cfg(unix)]
+        Some(Errno::NFILE) => true,
+        _ => false,
     }
 }
 

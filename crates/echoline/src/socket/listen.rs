@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use rustix::io::Errno;
 
 use super::Socket;
-use crate::code::Code;
+use crate::code::{Code, is_out_of_files};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Port};
 use crate::error::{Error, Operation};
@@ -136,11 +136,10 @@ impl Listener {
                 }
                 Err(error) if broke_off(&error) => {}
                 Err(error) => {
-                    let (code, what) = match Errno::from_io_error(&error) {
-                        Some(Errno::MFILE | Errno::NFILE) => {
-                            (Code::TooManyOpenFiles, "no file descriptor is left".to_owned())
-                        }
-                        _ => (Code::System, error.to_string()),
+                    let (code, what) = if is_out_of_files(&error) {
+                        (Code::TooManyOpenFiles, "no file descriptor is left".to_owned())
+                    } else {
+                        (Code::System, error.to_string())
                     };
                     let message = format!("a connection to {} was not accepted: {what}", self.local);
                     let endpoint = Endpoint::from(self.local);
@@ -161,7 +160,12 @@ fn broke_off(error: &io::Error) -> bool {
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::HostUnreachable
-    ) || matches!(Errno::from_io_error(error), Some(Errno::PROTO | Errno::NOPROTOOPT | Errno::HOSTDOWN))
+    ) || match Errno::from_io_error(error) {
+        Some(Errno::NOPROTOOPT | Errno::HOSTDOWN) => true,
+        #[cfg(unix)]
+        Some(Errno::PROTO) => true,
+        _ => false,
+    }
 }
 
 /// No IPv6 (or IPv4) in this kernel, or not on any interface.
@@ -182,15 +186,13 @@ fn failed(address: SocketAddr, error: io::Error) -> Error {
         io::ErrorKind::AddrNotAvailable => {
             (Code::AddressNotAvailable, format!("{} is no address of this machine", address.ip()))
         }
-        _ => match Errno::from_io_error(&error) {
-            Some(Errno::MFILE | Errno::NFILE) => {
-                (Code::TooManyOpenFiles, format!("no file descriptor is left to listen on {address}"))
-            }
-            Some(Errno::AFNOSUPPORT) => {
-                (Code::AddressNotAvailable, format!("this machine has no address family for {address}"))
-            }
-            _ => (Code::System, format!("listening on {address} failed: {error}")),
-        },
+        _ if is_out_of_files(&error) => {
+            (Code::TooManyOpenFiles, format!("no file descriptor is left to listen on {address}"))
+        }
+        _ if is_missing_family(&error) => {
+            (Code::AddressNotAvailable, format!("this machine has no address family for {address}"))
+        }
+        _ => (Code::System, format!("listening on {address} failed: {error}")),
     };
     Error::new(code, Operation::Listen, message).on(&address.into()).caused_by(error)
 }

@@ -115,8 +115,7 @@ impl<'a> Race<'a> {
         }
         match socket.connect(&address.into()) {
             Ok(()) => Ok(socket),
-            // Both mean that it goes on in the background (connect(2)).
-            Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::INPROGRESS | Errno::INTR)) => Ok(socket),
+            Err(error) if goes_on(&error) => Ok(socket),
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !has_way(address) => {
                 Err(Refusal::NoWay(error))
             }
@@ -197,6 +196,16 @@ fn has_way(address: SocketAddr) -> bool {
 fn is_self_connected(socket: &socket2::Socket) -> bool {
     match (socket.local_addr(), socket.peer_addr()) {
         (Ok(local), Ok(peer)) => local == peer,
+        _ => false,
+    }
+}
+
+/// Whether connecting goes on in the background (connect(2); on Windows, connect of winsock2.h).
+fn goes_on(error: &io::Error) -> bool {
+    match Errno::from_io_error(error) {
+        Some(Errno::INPROGRESS | Errno::INTR) => true,
+        #[cfg(windows)]
+        Some(Errno::WOULDBLOCK) => true,
         _ => false,
     }
 }

@@ -25,18 +25,23 @@ pub(super) fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize
     stream.read(buffer)
 }
 
+/// Apple's systems have no such flag, and connections have `SO_NOSIGPIPE` from their listener.
+#[cfg(target_vendor = "apple")]
+const NO_SIGPIPE: SendFlags = SendFlags::empty();
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
+
 /// One write: both parts together, or what the kernel takes of them. A broken connection is an error, never SIGPIPE.
 pub(super) fn send(stream: &TcpStream, held: &[u8], input: &[u8]) -> io::Result<usize> {
-    let flags = SendFlags::NOSIGNAL;
     let sent = rustix::io::retry_on_intr(|| {
         fail(Call::Send)?;
         if held.is_empty() {
-            rustix::net::send(stream, input, flags)
+            rustix::net::send(stream, input, NO_SIGPIPE)
         } else if input.is_empty() {
-            rustix::net::send(stream, held, flags)
+            rustix::net::send(stream, held, NO_SIGPIPE)
         } else {
             let parts = [io::IoSlice::new(held), io::IoSlice::new(input)];
-            rustix::net::sendmsg(stream, &parts, &mut SendAncillaryBuffer::default(), flags)
+            rustix::net::sendmsg(stream, &parts, &mut SendAncillaryBuffer::default(), NO_SIGPIPE)
         }
     })?;
     Ok(sent)
