@@ -31,6 +31,7 @@ struct Inner {
 struct State {
     queue: BTreeMap<Ticket, (Job, Deliver)>,
     next: Ticket,
+    /// Threads that wait for a job, or were woken for one and have not taken it yet.
     idle: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: bool,
@@ -106,18 +107,13 @@ impl Inner {
     }
 
     fn next(&self) -> Option<(Job, Deliver)> {
+        let nothing_to_do = |state: &mut State| !state.stopped && state.queue.is_empty();
         let mut state = self.lock();
-        loop {
-            if state.stopped {
-                return None;
-            }
-            if let Some((_, work)) = state.queue.pop_first() {
-                return Some(work);
-            }
-            state.idle += 1;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
+        state.idle += 1;
+        state = self.changed.wait_while(state, nothing_to_do).unwrap_or_else(PoisonError::into_inner);
+        state.idle -= 1;
+        // Whoever stops the pool takes the queue along.
+        state.queue.pop_first().map(|(_, work)| work)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -128,8 +124,61 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::{Duration, Instant};
 
     use super::*;
+
+    /// Only a broken pool takes so long.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn wait_until_idle(pool: &Pool, threads: usize) {
+        let until = Instant::now() + PATIENCE;
+        while pool.0.lock().idle != threads {
+            assert!(Instant::now() < until, "{} threads wait for a job", pool.0.lock().idle);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_job_that_a_waiting_thread_can_take_starts_no_other() {
+        let pool = Pool::new(3);
+        let (results, delivered) = mpsc::channel();
+        for n in 0..3_u8 {
+            let results = results.clone();
+            pool.run(Box::new(move || vec![n]), Box::new(move |result| results.send(result).unwrap()));
+            assert_eq!(delivered.recv_timeout(PATIENCE), Ok(Some(vec![n])));
+            wait_until_idle(&pool, 1);
+        }
+        assert_eq!(pool.0.lock().threads.len(), 1);
+        pool.stop();
+    }
+
+    #[test]
+    fn a_job_does_not_wait_for_a_thread_that_waited_and_works_again() {
+        let pool = Pool::new(2);
+        let (results, delivered) = mpsc::channel();
+        let deliver = |n| {
+            let results = results.clone();
+            Box::new(move |_| results.send(n).unwrap())
+        };
+        pool.run(Box::new(Vec::new), deliver(1));
+        assert_eq!(delivered.recv_timeout(PATIENCE), Ok(1));
+        wait_until_idle(&pool, 1);
+        let (started, has_started) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let job = move || {
+            started.send(()).unwrap();
+            let _ = may_go.recv();
+            Vec::new()
+        };
+        pool.run(Box::new(job), deliver(2));
+        has_started.recv_timeout(PATIENCE).unwrap();
+        pool.run(Box::new(Vec::new), deliver(3));
+        assert_eq!(delivered.recv_timeout(PATIENCE), Ok(3));
+        drop(go);
+        assert_eq!(delivered.recv_timeout(PATIENCE), Ok(2));
+        pool.stop();
+    }
 
     #[test]
     fn every_job_runs_on_at_most_so_many_threads_and_a_panic_ends_only_its_own() {
