@@ -39,11 +39,11 @@ pub(crate) struct HolderProcess {
 /// does not listen is in no table).
 #[cfg(target_os = "linux")]
 pub(crate) fn holder_of(wanted: SocketAddr) -> Option<Holder> {
-    use procfs::net::{TcpState, tcp, tcp6};
+    use crate::sockets::tcp_sockets;
+    use procfs::net::TcpState;
 
-    // Each table is missing where its family is.
-    let tables = [tcp(), tcp6()].into_iter().flatten().flatten();
-    let entry = tables
+    let entry = tcp_sockets()?
+        .into_iter()
         .filter(|entry| collides(entry.local_address, wanted))
         // Whoever listens is who a person wants to know of.
         .max_by_key(|entry| (entry.state == TcpState::Listen, entry.inode))?;

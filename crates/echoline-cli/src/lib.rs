@@ -18,6 +18,8 @@ mod place;
 mod reach;
 mod recognise;
 mod shortage;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod units;
 
 // The commands.

@@ -3,7 +3,8 @@
 
 use super::netlink::{ERROR, NETLINK, REQUEST, attributes};
 use crate::check::findings::Queue;
-use procfs::net::{TcpState, tcp, tcp6};
+use crate::sockets::tcp_sockets;
+use procfs::net::TcpState;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -32,11 +33,7 @@ pub(super) fn listening() -> Option<Vec<ListeningSocket>> {
 }
 
 fn from_proc() -> Option<Vec<ListeningSocket>> {
-    let tables: Vec<_> = [tcp(), tcp6()].into_iter().flatten().collect();
-    if tables.is_empty() {
-        return None;
-    }
-    let entries = tables.into_iter().flatten().filter(|entry| entry.state == TcpState::Listen);
+    let entries = tcp_sockets()?.into_iter().filter(|entry| entry.state == TcpState::Listen);
     Some(
         entries
             .map(|entry| ListeningSocket {

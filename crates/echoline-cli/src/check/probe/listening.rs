@@ -9,8 +9,9 @@ use crate::check::firewall::{Packet, Way};
 use crate::holder::processes_of;
 use crate::place::Place as Asked;
 use crate::reach::{Reach, reach_at};
+use crate::sockets::tcp_sockets;
 use echoline::{Code, Endpoint, Family, resolve};
-use procfs::net::{TcpState, tcp, tcp6};
+use procfs::net::TcpState;
 use rustix::net::netdevice::index_to_name;
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -209,13 +210,9 @@ fn knock_one(address: SocketAddr, until: Instant) -> Option<Knock> {
 
 /// Has the program taken the connection of that client? A connection that it has not taken belongs to no open file.
 fn is_taken(server: SocketAddr, client: SocketAddr) -> Option<bool> {
-    let tables: Vec<_> = [tcp(), tcp6()].into_iter().flatten().collect();
-    if tables.is_empty() {
-        return None;
-    }
     let same =
         |a: SocketAddr, b: SocketAddr| a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical();
-    let waiting = tables.into_iter().flatten().any(|entry| {
+    let waiting = tcp_sockets()?.into_iter().any(|entry| {
         entry.state == TcpState::Established
             && entry.inode == 0
             && same(entry.local_address, server)

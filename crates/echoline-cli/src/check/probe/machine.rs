@@ -4,9 +4,10 @@ use super::name::configured_servers;
 use super::netlink;
 use crate::check::machine::{Address, Listening, Machine, Router};
 use crate::holder::processes_of;
+use crate::sockets::tcp_sockets;
 use echoline::AddressKind;
 use if_addrs::get_if_addrs;
-use procfs::net::{TcpState, tcp, tcp6};
+use procfs::net::{TcpNetEntry, TcpState};
 use std::net::IpAddr;
 
 /// A look at it; what the system does not show is left out.
@@ -42,11 +43,11 @@ fn router(towards: &str) -> Option<Router> {
 
 /// In the order of ports.
 fn listening() -> Vec<Listening> {
-    let tables = [tcp(), tcp6()].into_iter().flatten().flatten();
-    let entries: Vec<_> = tables.filter(|entry| entry.state == TcpState::Listen).collect();
+    let mut entries = tcp_sockets().unwrap_or_default();
+    entries.retain(|entry| entry.state == TcpState::Listen);
     let inodes: Vec<u64> = entries.iter().map(|entry| entry.inode).collect();
     let holders = processes_of(&inodes);
-    let one = |entry: &procfs::net::TcpNetEntry| Listening {
+    let one = |entry: &TcpNetEntry| Listening {
         address: entry.local_address,
         program: holders.get(&entry.inode).and_then(|processes| processes.first()).cloned(),
     };
