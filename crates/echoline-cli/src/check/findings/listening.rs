@@ -108,17 +108,21 @@ pub(in crate::check) struct Listener {
 impl Listener {
     /// Does a connection to that address come to this socket?
     pub(in crate::check) fn serves(&self, ip: IpAddr) -> bool {
-        let (own, ip) = (self.address.ip().to_canonical(), ip.to_canonical());
-        let any = own.is_unspecified();
-        // Unless it says so, an IPv6 "any" takes IPv4 too.
-        let both = any && own.is_ipv6() && self.ipv6_only != Some(true);
-        own == ip || (any && own.is_ipv4() == ip.is_ipv4()) || both
+        takes(self.address.ip(), self.ipv6_only, ip)
     }
 
     /// All who could take a connection are stopped.
     pub(in crate::check) fn is_stopped(&self) -> bool {
         !self.processes.is_empty() && self.processes.iter().all(|process| process.is_stopped)
     }
+}
+
+/// Does a connection to `ip` come to a socket that listens on `held`, as far as the two addresses decide?
+pub(in crate::check) fn takes(held: IpAddr, ipv6_only: Option<bool>, ip: IpAddr) -> bool {
+    let (held, ip) = (held.to_canonical(), ip.to_canonical());
+    // Unless it says so, an IPv6 "any" takes IPv4 too.
+    let both = held.is_ipv6() && ipv6_only != Some(true);
+    held == ip || (held.is_unspecified() && (both || held.is_ipv4() == ip.is_ipv4()))
 }
 
 /// An address of this machine, and who can reach it, as far as the address decides.
@@ -139,4 +143,30 @@ pub(in crate::check) struct Knock {
     pub(in crate::check) connect: Connect,
     /// Did the program take it? `None`: not connected, or the system does not show it.
     pub(in crate::check) taken: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_takes_its_own_family_and_that_of_ipv6_both_unless_it_says_otherwise() {
+        let cases = [
+            ("192.0.2.7", None, "192.0.2.7", true),
+            ("192.0.2.7", None, "192.0.2.8", false),
+            ("::ffff:192.0.2.7", None, "192.0.2.7", true),
+            ("0.0.0.0", Some(false), "192.0.2.7", true),
+            ("0.0.0.0", Some(false), "2001:db8::7", false),
+            ("0.0.0.0", None, "::1", false),
+            ("::", Some(true), "2001:db8::7", true),
+            ("::", Some(true), "192.0.2.7", false),
+            ("::", Some(false), "192.0.2.7", true),
+            ("::", None, "192.0.2.7", true),
+            ("::1", Some(false), "127.0.0.1", false),
+        ];
+        for (held, ipv6_only, ip, expected) in cases {
+            let found = takes(held.parse().unwrap(), ipv6_only, ip.parse().unwrap());
+            assert_eq!(found, expected, "{held} {ipv6_only:?} {ip}");
+        }
+    }
 }

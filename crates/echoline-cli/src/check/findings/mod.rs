@@ -8,7 +8,7 @@ mod other_end;
 pub(in crate::check) use conversation::{Answer, Broke, Conversation, Exchange, LineEnds, Timing, What};
 pub(in crate::check) use idle::{Idle, IdleEnd, IdleTry, Poke};
 pub(in crate::check) use listening::{
-    Firewall, Knock, ListenFindings, Listener, Place, Queue, Ruling, Wanted,
+    Firewall, Knock, ListenFindings, Listener, Place, Queue, Ruling, Wanted, takes,
 };
 pub(in crate::check) use other_end::{Backends, Whoami};
 

@@ -1,7 +1,7 @@
 //! What belongs to this machine: its addresses, and the ports on which its programs listen.
 
 use super::diag::{self, ListeningSocket};
-use crate::check::findings::Queue;
+use crate::check::findings::{Queue, takes};
 use if_addrs::{Interface, get_if_addrs};
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,9 +22,7 @@ pub(super) fn listener(address: SocketAddr) -> Option<Option<Queue>> {
 
 /// Does a connection from this machine come to that socket?
 fn serves(socket: &ListeningSocket, address: SocketAddr, interfaces: &[u32]) -> bool {
-    let (held, wanted) = (socket.address.ip().to_canonical(), address.ip().to_canonical());
-    let any = held.is_unspecified() && (wanted.is_ipv4() == held.is_ipv4() || socket.ipv6_only != Some(true));
-    let at = held == wanted || (any && (held.is_ipv6() || wanted.is_ipv4()));
+    let at = takes(socket.address.ip(), socket.ipv6_only, address.ip());
     // A socket may be bound to an interface, and Linux takes a connection to an own address as one that came in by the
     // interface which has it, though it went over loopback.
     let here = socket.interface.is_none_or(|interface| interfaces.contains(&interface));
