@@ -1,6 +1,7 @@
 //! The rules of iptables and ip6tables, as `iptables -S` prints them (iptables(8), iptables-extensions(8)).
 
-use super::{Action, Base, Chains, Packet, Question, Rule, Stop, Truth, Way, in_network, interface_is};
+use super::network::Network;
+use super::{Action, Base, Chains, Packet, Question, Rule, Stop, Truth, Way, interface_is};
 use std::net::IpAddr;
 
 /// One of its tables, as it prints it.
@@ -198,15 +199,11 @@ fn one_of_ports(list: &str, port: u16) -> Truth {
 
 fn in_networks(address: Option<IpAddr>, list: &str) -> Truth {
     let one = |part: &str| {
-        let (network, bits) = part.split_once('/').unwrap_or((part, "128"));
-        let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u64>()) else {
-            return Truth::Perhaps;
-        };
-        let most = if network.is_ipv4() { 32 } else { 128 };
+        let Some(network) = Network::parse(part) else { return Truth::Perhaps };
         match address {
-            _ if bits == 0 => Truth::Yes,
+            _ if network.bits == 0 => Truth::Yes,
             None => Truth::Perhaps,
-            Some(address) => Truth::of(in_network(address, network, bits.min(most))),
+            Some(address) => Truth::of(network.contains(address)),
         }
     };
     list.split(',').fold(Truth::No, |found, part| found.or(one(part)))

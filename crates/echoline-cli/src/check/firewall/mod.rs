@@ -4,6 +4,7 @@
 //! some are not understood. What follows from that is exact: a fate is only told where all that is unknown leads to it.
 
 mod iptables;
+mod network;
 mod nft;
 mod ufw;
 
@@ -175,22 +176,6 @@ fn interface_is(interface: Option<&str>, name: &str, wildcard: char) -> Truth {
         None if name == "lo" => Truth::No,
         None if name.len() == 1 && name.starts_with(wildcard) => Truth::Yes,
         None => Truth::Perhaps,
-    }
-}
-
-/// Do the first bits of both agree?
-fn in_network(address: IpAddr, network: IpAddr, bits: u64) -> bool {
-    let shift = |width: u64| u32::try_from(width.saturating_sub(bits)).unwrap_or(0);
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => {
-            let different = address.to_bits() ^ network.to_bits();
-            different.checked_shr(shift(32)).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) => {
-            let different = address.to_bits() ^ network.to_bits();
-            different.checked_shr(shift(128)).unwrap_or(0) == 0
-        }
-        _ => false,
     }
 }
 

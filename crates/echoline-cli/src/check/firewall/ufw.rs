@@ -1,7 +1,7 @@
 //! What ufw is told to do, from its files (ufw(8)): what a person configured, where the kernel's rules show how.
 
-use super::{Packet, in_network};
-use std::net::IpAddr;
+use super::Packet;
+use super::network::Network;
 
 /// The files, as far as this user may read them.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ fn rule(tuple: &str, packet: Packet<'_>) -> Option<String> {
     }
     let everybody = |network: &str| matches!(network, "0.0.0.0/0" | "::/0" | "any");
     if let Some(own) = packet.to.filter(|_| !everybody(to))
-        && !is_in(own, to)
+        && !Network::parse(to).is_some_and(|network| network.contains(own))
     {
         return None;
     }
@@ -74,14 +74,4 @@ fn covers(ports: &str, port: u16) -> bool {
             let (first, last) = part.split_once(':').unwrap_or((part, part));
             matches!((first.parse::<u16>(), last.parse()), (Ok(first), Ok(last)) if (first..=last).contains(&port))
         })
-}
-
-fn is_in(address: IpAddr, network: &str) -> bool {
-    let (network, bits) = network.split_once('/').unwrap_or((network, "128"));
-    match (network.parse::<IpAddr>(), bits.parse::<u64>()) {
-        (Ok(network), Ok(bits)) => {
-            in_network(address, network, bits.min(if network.is_ipv4() { 32 } else { 128 }))
-        }
-        _ => false,
-    }
 }

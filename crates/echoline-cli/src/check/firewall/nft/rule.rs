@@ -1,7 +1,8 @@
 //! One rule of nftables: is it about the packet, and what does it do?
 
 use super::text;
-use crate::check::firewall::{Action, Packet, Rule, Stop, Truth, Way, in_network, interface_is};
+use crate::check::firewall::network::Network;
+use crate::check::firewall::{Action, Packet, Rule, Stop, Truth, Way, interface_is};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -300,9 +301,11 @@ fn in_range(known: &Known, bounds: &Value) -> Truth {
 }
 
 fn in_prefix(known: &Known, prefix: &Value) -> Truth {
-    let network = text(prefix, "addr").parse::<IpAddr>();
-    match (known, network, prefix["len"].as_u64()) {
-        (Known::Address(Some(is)), Ok(network), Some(bits)) => Truth::of(in_network(*is, network, bits)),
+    let address = text(prefix, "addr").parse::<IpAddr>();
+    match (known, address, prefix["len"].as_u64()) {
+        (Known::Address(Some(is)), Ok(address), Some(bits)) => {
+            Truth::of(Network { address, bits }.contains(*is))
+        }
         (Known::Absent, ..) => Truth::No,
         _ => Truth::Perhaps,
     }
