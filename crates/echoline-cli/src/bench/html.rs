@@ -1,7 +1,7 @@
 //! The report as one page that needs no other file: figures, two charts, the options in effect.
 
 use super::report::Report;
-use super::samples::Samples;
+use super::samples::{PERCENTILES, Samples};
 use super::svg::{Chart, Scale, Series};
 use super::text::{grouped, grouped_count, megabytes, short};
 use crate::code::Own;
@@ -151,15 +151,16 @@ fn throughput_chart(report: &Report) -> String {
 }
 
 fn percentiles(page: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(
-        page,
-        "<div class=\"wide\"><table><tr><th>us</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>p99.99</th><th>max</th><th>count</th></tr>"
-    )?;
+    write!(page, "<div class=\"wide\"><table><tr><th>us</th>")?;
+    for (name, _) in PERCENTILES {
+        write!(page, "<th>{name}</th>")?;
+    }
+    writeln!(page, "<th>count</th></tr>")?;
     let named =
         [("response", &report.latency_us), ("service", &report.service_us), ("connect", &report.connect_us)];
     for (name, times) in named {
         write!(page, "<tr><td>{name}</td>")?;
-        for value in [times.p50, times.p90, times.p99, times.p99_9, times.p99_99, times.max] {
+        for value in times.all() {
             write!(page, "<td>{}</td>", value.map_or("-".to_owned(), short))?;
         }
         writeln!(page, "<td>{}</td></tr>", grouped_count(times.count))?;

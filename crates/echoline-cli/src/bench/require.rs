@@ -1,6 +1,7 @@
 //! `--require p99=5ms,errors=0`: bounds that a run must keep.
 
 use super::report::Report;
+use super::samples::PERCENTILES;
 use crate::units::Span;
 use serde::Serialize;
 use std::fmt;
@@ -29,8 +30,6 @@ pub(super) struct Missed {
     pub(super) measured: String,
 }
 
-const KNOWN: &str = "p50, p90, p99, p99.9, p99.99, max, errors or rate";
-
 impl FromStr for Requirement {
     type Err = String;
 
@@ -47,17 +46,16 @@ fn bound(text: &str) -> Result<Bound, String> {
         "errors" => Ok(Bound::Errors(number()?)),
         "rate" => Ok(Bound::Rate(number()?)),
         _ => {
-            let percent = PERCENTS.iter().find(|(known, _)| *known == name);
-            let &(_, percent) =
-                percent.ok_or_else(|| format!("\"{name}\" cannot be required; use {KNOWN}"))?;
+            let percent = PERCENTILES.iter().find(|(known, _)| *known == name);
+            let &(_, percent) = percent.ok_or_else(|| {
+                let known = PERCENTILES.map(|(known, _)| known).join(", ");
+                format!("\"{name}\" cannot be required; use {known}, errors or rate")
+            })?;
             let Span(limit) = value.parse().map_err(|error| format!("{text}: {error}"))?;
             Ok(Bound::Percentile(percent, limit))
         }
     }
 }
-
-const PERCENTS: [(&str, f64); 6] =
-    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99), ("max", 100.0)];
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,7 +63,7 @@ impl fmt::Display for Bound {
             Self::Errors(most) => write!(f, "errors={most}"),
             Self::Rate(least) => write!(f, "rate={least}"),
             Self::Percentile(percent, limit) => {
-                let known = PERCENTS.iter().find(|&&(_, known)| known.total_cmp(&percent).is_eq());
+                let known = PERCENTILES.iter().find(|&&(_, known)| known.total_cmp(&percent).is_eq());
                 write!(f, "{}={}", known.map_or("?", |(name, _)| name), Span(limit))
             }
         }
@@ -118,8 +116,8 @@ mod tests {
         prop_oneof![
             any::<u64>().prop_map(Bound::Errors),
             any::<u64>().prop_map(Bound::Rate),
-            (0..PERCENTS.len(), 1..u64::MAX)
-                .prop_map(|(n, ns)| Bound::Percentile(PERCENTS[n].1, Duration::from_nanos(ns))),
+            (0..PERCENTILES.len(), 1..u64::MAX)
+                .prop_map(|(n, ns)| Bound::Percentile(PERCENTILES[n].1, Duration::from_nanos(ns))),
         ]
     }
 

@@ -109,6 +109,10 @@ fn is_ours(bytes: &[u8]) -> bool {
     *header == expected[..HEADER] && !counts.windows(9).any(|nine| nine == [0xff; 9])
 }
 
+/// The percentiles that are kept, by their names, in the order in which they are shown; 100 is the maximum.
+pub(super) const PERCENTILES: [(&str, f64); 6] =
+    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99), ("max", 100.0)];
+
 /// The percentiles of one distribution, in microseconds; nulls where nothing was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Times {
@@ -123,7 +127,12 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// One of the percentiles that are kept here; 100 is the maximum.
+    /// In the order of [`PERCENTILES`].
+    pub(super) fn all(&self) -> [Option<f64>; PERCENTILES.len()] {
+        PERCENTILES.map(|(_, percent)| self.at(percent))
+    }
+
+    /// One of [`PERCENTILES`].
     pub(super) fn at(&self, percent: f64) -> Option<f64> {
         match percent {
             ..=50.0 => self.p50,
@@ -156,6 +165,17 @@ mod tests {
         let mut samples = Samples::new();
         samples.record(1000, 1);
         assert_eq!(samples.buckets(&[]), [0_u64; 0]);
+    }
+
+    #[test]
+    fn the_percentiles_come_in_the_order_of_their_names() {
+        let mut samples = Samples::new();
+        for (us, count) in (1..).zip([60_000, 35_000, 4_500, 450, 45, 5]) {
+            samples.record(us * 1000, count);
+        }
+        let times = samples.summary();
+        assert_eq!(times.all(), [times.p50, times.p90, times.p99, times.p99_9, times.p99_99, times.max]);
+        assert!(times.all().is_sorted_by(|a, b| a < b), "{times:?}");
     }
 
     /// These bytes where the counts stand.

@@ -1,7 +1,7 @@
 //! The report as text.
 
 use super::report::Report;
-use super::samples::{Samples, Times};
+use super::samples::{PERCENTILES, Samples, Times};
 use crate::units::{count, human_size};
 use echoline::Code;
 use echoline::escape::{Escaped, escape};
@@ -48,7 +48,11 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
         report.elapsed_s,
         grouped(report.lines_per_s)
     )?;
-    writeln!(text, "\n  us            p50       p90       p99     p99.9    p99.99       max")?;
+    write!(text, "\n  us     ")?;
+    for (name, _) in PERCENTILES {
+        write!(text, " {name:>9}")?;
+    }
+    writeln!(text)?;
     if report.options.rate_per_s.is_some() {
         times(text, "response", &report.latency_us)?;
         times(text, "service", &report.service_us)?;
@@ -63,7 +67,7 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
 
 fn times(text: &mut String, name: &str, times: &Times) -> std::fmt::Result {
     write!(text, "  {name:<8}")?;
-    for value in [times.p50, times.p90, times.p99, times.p99_9, times.p99_99, times.max] {
+    for value in times.all() {
         match value {
             Some(us) => write!(text, " {:>9}", short(us))?,
             None => write!(text, " {:>9}", "-")?,

@@ -1,6 +1,7 @@
 //! Reasons to distrust a result, as data.
 
 use super::report::Report;
+use super::samples::PERCENTILES;
 use crate::code::Own;
 use crate::units::count;
 use serde::{Deserialize, Serialize};
@@ -85,9 +86,8 @@ fn few(report: &Report) -> Option<Warning> {
     let times = &report.latency_us;
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
     let thin = |&(_, percent): &(&str, f64)| (1.0 - percent / 100.0) * (times.count as f64) < BEYOND - 1e-6;
-    let (name, percent) = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9), ("p99.99", 99.99)]
-        .into_iter()
-        .find(thin)?;
+    // Nothing lies beyond the maximum, however many samples there are.
+    let (name, percent) = PERCENTILES.into_iter().filter(|(_, percent)| *percent < 100.0).find(thin)?;
     let needed = (BEYOND / (1.0 - percent / 100.0)).round();
     warning(
         Own::FewSamples,
