@@ -3,6 +3,7 @@
 use super::micros;
 use super::own::is_own;
 use crate::check::findings::{Connect, Ended, Icmp, Requests};
+use echoline::Code;
 use echoline_sys::tcp_info;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -140,18 +141,15 @@ pub(super) fn unsent(error: &io::Error) -> Connect {
 }
 
 fn ended_of(error: &io::Error) -> Ended {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Ended::Refused,
-        ErrorKind::ConnectionReset => Ended::Reset,
-        ErrorKind::TimedOut => Ended::NoAnswer,
-        // EINVAL is what a blackhole route returns, and no IPv6 in the kernel is no route either.
-        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::InvalidInput => {
-            Ended::NetUnreachable
-        }
-        ErrorKind::HostUnreachable => Ended::HostUnreachable,
-        ErrorKind::PermissionDenied => Ended::Denied,
-        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Ended::NoLocalPort,
-        _ if Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT) => Ended::NetUnreachable,
+    match Code::of_connect(error) {
+        Code::Refused => Ended::Refused,
+        // The library counts as a reset also what ends a connection that stood.
+        Code::Reset if error.kind() == ErrorKind::ConnectionReset => Ended::Reset,
+        Code::NoAnswer => Ended::NoAnswer,
+        Code::NoRoute => Ended::NetUnreachable,
+        Code::HostUnreachable => Ended::HostUnreachable,
+        Code::PermissionDenied => Ended::Denied,
+        Code::NoLocalPort => Ended::NoLocalPort,
         _ => Ended::Other,
     }
 }
@@ -208,6 +206,30 @@ mod tests {
         assert_eq!(on("[fe80::9%3]:80", "fe80::7"), "[fe80::7%3]:0".parse().unwrap());
         assert_eq!(on("[fe80::9%3]:80", "2001:db8::7"), "[2001:db8::7]:0".parse().unwrap());
         assert_eq!(on("192.0.2.9:80", "192.0.2.7"), "192.0.2.7:0".parse().unwrap());
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_request_decides_how_it_ended() {
+        for (errno, ended) in [
+            (Errno::CONNREFUSED, Ended::Refused),
+            (Errno::CONNRESET, Ended::Reset),
+            (Errno::TIMEDOUT, Ended::NoAnswer),
+            (Errno::NETUNREACH, Ended::NetUnreachable),
+            (Errno::NETDOWN, Ended::NetUnreachable),
+            (Errno::INVAL, Ended::NetUnreachable),
+            (Errno::AFNOSUPPORT, Ended::NetUnreachable),
+            (Errno::HOSTUNREACH, Ended::HostUnreachable),
+            (Errno::ACCESS, Ended::Denied),
+            (Errno::PERM, Ended::Denied),
+            (Errno::ADDRNOTAVAIL, Ended::NoLocalPort),
+            (Errno::ADDRINUSE, Ended::NoLocalPort),
+            (Errno::PIPE, Ended::Other),
+            (Errno::CONNABORTED, Ended::Other),
+            (Errno::MFILE, Ended::Other),
+            (Errno::NOBUFS, Ended::Other),
+        ] {
+            assert_eq!(ended_of(&errno.into()), ended, "{errno:?}");
+        }
     }
 
     #[test]
