@@ -205,6 +205,12 @@ pub(crate) fn human_size(bytes: u64) -> String {
 
 /// A count with its noun: `1 line`, `2 lines`, `12,345 lines`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
+/// A number as people read it: `12,345`.
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -213,8 +219,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
         }
         grouped.push(digit);
     }
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{grouped} {noun}{plural}")
+    grouped
 }
 
 /// A list that others decide the length of, for a person: `a, b, c and 7 more` with three to be shown.

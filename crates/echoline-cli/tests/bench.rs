@@ -3,6 +3,7 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 use support::load::{bench, line_server, server};
-use support::{ECHOLINE, Serving, echoline, end_of};
+use support::{ECHOLINE, Serving, echoline, end_of, finish};
 
 #[test]
 fn without_a_host_a_server_of_its_own_is_measured_and_every_byte_is_compared() {
@@ -413,4 +414,25 @@ fn the_search_finds_a_rate_that_is_kept() {
     let capacity = report["capacity_lines_per_s"].as_u64().unwrap();
     assert!((1..=500).contains(&capacity), "{capacity}");
     assert!(report["tries"].as_array().unwrap().len() >= 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_port_that_is_connected_to_itself_is_refused_and_echoes_nothing() {
+    const TEST: &str = "a_closed_port_that_is_connected_to_itself_is_refused_and_echoes_nothing";
+    // A network of its own, where a client has two ports to come from: the one of the server, once that has left, too.
+    let network = "ip link set lo up && echo 40050 40051 > /proc/sys/net/ipv4/ip_local_port_range";
+    let talk = "\"$0\" serve -q --once 127.0.0.1:40050 | { read endpoint; \
+                \"$0\" bench --churn -c 1 -t 1s --warm-up 0 --json 127.0.0.1:40050; }";
+    let inside = |script: &str| {
+        let mut command = Command::new("unshare");
+        finish(command.args(["--map-root-user", "--net", "sh", "-c", script, ECHOLINE]), b"")
+    };
+    if !have("ip") || inside(network).code != Some(0) {
+        return skip(TEST, "unshare and ip, and user namespaces");
+    }
+    let ended = inside(&format!("{network} && {talk}"));
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &report["lines"]), (Some(1), &1.into()), "{ended:?}");
+    assert!(report["errors"]["by_code"]["refused"].as_u64() >= Some(1), "{}", report["errors"]);
 }

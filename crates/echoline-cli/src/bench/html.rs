@@ -3,10 +3,11 @@
 use super::report::Report;
 use super::samples::{PERCENTILES, Samples};
 use super::svg::{Chart, Scale, Series};
-use super::text::{grouped, grouped_count, megabytes, short};
+use super::text::{megabytes, rounded, short};
 use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::units::grouped;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -68,18 +69,18 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
 fn cards(page: &mut String, report: &Report) -> std::fmt::Result {
     let p = |value: Option<f64>| value.map_or("-".to_owned(), |us| format!("{} us", short(us)));
     let cards = [
-        ("lines/s", grouped(report.lines_per_s)),
+        ("lines/s", rounded(report.lines_per_s)),
         ("each way", megabytes(report.bytes_per_s)),
         ("p50", p(report.latency_us.p50)),
         ("p99", p(report.latency_us.p99)),
         ("max", p(report.latency_us.max)),
-        ("errors", grouped_count(report.errors.total)),
+        ("errors", grouped(report.errors.total)),
     ];
     write!(page, "<div class=\"cards\">")?;
     for (name, value) in cards {
         write!(page, "<div><span class=\"soft\">{name}</span><b>{value}</b></div>")?;
     }
-    let lines = grouped_count(report.lines);
+    let lines = grouped(report.lines);
     writeln!(page, "</div>\n<p class=\"soft\">{lines} lines in {:.2} s.</p>", report.elapsed_s)
 }
 
@@ -163,7 +164,7 @@ fn percentiles(page: &mut String, report: &Report) -> std::fmt::Result {
         for value in times.all() {
             write!(page, "<td>{}</td>", value.map_or("-".to_owned(), short))?;
         }
-        writeln!(page, "<td>{}</td></tr>", grouped_count(times.count))?;
+        writeln!(page, "<td>{}</td></tr>", grouped(times.count))?;
     }
     writeln!(page, "</table></div>")
 }
@@ -176,7 +177,7 @@ fn tries(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "<table><tr><th>lines/s asked</th><th>reached</th><th>p99 us</th><th>kept</th></tr>")?;
     for tried in &report.tries {
         let (p99, kept) = (tried.p99_us.map_or("-".to_owned(), short), if tried.kept { "yes" } else { "no" });
-        let (asked, reached) = (grouped_count(tried.rate_per_s), grouped(tried.lines_per_s));
+        let (asked, reached) = (grouped(tried.rate_per_s), rounded(tried.lines_per_s));
         writeln!(page, "<tr><td>{asked}</td><td>{reached}</td><td>{p99}</td><td>{kept}</td></tr>")?;
     }
     writeln!(page, "</table>")

@@ -66,6 +66,12 @@ impl Generator {
             return self.not_opened(n, now_ns, error.map_or(Code::Reset, |error| Code::of_connect(&error)));
         }
         if event.is_writable() {
+            // A closed port of this machine may be met by its own request, and would echo every byte (simultaneous open,
+            // RFC 9293 section 3.5). Nobody listens there.
+            let own = link.stream.as_ref().and_then(|stream| stream.local_addr().ok());
+            if own == Some(self.load.address) {
+                return self.not_opened(n, now_ns, Code::Refused);
+            }
             self.opening -= 1;
             link.phase = Phase::Open;
             link.since_ns = now_ns;

@@ -4,10 +4,11 @@ use super::load::Load;
 use super::master::{Observer, Second};
 use super::plan::{Format, LONGEST, Plan, Voice};
 use super::report::Row;
-use super::text::{grouped_count, short};
+use super::text::short;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
+use crate::units::grouped;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -75,7 +76,7 @@ impl Observer for Show {
             _ => "nothing came back".to_owned(),
         };
         let errors = if row.errors > 0 { format!(", {} errors", row.errors) } else { String::new() };
-        let line = format!("{:>9} lines, {times}{errors}", grouped_count(row.lines));
+        let line = format!("{:>9} lines, {times}{errors}", grouped(row.lines));
         if self.each_second {
             self.talk.say(format_args!("{:>4} s {line}", row.second));
         }

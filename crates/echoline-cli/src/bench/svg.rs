@@ -1,6 +1,6 @@
 //! A line chart as SVG. Colours are classes, so that the page's light and dark styles apply.
 
-use super::text::{grouped, short};
+use super::text::{rounded, short};
 use std::fmt::Write;
 
 pub(super) enum Scale {
@@ -53,7 +53,7 @@ impl Chart {
             format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", self.title);
         // Writing to a string cannot fail.
         for tick in y_ticks {
-            let label = if matches!(self.y, Scale::Log) { short(tick) } else { grouped(tick) };
+            let label = if matches!(self.y, Scale::Log) { short(tick) } else { rounded(tick) };
             let (at, right) = (y(tick), WIDTH - RIGHT);
             let _ = write!(
                 svg,

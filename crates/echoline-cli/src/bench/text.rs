@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use super::samples::{PERCENTILES, Samples, Times};
-use crate::units::{count, human_size};
+use crate::units::{count, grouped, human_size};
 use echoline::Code;
 use echoline::escape::{Escaped, escape};
 use std::fmt::Write;
@@ -46,9 +46,9 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
         text,
         "{lines} in {:.2} s: {} lines/s, {speed} each way",
         report.elapsed_s,
-        grouped(report.lines_per_s)
+        rounded(report.lines_per_s)
     )?;
-    write!(text, "\n  us     ")?;
+    write!(text, "\n  us      ")?;
     for (name, _) in PERCENTILES {
         write!(text, " {name:>9}")?;
     }
@@ -86,7 +86,7 @@ fn histogram(text: &mut String, report: &Report) -> std::fmt::Result {
     for (bound, lines) in bounds.iter().zip(&counts) {
         let length =
             usize::try_from((u128::from(*lines) * BAR as u128).div_ceil(u128::from(most))).unwrap_or(BAR);
-        writeln!(text, "  {:>9} us  {:<BAR$}  {}", short(*bound), "#".repeat(length), grouped_count(*lines))?;
+        writeln!(text, "  {:>9} us  {:<BAR$}  {}", short(*bound), "#".repeat(length), grouped(*lines))?;
     }
     if bounds.is_empty() { Ok(()) } else { writeln!(text) }
 }
@@ -139,7 +139,7 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         next(text, report)?;
     }
     if let Some(capacity) = report.capacity_lines_per_s {
-        writeln!(text, "Capacity: {} lines/s is the highest rate that was kept.", grouped_count(capacity))?;
+        writeln!(text, "Capacity: {} lines/s is the highest rate that was kept.", grouped(capacity))?;
     }
     for tried in &report.tries {
         let kept = if tried.kept { "kept" } else { "missed" };
@@ -189,13 +189,8 @@ pub(super) fn short(us: f64) -> String {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are far below 2^63")]
-pub(super) fn grouped(number: f64) -> String {
-    grouped_count(number.round() as u64)
-}
-
-pub(super) fn grouped_count(number: u64) -> String {
-    let counted = count(number, "");
-    counted.split(' ').next().unwrap_or_default().to_owned()
+pub(super) fn rounded(number: f64) -> String {
+    grouped(number.round() as u64)
 }
 
 pub(super) fn megabytes(bytes_per_s: f64) -> String {
@@ -217,6 +212,6 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         assert_eq!([short(1.234), short(12.34), short(1234.5)], ["1.23", "12.3", "1234"]);
-        assert_eq!(grouped(1_234_567.4), "1,234,567");
+        assert_eq!(rounded(1_234_567.4), "1,234,567");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use super::samples::PERCENTILES;
+use super::text::rounded;
 use crate::code::Own;
 use crate::units::count;
 use serde::{Deserialize, Serialize};
@@ -92,9 +93,10 @@ fn few(report: &Report) -> Option<Warning> {
     warning(
         Own::FewSamples,
         format!(
-            "{} {} too few for {name} and above: {name} needs {needed:.0}",
+            "{} {} too few for {name} and above: {name} needs {}",
             count(times.count, "line"),
-            if times.count == 1 { "is" } else { "are" }
+            if times.count == 1 { "is" } else { "are" },
+            rounded(needed)
         ),
     )
 }

@@ -9,7 +9,7 @@ use crate::code::Own;
 use crate::descriptors;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
-use crate::units::{Size, Span, count};
+use crate::units::{Size, Span, count, grouped};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ fn max_connections(asked: Option<NonZeroUsize>, workers: NonZeroUsize) -> (usize
             "Warning: no room for {}, but for about {}: this process may open {} files.\n  \
              Raise the hard limit: ulimit -Hn (shell), LimitNOFILE= (systemd), --ulimit nofile= (container).",
             count(wanted as u64, "connection"),
-            fit,
-            short.limit
+            grouped(fit as u64),
+            grouped(short.limit)
         )
     };
     match asked {
