@@ -282,7 +282,7 @@ fn untrue(bench: &Bench) -> Result<Seen> {
             hostile(move |mut stream| while stream.write_all(&[b'a'; 64 * 1024]).is_ok() {})?,
         ),
     ];
-    let input = b"a line of the truth\n".repeat(50_000);
+    let (input, much) = (b"a line of the truth\n".repeat(50_000), b"and on it goes\n".repeat(6 << 20));
     let mut outcomes = Vec::new();
     let (mut peak, mut failed) = (0, true);
     for (what, server) in &lies {
@@ -291,6 +291,12 @@ fn untrue(bench: &Bench) -> Result<Seen> {
         failed &= verdict.status.code() == Some(1);
         outcomes.push(format!("{what}: {}", verdict.outcome));
     }
+    // Who only takes must not make us remember all that it took.
+    let swallows = hostile(|mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())))?;
+    let verdict = judged(bench, swallows, &much).context("a server that only takes")?;
+    peak = peak.max(verdict.peak);
+    failed &= verdict.status.code() == Some(1);
+    outcomes.push(format!("only takes {} MiB: {}", much.len() >> 20, verdict.outcome));
     let mut distinct: Vec<_> =
         outcomes[..4].iter().filter_map(|text| text.split_once(": ")).map(|(_, outcome)| outcome).collect();
     distinct.sort_unstable();
@@ -324,9 +330,14 @@ fn other_programs(bench: &Bench) -> Result<Seen> {
     })?;
     let mut said = Vec::new();
     let mut wrong = Vec::new();
-    for (what, server) in
-        [("HTTP", http), ("SSH", ssh), ("SMTP", smtp), ("chargen", chargen), ("discard", discard)]
-    {
+    // Who says what it is must be named; who says nothing is not taken for anything.
+    for (what, server, code) in [
+        ("HTTP", http, "not-echo"),
+        ("SSH", ssh, "not-echo"),
+        ("SMTP", smtp, "not-echo"),
+        ("chargen", chargen, "not-echo"),
+        ("discard", discard, "no-reply"),
+    ] {
         let server = server.to_string();
         let check = run(bench, &["check", "--expect", "echo", "-w", "1s", "--json", &server], b"")?;
         let document: Value =
@@ -341,14 +352,20 @@ fn other_programs(bench: &Bench) -> Result<Seen> {
         if !clean || check.status.code() != Some(1) || connect.status.code() != Some(1) {
             wrong.push(format!("{what}: check {}, connect {}", check.status, connect.status));
         }
-        said.push(format!("{what}: {verdict}"));
+        let sentence = document["verdict"]["sentence"].as_str().unwrap_or_default();
+        let talk = String::from_utf8_lossy(&connect.stderr);
+        let speaks = |text: &str| text.contains(&format!("speaks {what}"));
+        let is_named = code == "no-reply" || (speaks(sentence) && speaks(&talk));
+        if verdict != code || !is_named {
+            wrong.push(format!("{what}: check says {sentence}"));
+        }
+        let named = if speaks(sentence) { ", named" } else { "" };
+        said.push(format!("{what}: {verdict}{named}"));
     }
-    Ok(Seen::new(format!("check says {}", said.join(", ")))
-        .must(wrong.is_empty(), format!("check and connect fail in order ({})", wrong.join("; ")))
-        .must(
-            !said.iter().any(|text| text.ends_with("none") || text.ends_with("works")),
-            "check has a verdict for each",
-        ))
+    Ok(Seen::new(format!("check says {}", said.join(", "))).must(
+        wrong.is_empty(),
+        format!("check and connect fail in order and name what answers ({})", wrong.join("; ")),
+    ))
 }
 
 fn outputs(bench: &Bench) -> Result<Seen> {
@@ -382,7 +399,9 @@ fn outputs(bench: &Bench) -> Result<Seen> {
             let output = finish(command.spawn().context("cannot start echoline")?, &input)?;
             let place = if full { "full" } else { "closed" };
             let code = output.status.code().map_or("a signal".to_owned(), |code| code.to_string());
-            if !is_clean(output.status, &output.stderr) || (full && output.status.success()) {
+            // Who stopped reading has all that it wanted; where nothing can be written, all of it is lost.
+            let wanted = i32::from(full) * 2;
+            if !is_clean(output.status, &output.stderr) || output.status.code() != Some(wanted) {
                 unclean.push(format!("{} on {place}: {}", words.join(" "), output.status));
             }
             codes.push(format!("{} {place} {code}", words[0]));
