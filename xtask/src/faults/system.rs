@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use super::Engine;
 use super::attack::{connect, crowd, exchange, fill, reset};
@@ -67,7 +67,7 @@ fn signals(bench: &Bench) -> Result<Seen> {
     // SIGPIPE as a program finds it that nobody has prepared for it.
     let through = ["env", "--default-signal=PIPE"];
     bench.attack_on(Setup { through: &through, ..Setup::default() }, |victim| {
-        let mut sent = 0;
+        let (mut sent, mut handled) = (0, 0);
         bench.repeat(|| {
             for _ in 0..EACH {
                 for signal in [Signal::CONT, Signal::WINCH, Signal::CHILD, Signal::URG, Signal::PIPE] {
@@ -75,9 +75,15 @@ fn signals(bench: &Bench) -> Result<Seen> {
                     sent += 1;
                 }
             }
-            // Each is a record in the log: fewer of these. To other servers it means the end.
+            // The others are ignored, and an ignored signal interrupts nothing. This one has a handler, and goes to every
+            // thread, so that it is the worker's wait that it interrupts. Each is a record in the log: fewer of these. To
+            // other servers it means the end.
             if victim.is_ours() {
-                victim.signal(Signal::USR1)?;
+                for thread in victim.threads()? {
+                    handled += kill_process(thread, Signal::USR1).map_or(0, |()| 1);
+                    // Two that wait for the process are one.
+                    std::thread::sleep(Duration::from_millis(1));
+                }
             }
             // A send to whoever has reset is what raises SIGPIPE.
             for client in crowd(victim.address, 20)? {
@@ -88,7 +94,9 @@ fn signals(bench: &Bench) -> Result<Seen> {
             Ok(())
         })?;
         exchange(&connect(victim.address)?, b"after the storm\n")?;
-        Ok(Seen::new(format!("{sent} signals, and sends to peers that had reset: it goes on")))
+        Ok(Seen::new(format!(
+            "{sent} signals that are ignored, {handled} that interrupt a thread, and sends to peers that had reset: it goes on"
+        )))
     })
 }
 

@@ -154,6 +154,14 @@ impl Victim {
         Ok(())
     }
 
+    /// The numbers of its threads. A signal to one of them is that thread's before it is any other's
+    /// (`complete_signal` of the kernel).
+    pub(crate) fn threads(&self) -> Result<Vec<Pid>> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).context("the server is gone")?;
+        let numbers = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok());
+        Ok(numbers.filter_map(Pid::from_raw).collect())
+    }
+
     /// The server stands still until this is dropped.
     pub(crate) fn pause(&self) -> Result<Paused> {
         self.signal(Signal::STOP)?;
