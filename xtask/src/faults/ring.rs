@@ -1,7 +1,7 @@
 //! Rows 38 to 43: edges of the completion ring, each provoked by a test against the real kernel.
 
 use std::io::Read;
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -93,11 +93,12 @@ fn buffers(bench: &Bench) -> Result<Seen> {
             of_conformance(bench, "closing", &["many_clients_that_never_read_leave_the_others_served"])?
         }
     };
+    let each = 200_000_u64;
+    let mut bytes = vec![0; usize::try_from(each)?];
+    Pattern { seed: 38, lines: true }.fill(0, &mut bytes);
+    let tests = tests.and(at_once(bench, &bytes)?);
     Ok(tests.and(bench.attack(&["--min-progress", "0"], |victim| {
         let clients = crowd(victim.address, 300)?;
-        let each = 200_000_u64;
-        let mut bytes = vec![0; usize::try_from(each)?];
-        Pattern { seed: 38, lines: true }.fill(0, &mut bytes);
         let mut taken = Vec::new();
         for some in clients.chunks(10) {
             // At a pace at which it is buffers that run out, not the processor.
@@ -106,14 +107,34 @@ fn buffers(bench: &Bench) -> Result<Seen> {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        for (mut client, taken) in clients.iter().zip(taken) {
-            client.shutdown(Shutdown::Write)?;
-            let mut back = Vec::new();
-            client.read_to_end(&mut back).context("a client that reads late")?;
-            ensure!(back == bytes[..taken], "{taken} bytes came back as {} others", back.len());
-        }
+        read_late(&clients, &taken, &bytes)?;
         Ok(Seen::new(format!("{} clients that read late got their {} KiB back", clients.len(), each / 1024)))
     })?))
+}
+
+/// Everybody's bytes are there before the server looks: more of them want a buffer than there are. Those that only read
+/// late do not do that, as what waits for a reader lies in no buffer of the ring. Without a canary: the server stands still.
+fn at_once(bench: &Bench, bytes: &[u8]) -> Result<Seen> {
+    let mut victim = bench.serve(Setup { flags: &["--min-progress", "0"], ..Setup::default() })?;
+    let clients = crowd(victim.address, 300)?;
+    let paused = victim.pause()?;
+    let taken = clients.iter().map(|client| fill(client, bytes, bytes.len())).collect::<Result<Vec<_>>>()?;
+    drop(paused);
+    read_late(&clients, &taken, bytes).context("of those whose bytes came at once")?;
+    victim.still_runs()?;
+    let total = taken.iter().sum::<usize>() >> 20;
+    Ok(Seen::new(format!("{} clients whose {total} MiB came at once got them back", clients.len())))
+}
+
+/// Each has sent so much of it, and now finishes and reads.
+fn read_late(clients: &[TcpStream], taken: &[usize], bytes: &[u8]) -> Result<()> {
+    for (mut client, taken) in clients.iter().zip(taken) {
+        client.shutdown(Shutdown::Write)?;
+        let mut back = Vec::new();
+        client.read_to_end(&mut back).context("a client that reads late")?;
+        ensure!(back == bytes[..*taken], "{taken} bytes came back as {} others", back.len());
+    }
+    Ok(())
 }
 
 fn cancelled_accept(bench: &Bench) -> Result<Seen> {
