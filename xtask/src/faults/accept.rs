@@ -1,15 +1,19 @@
 //! Rows 8, 9, 24, 25, 27, 32 and 41: what can go wrong between a handshake and a session.
 
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
-use super::attack::{Client, Fate, PATIENCE, ask, connect, crowd, exchange, reset, source, wait_until};
+use super::attack::{
+    Client, Fate, PATIENCE, ask, connect, crowd, exchange, is_one_of, reset, source, wait_until,
+};
 use super::bench::Bench;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::shortage::FEW_FILES;
 use super::victim::{Setup, Victim};
 use super::{kernel, others};
 use crate::run;
@@ -137,8 +141,7 @@ fn one_too_many(bench: &Bench) -> Result<Seen> {
         let start = Instant::now();
         let times = bench.repeat(|| {
             for number in 0..EXTRA {
-                let fate = ask(victim.address, Client::default())?;
-                ensure!(matches!(fate, Fate::Reset), "number {number} beyond the limit was served");
+                refused(victim).with_context(|| format!("number {number} beyond the limit"))?;
             }
             Ok(())
         })?;
@@ -153,6 +156,25 @@ fn one_too_many(bench: &Bench) -> Result<Seen> {
             .must(counted >= extra, "each is counted")
             .must(again, "a free place is given away again"))
     })
+}
+
+/// Connects, says nothing and reads. Whoever said something would be reset for what the server left unread, and what
+/// the server said to it could be taken for an echo.
+fn refused(victim: &Victim) -> Result<()> {
+    let mut client = match connect(victim.address) {
+        Ok(client) => client,
+        // The reset was faster than the connect.
+        Err(error) if is_one_of(&error, &[ErrorKind::ConnectionReset]) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    client.set_read_timeout(Some(PATIENCE / 10))?;
+    let mut said = [0; 64];
+    match client.read(&mut said) {
+        Ok(0) => bail!("was closed, not reset"),
+        Ok(some) => bail!("was told {}", said[..some].escape_ascii()),
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(()),
+        Err(error) => Err(error).context("was not reset"),
+    }
 }
 
 /// Those of `count` connections that are served; the others are reset, or merely closed by another server.
@@ -172,9 +194,10 @@ fn served(victim: &Victim, from: IpAddr, count: usize) -> Result<Vec<TcpStream>>
 fn one_source(bench: &Bench) -> Result<Seen> {
     const GREEDY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 1));
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 2));
-    let sources = bench.size(3000, 20_000);
-    // Another server's table is as large as it is told to make it.
-    let most = if bench.is_ours() { 1 << 20 } else { others::TABLE };
+    let sources = bench.size(7000, 20_000);
+    // Another server's table is as large as it is told to make it. Ours has grown by then as far as it may, and 7,000
+    // sources that it remembered would take twice this.
+    let most = if bench.is_ours() { 160 << 10 } else { others::TABLE };
     let flags = ["--max-connections", "1000", "--max-connections-per-source", "4"];
     let v4 = bench.attack(&flags, |victim| {
         let greedy = served(victim, GREEDY, 10)?;
@@ -183,16 +206,23 @@ fn one_source(bench: &Bench) -> Result<Seen> {
         let refused = victim.is_ours().then(counted).transpose()?;
         drop(greedy);
         let again = wait_until(PATIENCE, || Ok(served(victim, GREEDY, 1)?.len() == 1))?;
+        if victim.is_ours() {
+            as_many_as_may_be(victim)?;
+        }
         let before = victim.resident()?;
         for index in 0..sources {
             let [_, high, middle, low] = u32::try_from(index)?.to_be_bytes();
-            let from = Ipv4Addr::new(127, high + 10, middle, low.max(1)).into();
-            Client { from: Some(from), ..Client::default() }.connect(victim.address).map(drop)?;
+            let from = Ipv4Addr::new(127, high + 10, middle, low).into();
+            let client = Client { from: Some(from), ..Client::default() }.connect(victim.address)?;
+            // Whoever is served comes behind all who came before: they wait nowhere, and cost nothing there.
+            if index % 50 == 0 {
+                exchange(&client, b"one of many\n")?;
+            }
         }
         let grown = victim.resident()?.saturating_sub(before);
         let counted = refused.map_or(String::new(), |count| format!(" {count} counted;"));
         Ok(Seen::new(format!(
-            "of 10 from one address {} served, of another {};{counted} {sources} sources grew RSS by {} KiB",
+            "of 10 from one address {} served, of another {};{counted} {sources} sources later grew RSS by {} KiB",
             kept.0,
             kept.1,
             grown / 1024
@@ -201,12 +231,23 @@ fn one_source(bench: &Bench) -> Result<Seen> {
         .must(kept == (4, 1), "four of one source are served, and another source is not hurt")
         .must(refused.is_none_or(|count| count >= 6), "each refusal is counted")
         .must(again, "a place that is free again is given away")
-        .must(grown <= most, format!("the table of sources is bounded: at most {} MiB", most >> 20)))
+        .must(grown <= most, format!("the table of sources is bounded: at most {} KiB", most >> 10)))
     })?;
     Ok(match one_prefix(bench)? {
         Some(v6) => v4.and(v6),
         None => v4,
     })
+}
+
+/// As many sources at once as there may be connections: what that costs is there before the others come.
+fn as_many_as_may_be(victim: &Victim) -> Result<()> {
+    let from = |index: u16| IpAddr::V4(Ipv4Addr::from_bits(u32::from(index) + 0x7f09_0001));
+    let all =
+        (0..990).map(|index| Client { from: Some(from(index)), ..Client::default() }.connect(victim.address));
+    let all = all.collect::<Result<Vec<_>>>()?;
+    victim.until(PATIENCE, |now| now.is("open", |open| open > 990))?;
+    drop(all);
+    victim.until(PATIENCE, |now| now.is("open", |open| open <= 1)).map(drop)
 }
 
 /// IPv6 sources that share a /64 are one. `None` where there is no IPv6 or no network of our own.
@@ -282,13 +323,49 @@ pub(super) fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
 }
 
 fn retired(bench: &Bench) -> Result<Seen> {
+    Ok(stopped_and_retired(bench)?.and(retired_in_a_shortage(bench)?))
+}
+
+/// The queue cannot be emptied at SIGTERM: there are no descriptors for it until those before it leave.
+fn retired_in_a_shortage(bench: &Bench) -> Result<Seen> {
+    const QUEUED: usize = 120;
+    let flags = ["--max-connections", "100", "--max-connections-per-source", "0", "--drain", "10s"];
+    let victim = bench.serve(Setup { flags: &flags, through: &FEW_FILES, ..Setup::default() })?;
+    let queued = (0..QUEUED).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
+    for mut client in &queued {
+        client.write_all(b"in the queue\n")?;
+    }
+    let short = victim.until(PATIENCE, |now| now.is("accept_shortages", |failed| failed > 0))?;
+    let accepted = short.get("accepted")?;
+    victim.signal(Signal::TERM)?;
+    let told = wait_until(PATIENCE, || Ok(victim.log()?.contains("draining")))?;
+    ensure!(told, "the server does not say that it drains");
+    // It says so a moment before its workers know.
+    std::thread::sleep(Duration::from_millis(200));
+    let mut served = 0;
+    // Each that leaves makes room for the next. Who is lost has no answer, and all behind it have none either.
+    for client in queued {
+        if answered(&client).is_err() {
+            break;
+        }
+        served += 1;
+    }
+    let end = victim.wait()?;
+    let clean = end.status.is_some_and(|status| status.success());
+    Ok(Seen::new(format!("{served} of {QUEUED} where {accepted} had a descriptor at SIGTERM"))
+        .must(accepted < QUEUED as u64, "descriptors were short")
+        .must(served == QUEUED, "who had none at SIGTERM is served once others leave")
+        .must(clean, "the server ends by itself once all have left, after a shortage, too"))
+}
+
+fn stopped_and_retired(bench: &Bench) -> Result<Seen> {
     const QUEUED: usize = 40;
     let victim = bench.serve(Setup { flags: &["--drain", "10s"], ..Setup::default() })?;
     let canary = bench.canary(&victim)?;
     let paused = victim.pause()?;
     let queued = crowd(victim.address, QUEUED)?;
     for mut client in &queued {
-        std::io::Write::write_all(&mut client, b"in the queue\n")?;
+        client.write_all(b"in the queue\n")?;
     }
     victim.signal(Signal::TERM)?;
     drop(paused);
@@ -308,7 +385,7 @@ fn retired(bench: &Bench) -> Result<Seen> {
 
 fn answered(mut client: &TcpStream) -> Result<()> {
     let mut back = [0; 13];
-    std::io::Read::read_exact(&mut client, &mut back)?;
+    client.read_exact(&mut back)?;
     ensure!(&back == b"in the queue\n", "came back as {}", back.escape_ascii());
     Ok(())
 }

@@ -100,7 +100,7 @@ pub(crate) fn ask(to: SocketAddr, like: Client) -> Result<Fate> {
     }
 }
 
-fn is_one_of(error: &anyhow::Error, kinds: &[ErrorKind]) -> bool {
+pub(crate) fn is_one_of(error: &anyhow::Error, kinds: &[ErrorKind]) -> bool {
     let cause = error.downcast_ref::<io::Error>();
     cause.is_some_and(|error| kinds.contains(&error.kind()))
 }

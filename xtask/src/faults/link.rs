@@ -176,16 +176,23 @@ fn syn_flood(bench: &Bench) -> Result<Seen> {
     let aside = Aside::new(bench)?;
     bench.attack_on(Setup { listen: "0.0.0.0:0", ..Setup::default() }, |victim| {
         let to = SocketAddrV4::new(Aside::OURS, victim.address.port());
-        let cookies = kernel::counter("SyncookiesSent")?;
+        // The kernel counts each one for which its queue was full, whether it answers with a cookie or not at all.
+        let overflows = || -> Result<u64> {
+            Ok(kernel::counter("TCPReqQFullDoCookies")? + kernel::counter("TCPReqQFullDrop")?)
+        };
+        let (cookies, overflowed) = (kernel::counter("SyncookiesSent")?, overflows()?);
         let established = connect(victim.address.to_string().replace("0.0.0.0", "127.0.0.1").parse()?)?;
         let sent = aside.network.on(move || flood(to, time))?;
         exchange(&established, b"established before\n")?;
         let cookies = kernel::counter("SyncookiesSent")? - cookies;
+        let overflowed = overflows()? - overflowed;
         exchange(&connect(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), to.port()))?, b"somebody new\n")?;
         let rate = sent as f64 / time.as_secs_f64();
-        Ok(Seen::new(format!("{sent} SYNs from forged sources, {rate:.0}/s; the kernel answered {cookies} with cookies; established and new connections served"))
+        Ok(Seen::new(format!("{sent} SYNs from forged sources, {rate:.0}/s; the queue was full for {overflowed}, and the kernel answered {cookies} with cookies; established and new connections served"))
             .figure("syns_per_s", rate)
-            .must(sent > 1000, "there was a flood"))
+            .must(sent > 1000, "there was a flood")
+            // What has a wrong sum or no route is sent, too.
+            .must(overflowed > 1000, "the flood reached the listener and filled its queue"))
     })
 }
 

@@ -65,6 +65,12 @@ fn failing_allocation(bench: &Bench) -> Result<Seen> {
     evidence::of_binary(bench, "allocation", &[name])
 }
 
+/// Starts the server with a hundred files open under a limit of 164: so it has room for its connections by that limit,
+/// neither raises it nor refuses, and still has too few. Lowering the limit later would be unfair, as a request to a ring
+/// keeps the one it was made under.
+pub(super) const FEW_FILES: [&str; 7] =
+    ["prlimit", "--nofile=164:1000", "--", "bash", "-c", INHERITED, "files"];
+
 const INHERITED: &str = "for file in $(seq 20 119); do eval \"exec $file</dev/null\"; done; exec \"$@\"";
 
 /// Old enough to be served, and with a line under way.
@@ -91,12 +97,8 @@ fn out_of_files(bench: &Bench) -> Result<Seen> {
         return others::out_of_files(bench);
     }
     let watch = bench.size(Duration::from_secs(2), Duration::from_secs(5));
-    // The server has room for its connections, if it were not for files that it was started with: so it neither raises
-    // the limit nor refuses. Lowering the limit later would be unfair, as a request to a ring keeps the one it was made
-    // under.
-    let through = ["prlimit", "--nofile=164:1000", "--", "bash", "-c", INHERITED, "files"];
     let flags = ["--max-connections", "100", "--max-connections-per-source", "0"];
-    bench.attack_on(Setup { flags: &flags, through: &through, ..Setup::default() }, |victim| {
+    bench.attack_on(Setup { flags: &flags, through: &FEW_FILES, ..Setup::default() }, |victim| {
         let clients = (0..120).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
         for mut client in &clients {
             std::io::Write::write_all(&mut client, b"in the queue\n")?;
@@ -146,6 +148,9 @@ fn raised(victim: &Victim, queue: &mut Waiting) -> Result<Duration> {
 /// The classes of `echoline-server`'s accept.rs: gone before it was accepted, or short of something.
 const FAILURES: [&str; 6] = ["ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "ECONNABORTED", "EINTR"];
 
+/// Of these, what the system is short of.
+const SHORTAGES: [&str; 3] = ["ENFILE", "ENOBUFS", "ENOMEM"];
+
 fn failing_accepts(bench: &Bench) -> Result<Seen> {
     if bench.engine() == Engine::Uring {
         // No system call is made that could be made to fail: the seam is where completions enter.
@@ -178,8 +183,19 @@ fn failing_accept(bench: &Bench, strace: &str, failure: &str) -> Result<Seen> {
     let record = bench.scratch.join(format!("strace-{failure}"));
     let name = record.to_string_lossy();
     let inject = format!("inject=accept,accept4:error={failure}:when=4..8");
-    let through =
-        [strace, "-f", "-qq", "--seccomp-bpf", "-o", &name, "-e", "trace=accept,accept4", "-e", &inject];
+    let through = [
+        strace,
+        "-f",
+        "-ttt",
+        "-qq",
+        "--seccomp-bpf",
+        "-o",
+        &name,
+        "-e",
+        "trace=accept,accept4",
+        "-e",
+        &inject,
+    ];
     bench.attack_on(Setup { through: &through, ..Setup::default() }, |victim| {
         let start = Instant::now();
         let clients = crowd(victim.address, 5)?;
@@ -188,14 +204,28 @@ fn failing_accept(bench: &Bench, strace: &str, failure: &str) -> Result<Seen> {
         }
         let took = start.elapsed();
         let text = std::fs::read_to_string(&record).context("strace wrote no record")?;
-        let injected = text.lines().filter(|line| line.contains("(INJECTED)")).count();
-        Ok(Seen::new(format!("{failure} x{injected}: five served in {:.0} ms", took.as_secs_f64() * 1000.0))
-            .must(
-                if victim.is_ours() { injected == 5 } else { injected > 0 },
-                format!("{failure} was injected five times ({injected})"),
-            )
-            .must(took < Duration::from_secs(2), format!("{failure} delays nobody for long")))
+        let times: Vec<f64> = text.lines().filter_map(injected_at).collect();
+        let injected = times.len();
+        // Each of them costs a try of a queue that stays full: at once, that would spin.
+        let apart = times.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+        let pauses = apart > 0.1 || !SHORTAGES.contains(&failure) || !victim.is_ours();
+        Ok(Seen::new(format!(
+            "{failure} x{injected}, at least {:.0} ms apart: five served in {:.0} ms",
+            apart * 1000.0,
+            took.as_secs_f64() * 1000.0
+        ))
+        .must(pauses, format!("{failure} is a shortage: a pause of at least 100 ms before the next try"))
+        .must(
+            if victim.is_ours() { injected == 5 } else { injected > 0 },
+            format!("{failure} was injected five times ({injected})"),
+        )
+        .must(took < Duration::from_secs(2), format!("{failure} delays nobody for long")))
     })
+}
+
+/// When a call was made to fail, in seconds: `PID 1764100000.123456 accept4(...) = -1 ENFILE (...) (INJECTED)`.
+fn injected_at(line: &str) -> Option<f64> {
+    line.ends_with("(INJECTED)").then_some(line)?.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn squeezed(bench: &Bench) -> Result<Seen> {
