@@ -63,6 +63,44 @@ pub(super) fn strace() -> Result<String> {
 }
 
 fn signals(bench: &Bench) -> Result<Seen> {
+    let seen = storm(bench)?;
+    Ok(if bench.is_ours() { seen.and(broken_pipes(bench)?) } else { seen })
+}
+
+/// The program's runtime ignores SIGPIPE at its start, but a program that has the server as a library may not. A tracer
+/// sees also what is ignored.
+fn broken_pipes(bench: &Bench) -> Result<Seen> {
+    const AT_ONCE: usize = 20;
+    let strace = strace()?;
+    let record = bench.scratch.join("strace-pipe");
+    let name = record.to_string_lossy();
+    let through = [&*strace, "-f", "-qq", "-o", &name, "-e", "trace=none", "-e", "signal=SIGPIPE,SIGUSR1"];
+    let mut victim = bench.serve(Setup { through: &through, ..Setup::default() })?;
+    for _ in 0..5 {
+        let clients = crowd(victim.address, AT_ONCE)?;
+        clients.iter().try_for_each(|client| exchange(client, b"here\n"))?;
+        // The server finds a line, and behind it FIN and RST: a send is EPIPE then, and not ECONNRESET (`tcp_reset`).
+        let paused = victim.pause()?;
+        for mut client in clients {
+            client.write_all(b"to nobody\n")?;
+            client.shutdown(Shutdown::Write)?;
+            reset(client)?;
+        }
+        drop(paused);
+        exchange(&connect(victim.address)?, b"and after them\n")?;
+    }
+    // So that there is a signal that the tracer must have seen.
+    victim.counters()?;
+    victim.still_runs()?;
+    let text = std::fs::read_to_string(&record).context("strace wrote no record")?;
+    let of = |signal: &str| text.lines().filter(|line| line.contains(&format!("--- {signal} "))).count();
+    let raised = of("SIGPIPE");
+    Ok(Seen::new(format!("{} echoes to nobody raised SIGPIPE {raised} times", 5 * AT_ONCE))
+        .must(of("SIGUSR1") > 0, "the tracer sees signals")
+        .must(raised == 0, "no send raises SIGPIPE, whether it is ignored or not"))
+}
+
+fn storm(bench: &Bench) -> Result<Seen> {
     const EACH: usize = 500;
     // SIGPIPE as a program finds it that nobody has prepared for it.
     let through = ["env", "--default-signal=PIPE"];
