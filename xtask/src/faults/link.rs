@@ -269,17 +269,22 @@ fn names(bench: &Bench) -> Result<Seen> {
     let absent: Vec<String> = (0..1000).map(|number| format!("203.0.113.{}", 100 + number % 150)).collect();
     let thousand = format!("names set echo.lab.test {}", absent.join(" "));
     let many = client(bench, &[&thousand], &["-4", "-w", "2s"])?;
+    // The name takes most of the time: what is left of it is the address's.
+    let both = ["names set echo.lab.test 203.0.113.99", "names delay=1500ms"];
+    let both = client(bench, &both, &["-4", "-w", "2s"])?;
     let dead_first = client(bench, &["names set echo.lab.test 203.0.113.99 203.0.113.10"], &["-v"])?;
     // A second look at the name could find another address: whoever answers names must not lead us elsewhere.
     let asked = dead_first.1.matches("asks for A of echo.lab.test").count();
     let within = |took: Duration, deadline: u64| took < Duration::from_millis(deadline * 1000 + 700);
     let ms = |took: Duration| took.as_millis();
     Ok(Seen::new(format!(
-        "slow names: {} ms of 1 s; 1,000 dead addresses: {} ms of 2 s; first address dead: connected after {} ms and says to which; {asked} question",
-        ms(slow.2), ms(many.2), ms(dead_first.2)
+        "slow names: {} ms of 1 s; 1,000 dead addresses: {} ms of 2 s; a dead one of a name that takes 1.5 s: {} ms of 2 s; first address dead: connected after {} ms and says to which; {asked} question",
+        ms(slow.2), ms(many.2), ms(both.2), ms(dead_first.2)
     ))
     .must(slow.0 == Some(1) && within(slow.2, 1), format!("a slow name ends at the deadline (exit {:?})", slow.0))
     .must(many.0 == Some(1) && within(many.2, 2), format!("1,000 addresses share one deadline (exit {:?})", many.0))
+    .must(both.1.contains("[no-answer]"), "a name that takes 1.5 s is found, and its address tried")
+    .must(both.0 == Some(1) && within(both.2, 2), "a name and its address share one deadline")
     .must(dead_first.0 == Some(0) && dead_first.1.contains("203.0.113.10"), "the second address is taken and shown")
     .must(asked == 1, format!("the name is resolved once ({asked})")))
 }

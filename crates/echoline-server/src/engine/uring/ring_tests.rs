@@ -274,4 +274,8 @@ fn dropping_a_ring_takes_pending_requests_back_first() {
     let mut got = [0; 5];
     ours.read_exact(&mut got).unwrap();
     assert_eq!(&got, b"later");
+    // And of the file: a request that is left keeps it open, and the peer would see no FIN.
+    drop(ours);
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(peer.read(&mut got).unwrap(), 0);
 }
