@@ -3,9 +3,9 @@
 #[cfg(all(test, target_os = "linux"))]
 mod errors;
 mod portable;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod uring;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 #[path = "uring_elsewhere.rs"]
 mod uring;
 

@@ -1,4 +1,4 @@
-//! Stands for the ring engine on systems that have no `io_uring`.
+//! Stands for the ring engine on systems that have no `io_uring`, or for which its crate knows no layout: 32-bit ones.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,7 +14,7 @@ impl Engine for Uring {
     const NAME: &'static str = "uring";
 
     fn new() -> Result<Self, Unavailable> {
-        Err(Unavailable::new("io_uring exists on Linux alone", io::ErrorKind::Unsupported.into()))
+        Err(Unavailable::new("io_uring is for 64-bit Linux", io::ErrorKind::Unsupported.into()))
     }
 
     fn waker(&self) -> Arc<dyn Wake> {

@@ -1,9 +1,11 @@
 //! A send of two parts, as sendmsg(2) wants it described.
 
+const PARTS: usize = 2;
+
 /// Points into itself, hence the box, and to both parts, which must outlive it: see `Ring::sends`.
 pub(super) struct Message {
     pub(super) header: libc::msghdr,
-    parts: [libc::iovec; 2],
+    parts: [libc::iovec; PARTS],
 }
 
 impl Message {
@@ -14,7 +16,8 @@ impl Message {
         let header = unsafe { std::mem::zeroed() };
         let mut message = Box::new(Self { header, parts: [part(held), part(input)] });
         message.header.msg_iov = message.parts.as_mut_ptr();
-        message.header.msg_iovlen = message.parts.len();
+        // musl counts in an int, glibc in a size_t.
+        message.header.msg_iovlen = PARTS as _;
         message
     }
 }
