@@ -235,6 +235,23 @@ impl Drop for Slot {
 /// The system's own lookup. May take very long. A link-local address keeps its zone, which name services of the link
 /// give with it (mDNS, RFC 6762; LLMNR).
 fn getaddrinfo(name: &str, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+    let found = asked(name, family);
+    if cfg!(target_env = "gnu") { found } else { told_apart(found, family, || asked(name, Family::Any)) }
+}
+
+/// Only glibc says whether a name that has no address of a family exists; elsewhere, ask for any address of it.
+fn told_apart(
+    found: Result<Vec<SocketAddr>, Failure>,
+    family: Family,
+    any: impl FnOnce() -> Result<Vec<SocketAddr>, Failure>,
+) -> Result<Vec<SocketAddr>, Failure> {
+    match found {
+        Err(Failure::NotFound) if family != Family::Any && any().is_ok() => Err(Failure::NoAddressOfFamily),
+        found => found,
+    }
+}
+
+fn asked(name: &str, family: Family) -> Result<Vec<SocketAddr>, Failure> {
     let address = match family {
         Family::Any => 0,
         Family::V4 => AddrFamily::Inet.into(),

@@ -173,3 +173,18 @@ fn a_link_local_address_of_a_name_keeps_its_zone_and_without_one_is_left_out() {
     );
     assert_eq!(error.remedy(), "add the interface after a %, such as [fe80::1%eth0]:7");
 }
+
+#[test]
+fn a_name_that_has_only_the_other_family_exists() {
+    let found = || Ok(vec![loopback()]);
+    let not_found = || Err(Failure::NotFound);
+    let told = |first: Result<_, _>, family, any: fn() -> Result<_, _>| told_apart(first, family, any);
+    assert!(matches!(
+        told(not_found(), Family::V6, || Ok(vec![loopback()])),
+        Err(Failure::NoAddressOfFamily)
+    ));
+    assert!(matches!(told(not_found(), Family::V6, || Err(Failure::NotFound)), Err(Failure::NotFound)));
+    // There is nothing else to ask for.
+    assert!(matches!(told(not_found(), Family::Any, || unreachable!()), Err(Failure::NotFound)));
+    assert!(matches!(told(found(), Family::V4, || unreachable!()), Ok(found) if found == [loopback()]));
+}
