@@ -241,10 +241,10 @@ fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, u32) {
 ///
 /// An entry from before is asked about 5 s after the request that used it (`delay_first_probe_time` of arp(7)), just
 /// when a check with the usual time ends. Where it is the host's own, the answer is worth a moment: the kernel's timer
-/// may be half a second late.
+/// may be half a second late, and a loaded machine adds to that.
 fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32, asked_us: u64) -> Option<Neighbour> {
-    const ASKED_AGAIN: Duration = Duration::from_millis(5_550);
-    const MOMENT: Duration = Duration::from_millis(600);
+    const ASKED_AGAIN: Duration = Duration::from_millis(5_950);
+    const MOMENT: Duration = Duration::from_secs(1);
     let gateway = way?.gateway;
     let address = gateway.unwrap_or(ip);
     let left = ASKED_AGAIN.saturating_sub(Duration::from_micros(asked_us));
