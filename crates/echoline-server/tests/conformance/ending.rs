@@ -152,14 +152,27 @@ fn once_serves_one_connection_and_ends(case: &Case) {
         });
         let mut client = connect(&server);
         exchange(&mut client, b"hello\n");
-        if let Ok(mut second) = TcpStream::connect(address(&server)) {
-            assert!(is_reset(&second.read(&mut [0; 10]).unwrap_err()));
+        if let Ok(second) = TcpStream::connect(address(&server)) {
+            assert!(is_reset(&refusal(&second)));
         }
         exchange(&mut client, b"still the one\n");
         drop(client);
         server.wait().unwrap();
         assert_eq!(server.stats().accepted, 1);
     }
+}
+
+/// How a connection ends that nobody serves. A busy machine loses packets, on loopback too: where the last one of a handshake
+/// never came and the listener is closed, the client learns of it when it sends.
+fn refusal(mut stream: &TcpStream) -> std::io::Error {
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let silence = stream.read(&mut [0; 10]).unwrap_err();
+    if is_reset(&silence) {
+        return silence;
+    }
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"x").unwrap();
+    stream.read(&mut [0; 10]).unwrap_err()
 }
 
 struct Fragile;
