@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::shortage::no_server;
 use echoline::{Endpoint, Error, Family, Port};
 use echoline_server::{Builder, Server};
-use std::error::Error as StdError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 
@@ -65,22 +64,21 @@ pub(crate) fn here(
     family: Family,
     service: impl FnOnce(Builder, TcpListener) -> Builder,
 ) -> Result<(SocketAddr, Server), Failure> {
-    let failed = |error: &(dyn StdError + 'static)| no_server(error);
     let loopback: IpAddr = match family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),
         _ => Ipv4Addr::LOCALHOST.into(),
     };
     // What is short all the same is seen once the server has taken what it needs.
     let _ = make_room_for(FILES);
-    let listener = TcpListener::bind((loopback, 0)).map_err(|error| failed(&error))?;
-    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let listener = TcpListener::bind((loopback, 0)).map_err(|error| no_server(&error))?;
+    let address = listener.local_addr().map_err(|error| no_server(&error))?;
     // One connection needs one worker; and it may think for as long as its user does.
     let config = echoline_server::Config {
         workers: NonZeroUsize::MIN,
         idle_timeout: None,
         ..echoline_server::Config::default()
     };
-    let server = service(Server::builder(config), listener).start().map_err(|error| failed(&error))?;
-    room_for(FILES).map_err(|error| failed(&error))?;
+    let server = service(Server::builder(config), listener).start().map_err(|error| no_server(&error))?;
+    room_for(FILES).map_err(|error| no_server(&error))?;
     Ok((address, server))
 }
