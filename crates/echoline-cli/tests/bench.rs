@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 use support::load::{bench, line_server, server};
-use support::{ECHOLINE, Serving, echoline, end_of, finish};
+use support::{ECHOLINE, Serving, echoline, end_of, finish, unshared};
 
 #[test]
 fn without_a_host_a_server_of_its_own_is_measured_and_every_byte_is_compared() {
@@ -424,10 +424,7 @@ fn a_closed_port_that_is_connected_to_itself_is_refused_and_echoes_nothing() {
     let network = "ip link set lo up && echo 40050 40051 > /proc/sys/net/ipv4/ip_local_port_range";
     let talk = "\"$0\" serve -q --once 127.0.0.1:40050 | { read endpoint; \
                 \"$0\" bench --churn -c 1 -t 1s --warm-up 0 --json 127.0.0.1:40050; }";
-    let inside = |script: &str| {
-        let mut command = Command::new("unshare");
-        finish(command.args(["--map-root-user", "--net", "sh", "-c", script, ECHOLINE]), b"")
-    };
+    let inside = |script: &str| finish(unshared(&["--net"], script).arg(ECHOLINE), b"");
     if !have("ip") || inside(network).code != Some(0) {
         return skip(TEST, "unshare and ip, and user namespaces");
     }

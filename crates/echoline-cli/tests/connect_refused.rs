@@ -7,9 +7,8 @@ mod support;
 use echoline_testing::skip;
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::time::Duration;
-use support::{ECHOLINE, Ended, echoline, finish};
+use support::{ECHOLINE, Ended, echoline, finish, unshared};
 
 /// A failed connect says so on standard error alone.
 #[track_caller]
@@ -140,7 +139,7 @@ fn an_address_of_the_other_family_is_named() {
 #[test]
 fn arguments_that_are_no_endpoint_say_what_would_be() {
     let write = "next  write host:port, such as localhost:5151, 192.0.2.1:5151 or [2001:db8::1]:5151";
-    let cases: [(&[&str], &str, String); 9] = [
+    let cases: [(&[&str], &str, String); 10] = [
         (
             &["128.195.1.256"],
             "256 in 128.195.1.256 is above 255   [bad-address]",
@@ -192,6 +191,11 @@ fn arguments_that_are_no_endpoint_say_what_would_be() {
                 .into(),
         ),
         (
+            &["224.0.0.1"],
+            "224.0.0.1 stands for a group of hosts, and TCP goes to one   [bad-address]",
+            "next  use the address of one host\n  next  echoline explain bad-address".into(),
+        ),
+        (
             &["localhost", "0"],
             "port 0 is no port to connect to: it lets a server pick a free one   [bad-port]",
             "next  use the port that the server printed when it started\n  \
@@ -220,16 +224,11 @@ fn connect_among_names(sources: &str, name: &str) -> Result<Ended, &'static str>
     for (from, to) in [(order, "/etc/nsswitch.conf"), (servers, "/etc/resolv.conf")] {
         script += &format!("mount --bind '{from}' \"$(readlink -f {to})\"\n");
     }
-    let mut inside = Command::new("unshare");
-    inside.args(["--map-root-user", "--mount", "--net", "--", "sh", "-c"]);
-    let possible = finish(inside.arg(&script), b"");
-    if possible.code != Some(0) {
+    let inside = |script: &str| finish(unshared(&["--mount", "--net"], script).args([ECHOLINE, name]), b"");
+    if inside(&script).code != Some(0) {
         return Err("unshare, with user, mount and network namespaces");
     }
-    let mut inside = Command::new("unshare");
-    inside.args(["--map-root-user", "--mount", "--net", "--", "sh", "-c"]);
-    script += "exec \"$0\" connect \"$1\"\n";
-    Ok(finish(inside.args([&script, ECHOLINE, name]), b""))
+    Ok(inside(&(script + "exec \"$0\" connect \"$1\"\n")))
 }
 
 #[test]

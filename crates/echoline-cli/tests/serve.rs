@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish};
+use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, unshared};
 
 fn have_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
@@ -217,15 +217,17 @@ fn a_full_disk_for_the_endpoint_lines_is_a_failure_that_says_so() {
 fn without_ipv6_a_port_is_served_on_ipv4_alone() {
     const TEST: &str = "without_ipv6_a_port_is_served_on_ipv4_alone";
     // A network of its own in which IPv6 is off; what is started there becomes the server.
-    let script = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "sh", "-c", script, "sh"]);
-    if !have("ip") || finish(command.arg("true"), b"").code != Some(0) {
+    let script =
+        "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec \"$0\" \"$@\"";
+    let inside = |program: &[&str]| {
+        let mut command = unshared(&["--net"], script);
+        command.args(program);
+        command
+    };
+    if !have("ip") || finish(&mut inside(&["true"]), b"").code != Some(0) {
         return skip(TEST, "unshare and ip, and user namespaces");
     }
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "sh", "-c", script, "sh", ECHOLINE, "serve", "0"]);
-    let serving = Serving::spawn(&mut command, 1);
+    let serving = Serving::spawn(&mut inside(&[ECHOLINE, "serve", "0"]), 1);
     assert!(serving.address(0).is_ipv4());
     serving.signal(Signal::TERM);
     let ended = serving.end();

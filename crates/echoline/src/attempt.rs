@@ -1,6 +1,6 @@
-//! Happy Eyeballs as a schedule: which address to try next, and when. No I/O, no clock of its own.
+//! Happy Eyeballs as a schedule: which address to try next, when, and from where. No I/O, no clock of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use crate::code::Code;
@@ -127,6 +127,26 @@ impl Schedule {
         if index + 1 == self.started {
             self.next_start = None;
         }
+    }
+}
+
+/// What to bind a socket to that shall leave from `source` for `target`: any port, and on a link-local source the link
+/// of the target, since such an address means something on one link only (ipv6(7), `sin6_scope_id`).
+///
+/// ```
+/// use echoline::attempt::source_for;
+///
+/// assert_eq!(source_for("[fe80::9%3]:80".parse()?, "fe80::7".parse()?), "[fe80::7%3]:0".parse()?);
+/// assert_eq!(source_for("[fe80::9%3]:80".parse()?, "2001:db8::7".parse()?), "[2001:db8::7]:0".parse()?);
+/// assert_eq!(source_for("192.0.2.9:80".parse()?, "192.0.2.7".parse()?), "192.0.2.7:0".parse()?);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+pub fn source_for(target: SocketAddr, source: IpAddr) -> SocketAddr {
+    match (source, target) {
+        (IpAddr::V6(ip), SocketAddr::V6(target)) if ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, 0, 0, target.scope_id()).into()
+        }
+        _ => SocketAddr::new(source, 0),
     }
 }
 

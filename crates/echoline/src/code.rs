@@ -33,9 +33,9 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A host is neither a name nor an address.
+    /// A host is neither a name nor the address of one host.
     BadAddress = "bad-address",
-    /// A port is missing, no number, or above 65535.
+    /// A port is missing, no number, above 65535, or 0 where a connection was to be opened.
     BadPort = "bad-port",
     /// The name does not exist, or has no address at all.
     NameNotFound = "name-not-found",

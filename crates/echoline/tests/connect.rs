@@ -179,11 +179,22 @@ fn the_longest_timeout_is_no_overflow() {
 }
 
 #[test]
-fn port_0_is_no_port_to_connect_to_whoever_the_host_is() {
-    for host in ["127.0.0.1:0", "no-such-host.invalid:0"] {
-        let error = Socket::new().connect(&on(host)).unwrap_err();
-        assert_eq!(error.code(), Code::BadPort, "{host}: {error}");
-        assert!(error.attempts().is_empty(), "{host}");
+fn port_0_and_addresses_of_groups_are_refused_before_anything_is_sent() {
+    for (target, code) in [
+        ("127.0.0.1:0", Code::BadPort),
+        ("no-such-host.invalid:0", Code::BadPort),
+        ("224.0.0.1:7", Code::BadAddress),
+        ("255.255.255.255:7", Code::BadAddress),
+        ("[ff02::1]:7", Code::BadAddress),
+        ("[::ffff:239.1.2.3]:7", Code::BadAddress),
+    ] {
+        let error = Socket::new().connect(&on(target)).unwrap_err();
+        assert_eq!(error.code(), code, "{target}: {error}");
+        assert_eq!((error.operation(), error.attempts()), (Operation::Connect, &[][..]), "{target}");
+        assert_eq!(error.endpoint(), Some(&on(target)));
+    }
+    for target in ["127.0.0.1:1", "0.0.0.0:7", "[fe80::1%1]:7", "223.255.255.255:65535", "somewhere:7"] {
+        assert!(on(target).can_be_connected_to().is_ok(), "{target}");
     }
 }
 

@@ -6,11 +6,11 @@ use super::probe::{
     IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
 };
 use super::verdict::{VerdictCode, verdict};
-use echoline::{AddressKind, Code, Endpoint, Family};
+use echoline::{Code, Family};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
@@ -28,8 +28,8 @@ pub(super) fn gather(config: &Config) -> Findings {
             return findings;
         }
     };
-    findings.unreadable = unusable(endpoint);
-    if findings.unreadable.is_some() {
+    if let Err(error) = endpoint.can_be_connected_to() {
+        findings.unreadable = Some(Problem::from(&error));
         return findings;
     }
     let family = match family(config) {
@@ -120,19 +120,6 @@ fn of_the_source(source: Option<IpAddr>, problem: Problem) -> Problem {
 /// Tells our line from that of anybody else, and cannot be guessed: hash keys are random.
 fn nonce() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-/// What reads well and is no place to connect to.
-fn unusable(endpoint: &Endpoint) -> Option<Problem> {
-    let problem = |code, message: String, remedy: &str| Problem { code, message, remedy: remedy.to_owned() };
-    if endpoint.port().get() == 0 {
-        let message = "port 0 is no port to connect to: it lets a server pick a free one".to_owned();
-        return Some(problem(Code::BadPort, message, "use the port that the server printed when it started"));
-    }
-    let ip = endpoint.host().ip()?;
-    let group = AddressKind::of(ip) == AddressKind::Multicast || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    let message = format!("{ip} stands for a group of hosts, and TCP goes to one");
-    group.then(|| problem(Code::BadAddress, message, "use the address of one host"))
 }
 
 fn empty(config: &Config) -> Findings {

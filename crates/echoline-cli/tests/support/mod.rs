@@ -55,6 +55,13 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ended {
     ended
 }
 
+/// A shell script as root of namespaces of its own; what is added as arguments is `$0`, `$1` and so on there.
+pub(crate) fn unshared(namespaces: &[&str], script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.arg("--map-root-user").args(namespaces).args(["sh", "-c", script]);
+    command
+}
+
 /// Waits for the end of a child, reading what it writes to pipes that are still ours; kills it at the deadline.
 pub(crate) fn end_of(child: Child) -> Ended {
     let pid = Pid::from_child(&child);

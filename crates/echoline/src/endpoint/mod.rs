@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 pub use kind::AddressKind;
 
-use crate::error::Error;
+use crate::code::Code;
+use crate::error::{Error, Operation};
 
 /// A host and a port.
 ///
@@ -94,6 +95,29 @@ impl Endpoint {
     /// The port.
     pub fn port(&self) -> Port {
         self.port
+    }
+
+    /// Whether a connection to it can be asked for at all. [`Socket::connect`](crate::Socket::connect) asks first.
+    ///
+    /// # Errors
+    ///
+    /// `bad-port` for port 0, where a refusal would read as if a server were merely off; `bad-address` for a multicast
+    /// address and for 255.255.255.255, which TCP must refuse (RFC 9293 section 3.9.2.3).
+    pub fn can_be_connected_to(&self) -> Result<(), Error> {
+        let (code, message, remedy) = match self.host.ip() {
+            _ if self.port.get() == 0 => (
+                Code::BadPort,
+                "port 0 is no port to connect to: it lets a server pick a free one".to_owned(),
+                "use the port that the server printed when it started",
+            ),
+            Some(ip) if AddressKind::of(ip) == AddressKind::Multicast || ip == Ipv4Addr::BROADCAST => (
+                Code::BadAddress,
+                format!("{ip} stands for a group of hosts, and TCP goes to one"),
+                "use the address of one host",
+            ),
+            _ => return Ok(()),
+        };
+        Err(Error::new(code, Operation::Connect, message).on(self).with_remedy(remedy))
     }
 
     /// What may have been meant by an IPv6 address whose port was left out: `::1:80` without brackets is an address

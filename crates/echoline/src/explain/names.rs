@@ -5,17 +5,19 @@ use crate::code::Code;
 
 pub(super) static BAD_ADDRESS: Page = Page {
     code: Code::BadAddress.as_str(),
-    title: "The host is neither a name nor an IP address.",
+    title: "The host is neither a name nor the IP address of a host.",
     so: "the host is mistyped",
     meaning: "A host is a name, such as example.com, an IPv4 address, which is four numbers from 0 to 255 with dots \
-              between them, or an IPv6 address. Nothing was sent to the network: the text itself could not be read. \
-              Short (127.1), octal (010.0.0.1) and hexadecimal forms of IPv4 are refused, because programs disagree \
-              about what they mean.",
+              between them, or an IPv6 address. Nothing was sent to the network: the text itself is wrong. Short \
+              (127.1), octal (010.0.0.1) and hexadecimal forms of IPv4 are refused, because programs disagree about \
+              what they mean.",
     causes: &[
         "A number of an IPv4 address is above 255, starts with 0, or is missing.",
         "Only a port was given where a host was expected.",
         "A URL with a path, a user name or an unknown scheme was given where a host was expected.",
         "An IPv6 address with a port stands without brackets.",
+        "The address stands for a group of hosts (multicast, or 255.255.255.255 for all of a network), and a TCP \
+         connection has one other end.",
     ],
     tell: &["The message quotes the part that is wrong."],
     next: &[
@@ -30,11 +32,12 @@ pub(super) static BAD_PORT: Page = Page {
     title: "The port is missing, or is no number from 0 to 65535.",
     so: "the port is mistyped",
     meaning: "A port is a number of 16 bits that tells the programs on one host apart. Nothing was sent to the \
-              network: the text itself could not be read.",
+              network: the text itself is wrong.",
     causes: &[
         "The number is above 65535 or below 0.",
         "A name such as http stands where the number was expected.",
         "The port was left out where nothing has a default.",
+        "It is 0, and a connection was to be opened: only a listener may leave the choice to the system.",
     ],
     tell: &["The message quotes the part that is wrong."],
     next: &[

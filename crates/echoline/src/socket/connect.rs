@@ -35,7 +35,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `bad-port` for port 0; those of [`resolve`](crate::resolve()); and, with every attempt in [`Error::attempts`], `refused`,
+    /// Those of [`Endpoint::can_be_connected_to`] and [`resolve`](crate::resolve()); and, with every attempt in [`Error::attempts`], `refused`,
     /// `no-answer`, `no-route`, `host-unreachable`, `no-local-port`, `address-not-available` (the source),
     /// `permission-denied`, `reset`, `too-many-open-files`, `system`. If the attempts ended differently, the error
     /// has the code that says most: an answer before silence, silence before no way to get there.
@@ -53,13 +53,7 @@ impl Socket {
         endpoint: &Endpoint,
         observe: &mut dyn FnMut(ConnectEvent<'_>),
     ) -> Result<Connection, Error> {
-        if endpoint.port().get() == 0 {
-            // The kernel would send a SYN there, and the refusal would read as if a server were merely off.
-            let message = "port 0 is no port to connect to: it lets a server pick a free one";
-            return Err(Error::new(Code::BadPort, Operation::Connect, message)
-                .on(endpoint)
-                .with_remedy("use the port that the server printed when it started"));
-        }
+        endpoint.can_be_connected_to()?;
         let begin = Instant::now();
         let deadline = deadline(begin, self.connect_timeout);
         let addresses = resolve(endpoint, self.connect_family(endpoint)?, self.connect_timeout)?;

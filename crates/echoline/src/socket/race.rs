@@ -1,14 +1,14 @@
 //! The race of the attempts: Happy Eyeballs over non-blocking sockets.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::{ConnectEvent, Socket};
-use crate::attempt::{Attempt, Outcome, Schedule, Step};
+use crate::attempt::{Attempt, Outcome, Schedule, Step, source_for};
 use crate::code::Code;
 
 /// Where an attempt failed before it was on its way.
@@ -111,7 +111,7 @@ impl<'a> Race<'a> {
         let socket = self.socket.open(address).map_err(Refusal::Open)?;
         socket.set_nonblocking(true).map_err(Refusal::Open)?;
         if let Some(source) = self.socket.source {
-            socket.bind(&on_link_of(address, source).into()).map_err(Refusal::Bind)?;
+            socket.bind(&source_for(address, source).into()).map_err(Refusal::Bind)?;
         }
         match socket.connect(&address.into()) {
             Ok(()) => Ok(socket),
@@ -171,16 +171,6 @@ fn failed(code: Code, error: &io::Error) -> Outcome {
     Outcome::Failed { code, os_error: error.raw_os_error() }
 }
 
-/// A link-local source means something on one link only: that of the target (ipv6(7), `sin6_scope_id`).
-fn on_link_of(target: SocketAddr, source: IpAddr) -> SocketAddr {
-    match (source, target) {
-        (IpAddr::V6(ip), SocketAddr::V6(target)) if ip.is_unicast_link_local() => {
-            SocketAddrV6::new(ip, 0, 0, target.scope_id()).into()
-        }
-        _ => SocketAddr::new(source, 0),
-    }
-}
-
 /// Does this machine have a way to send to it?
 ///
 /// Linux says EADDRNOTAVAIL both where every local port is taken and where there is no address to send from, as with
@@ -235,13 +225,5 @@ mod tests {
         assert!(matches!(bad_option, Outcome::Failed { code: Code::System, .. }));
         let bad_source = Refusal::Bind(Errno::INVAL.into()).outcome();
         assert!(matches!(bad_source, Outcome::Failed { code: Code::System, .. }));
-    }
-
-    #[test]
-    fn a_link_local_source_is_on_the_link_of_the_target_and_no_other_has_one() {
-        let on = |target: &str, source: &str| on_link_of(target.parse().unwrap(), source.parse().unwrap());
-        assert_eq!(on("[fe80::9%3]:80", "fe80::7"), "[fe80::7%3]:0".parse().unwrap());
-        assert_eq!(on("[fe80::9%3]:80", "2001:db8::7"), "[2001:db8::7]:0".parse().unwrap());
-        assert_eq!(on("192.0.2.9:80", "192.0.2.7"), "192.0.2.7:0".parse().unwrap());
     }
 }

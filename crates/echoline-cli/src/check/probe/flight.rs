@@ -4,13 +4,14 @@ use super::micros;
 use super::own::is_own;
 use crate::check::findings::{Connect, Ended, Icmp, Requests};
 use echoline::Code;
+use echoline::attempt::source_for;
 use echoline_sys::tcp_info;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ impl Flight {
         }
         let mut flight = Self { socket, source: None, started, failed: None, bound: true };
         if let Some(source) = manner.source
-            && let Err(error) = flight.socket.bind(&on_link_of(address, source).into())
+            && let Err(error) = flight.socket.bind(&source_for(address, source).into())
         {
             (flight.failed, flight.bound) = (Some(error), false);
             return Ok(flight);
@@ -122,16 +123,6 @@ pub(super) fn wait(flights: &[&Flight], until: Instant) -> Vec<usize> {
         }
     }
     (0..fds.len()).filter(|at| !fds[*at].revents().is_empty()).collect()
-}
-
-/// A link-local source means something on one link only: that of the target (ipv6(7), `sin6_scope_id`).
-fn on_link_of(target: SocketAddr, source: IpAddr) -> SocketAddr {
-    match (source, target) {
-        (IpAddr::V6(ip), SocketAddr::V6(target)) if ip.is_unicast_link_local() => {
-            SocketAddrV6::new(ip, 0, 0, target.scope_id()).into()
-        }
-        _ => SocketAddr::new(source, 0),
-    }
 }
 
 /// One that could not even be sent, as a finding.
@@ -199,14 +190,6 @@ pub(super) const FIRST_REPETITION: Duration = Duration::from_millis(1_050);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_link_local_source_is_on_the_link_of_the_target_and_no_other_has_one() {
-        let on = |target: &str, source: &str| on_link_of(target.parse().unwrap(), source.parse().unwrap());
-        assert_eq!(on("[fe80::9%3]:80", "fe80::7"), "[fe80::7%3]:0".parse().unwrap());
-        assert_eq!(on("[fe80::9%3]:80", "2001:db8::7"), "[2001:db8::7]:0".parse().unwrap());
-        assert_eq!(on("192.0.2.9:80", "192.0.2.7"), "192.0.2.7:0".parse().unwrap());
-    }
 
     #[test]
     fn what_the_system_says_of_a_request_decides_how_it_ended() {
