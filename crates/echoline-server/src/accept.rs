@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two tries while descriptors or memory are short: at most 8 failed tries a second in the whole process,
@@ -57,7 +57,12 @@ pub(crate) enum Permission {
 /// Holds all listeners of a server back while descriptors or memory are short.
 ///
 /// Retrying at once would spin: the queue stays readable. So after a failure there is one try for each descriptor
-/// that we close ourselves, and one every [`PROBE_EVERY`] for those that others free.
+/// that we close ourselves, and one every [`PROBE_EVERY`] for those that others free. A success is no end of the
+/// shortage: where each close makes room for one, the next try fails again. It has ended when nothing fails at a time at
+/// which a probe would have.
+///
+/// Whatever others do with the descriptors that we free, each failure postpones the next probe by [`PROBE_EVERY`], and
+/// closes of ours count for nothing once a try for one has failed, until a try works again.
 #[derive(Debug)]
 pub(crate) struct AcceptGate {
     short: AtomicBool,
@@ -69,23 +74,30 @@ pub(crate) struct AcceptGate {
 #[derive(Debug)]
 struct Tries {
     next_probe: Instant,
+    /// Until then the failures so far have used up the tries that were allowed to fail.
+    paid_until: Instant,
     /// Connections of ours that ended since the shortage began, each worth one try.
     credits: usize,
+    /// Such tries whose end is not known yet.
+    on_credit: usize,
+    /// No such try has failed since one worked.
+    credit_holds: bool,
 }
 
 impl AcceptGate {
     pub(crate) fn new(now: Instant) -> Self {
-        let tries = Mutex::new(Tries { next_probe: now, credits: 0 });
-        Self { short: AtomicBool::new(false), skipped: AtomicUsize::new(0), tries }
+        let tries = Tries { next_probe: now, paid_until: now, credits: 0, on_credit: 0, credit_holds: true };
+        Self { short: AtomicBool::new(false), skipped: AtomicUsize::new(0), tries: Mutex::new(tries) }
     }
 
     pub(crate) fn ask(&self, now: Instant) -> Permission {
         if !self.is_short() {
             return Permission::Freely;
         }
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        if tries.credits > 0 {
+        let mut tries = self.tries();
+        if tries.credits > 0 && tries.credit_holds {
             tries.credits -= 1;
+            tries.on_credit += 1;
             Permission::Once
         } else if tries.next_probe <= now {
             tries.next_probe = now + PROBE_EVERY;
@@ -97,25 +109,59 @@ impl AcceptGate {
 
     /// An accept failed for want of descriptors or memory. True if the shortage is new.
     pub(crate) fn on_shortage(&self, now: Instant) -> bool {
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        if tries.next_probe <= now {
-            tries.next_probe = now + PROBE_EVERY;
-        }
+        let mut tries = self.tries();
         let new = !self.short.swap(true, Ordering::SeqCst);
         if new {
-            tries.credits = 0;
+            (tries.credits, tries.on_credit, tries.credit_holds) = (0, 0, true);
+        } else if tries.on_credit > 0 {
+            tries.on_credit -= 1;
+            tries.credit_holds = false;
         }
+        tries.paid_until = tries.paid_until.max(now) + PROBE_EVERY;
+        tries.next_probe = tries.paid_until;
         new
     }
 
-    /// An accept worked, or found the queue empty: Linux reserves the descriptor before it looks at the queue.
-    pub(crate) fn on_recovery(&self) {
-        if self.is_short() {
+    /// An accept worked.
+    pub(crate) fn on_accepted(&self, now: Instant) {
+        self.skipped_none();
+        if !self.is_short() {
+            return;
+        }
+        let mut tries = self.tries();
+        tries.on_credit = tries.on_credit.saturating_sub(1);
+        tries.credit_holds = true;
+        // At once again, if that one may fail.
+        tries.next_probe = tries.paid_until;
+        if now >= tries.paid_until + PROBE_EVERY {
             self.short.store(false, Ordering::SeqCst);
         }
+    }
+
+    /// An accept found the queue empty, and a descriptor to spare: Linux reserves it before it looks at the queue.
+    pub(crate) fn on_empty(&self, now: Instant) {
+        self.skipped_none();
+        if !self.is_short() {
+            return;
+        }
+        let mut tries = self.tries();
+        if now >= tries.paid_until {
+            self.short.store(false, Ordering::SeqCst);
+        } else {
+            // The descriptor waits for the next client.
+            tries.on_credit = tries.on_credit.saturating_sub(1);
+            tries.credits += 1;
+        }
+    }
+
+    fn skipped_none(&self) {
         if self.skipped.load(Ordering::Relaxed) > 0 {
             self.skipped.store(0, Ordering::Relaxed);
         }
+    }
+
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection was skipped. What that means: the same, or a shortage if nothing else has come for long.
@@ -129,8 +175,7 @@ impl AcceptGate {
         if !self.is_short() {
             return false;
         }
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.credits += 1;
+        self.tries().credits += 1;
         true
     }
 
@@ -140,53 +185,5 @@ impl AcceptGate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shortage_allows_one_try_a_probe_interval() {
-        let start = Instant::now();
-        let gate = AcceptGate::new(start);
-        assert!(gate.on_shortage(start));
-        let mut tries = 0;
-        for ms in 0..1000 {
-            if gate.ask(start + Duration::from_millis(ms)) == Permission::Once {
-                tries += 1;
-                assert!(!gate.on_shortage(start + Duration::from_millis(ms)));
-            }
-        }
-        assert_eq!(tries, 7);
-    }
-
-    #[test]
-    fn a_close_of_ours_allows_one_try_at_once() {
-        let now = Instant::now();
-        let gate = AcceptGate::new(now);
-        gate.on_shortage(now);
-        assert!(matches!(gate.ask(now), Permission::NotBefore(_)));
-        assert!(gate.on_closed());
-        assert_eq!(gate.ask(now), Permission::Once);
-        assert!(matches!(gate.ask(now), Permission::NotBefore(_)));
-    }
-
-    #[test]
-    fn an_error_that_stays_counts_as_a_shortage() {
-        let gate = AcceptGate::new(Instant::now());
-        for _ in 0..MAX_SKIPS {
-            assert_eq!(gate.on_skip(), AcceptFailure::Skip);
-        }
-        assert_eq!(gate.on_skip(), AcceptFailure::Shortage);
-        gate.on_recovery();
-        assert_eq!(gate.on_skip(), AcceptFailure::Skip);
-    }
-
-    #[test]
-    fn recovery_opens_the_gate() {
-        let now = Instant::now();
-        let gate = AcceptGate::new(now);
-        gate.on_shortage(now);
-        gate.on_recovery();
-        assert_eq!(gate.ask(now), Permission::Freely);
-        assert!(!gate.on_closed());
-    }
-}
+#[path = "accept_tests.rs"]
+mod tests;

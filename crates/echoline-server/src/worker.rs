@@ -62,7 +62,7 @@ impl Worker {
         service: usize,
         now: Instant,
     ) -> Option<Accepted> {
-        self.shared.gate.on_recovery();
+        self.shared.gate.on_accepted(now);
         let permit = match self.shared.permit(address.ip()) {
             Ok(permit) if self.shared.may_serve() => permit,
             refused => {
@@ -127,9 +127,9 @@ impl Worker {
             failure = self.shared.gate.on_skip();
         }
         match failure {
-            AcceptFailure::Empty => self.shared.gate.on_recovery(),
+            AcceptFailure::Empty => self.shared.gate.on_empty(now),
             AcceptFailure::Gone => {
-                self.shared.gate.on_recovery();
+                self.shared.gate.on_accepted(now);
                 tracing::debug!(%listener, %error, "a connection had broken off before it was accepted");
             }
             AcceptFailure::Skip => {
@@ -137,7 +137,6 @@ impl Worker {
             }
             AcceptFailure::Shortage => {
                 self.counters().accept_shortages.add(1);
-                // Where each close makes room for one, each begins a shortage of its own.
                 if self.shared.gate.on_shortage(now)
                     && let Some(more) = self.shared.bursts.shortage.note(now)
                 {
