@@ -33,7 +33,8 @@ const BULK_BUFFER: usize = 64 * 1024;
 /// Runs what completions wait for, also when none is waited for (io_uring_enter(2); with DEFER_TASKRUN nothing else does).
 const IORING_ENTER_GETEVENTS: u32 = 1;
 
-/// Dropping waits so long for cancelled requests, then leaks their memory rather than free it under the kernel.
+/// Dropping waits so long for the next of the cancelled requests, then leaks their memory rather than free it under the
+/// kernel.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A send that the kernel has.
@@ -176,6 +177,18 @@ impl Ring {
         }
     }
 
+    /// Submits all that waits and takes what has completed; waits for so many completions if there are none yet.
+    fn enter_for(&mut self, many: usize, timeout: Option<Duration>) -> io::Result<()> {
+        while !self.fill() {
+            self.submit(0, Some(Duration::ZERO))?;
+            self.completions.extend(self.ring.completion());
+        }
+        let wait_for = if self.completions.is_empty() { many } else { 0 };
+        self.submit(wait_for, timeout)?;
+        self.completions.extend(self.ring.completion());
+        Ok(())
+    }
+
     fn pool(&mut self, appetite: Appetite) -> &mut Pool {
         match appetite {
             Appetite::Stream => &mut self.stream,
@@ -286,14 +299,7 @@ impl Kernel for Ring {
     }
 
     fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        while !self.fill() {
-            self.submit(0, Some(Duration::ZERO))?;
-            self.completions.extend(self.ring.completion());
-        }
-        let wait_for = usize::from(self.completions.is_empty());
-        self.submit(wait_for, timeout)?;
-        self.completions.extend(self.ring.completion());
-        Ok(())
+        self.enter_for(1, timeout)
     }
 
     fn next(&mut self) -> Option<Completion> {
@@ -355,11 +361,16 @@ impl Kernel for Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        let give_up = Instant::now() + CANCEL_PATIENCE;
         let everything = opcode::AsyncCancel2::new(io_uring::types::CancelBuilder::any().all()).build();
+        let (mut left, mut give_up) = (usize::MAX, Instant::now() + CANCEL_PATIENCE);
         while self.outstanding > 0 && Instant::now() < give_up {
+            if self.outstanding < left {
+                (left, give_up) = (self.outstanding, Instant::now() + CANCEL_PATIENCE);
+            }
             self.queue(everything.clone().user_data(user_data(Kind::Cancel, 0, 0)));
-            if self.enter(Some(Duration::from_millis(10))).is_err() {
+            // The kernel looks through all requests for each that it cancels: so once for as many as a wait can bring.
+            let many = self.outstanding.min(COMPLETIONS as usize);
+            if self.enter_for(many, Some(Duration::from_millis(10))).is_err() {
                 break;
             }
             while let Some(entry) = self.completions.pop_front() {

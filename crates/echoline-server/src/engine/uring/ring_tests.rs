@@ -279,3 +279,19 @@ fn dropping_a_ring_takes_pending_requests_back_first() {
     peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     assert_eq!(peer.read(&mut got).unwrap(), 0);
 }
+
+#[test]
+fn dropping_a_ring_takes_thousands_of_requests_back() {
+    let (ours, mut peer) = pair();
+    let Some(mut ring) = ring() else { return };
+    // As many connections would have; one socket will do for them.
+    for index in 0..6_000 {
+        ring.receive(Key { index, generation: 0 }, ours.as_fd(), Appetite::Stream);
+    }
+    ring.enter(Some(Duration::ZERO)).unwrap();
+    drop(ring);
+    // A request that is left keeps the socket open, and the peer would see no FIN.
+    drop(ours);
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+}
