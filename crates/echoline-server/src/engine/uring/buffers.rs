@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::{Submitter, types::BufRingEntry};
 
-/// The kernel wants the ring on a page boundary.
-const PAGE: usize = 4096;
+/// The kernel wants the ring on a page boundary, whose pages have 64 KiB at most where Linux runs (`PAGE_SIZE` of arm64
+/// and ppc64).
+const PAGE: usize = 64 * 1024;
 
 /// A fixed set of buffers of one size. Each is either the kernel's to write into, or ours to read.
 ///
