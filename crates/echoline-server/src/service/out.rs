@@ -194,6 +194,9 @@ impl<'a> Out<'a> {
     /// When the range is not within the input that this call was made with.
     pub fn echo(&mut self, of_input: Range<usize>) {
         assert!(of_input.start <= of_input.end && of_input.end <= self.input.len(), "echo of {of_input:?}");
+        if of_input.is_empty() {
+            return;
+        }
         if !self.may_send_direct {
             self.output.append(&self.input[of_input]);
         } else if self.direct.is_empty() {

@@ -44,6 +44,16 @@ fn an_echo_alone_is_sent_from_where_it_stands() {
 }
 
 #[test]
+fn an_echo_of_nothing_refers_to_no_input() {
+    let mut output = Output::new(100);
+    let mut out = Out::new(&mut output, INPUT, true);
+    out.write(b"own");
+    out.echo(10..10);
+    let (direct, _) = out.into_parts();
+    assert_eq!(direct, 0..0, "a buffer that is not sent from may be gone when the rest of a send comes back");
+}
+
+#[test]
 fn bytes_of_the_services_own_are_not_copied_where_nothing_waits_before_them() {
     let mut output = Output::new(100);
     let own = b"a line".to_vec();
