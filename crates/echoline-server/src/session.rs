@@ -155,6 +155,7 @@ impl Session {
         sent: io::Result<usize>,
         now: Instant,
     ) -> Option<Batch> {
+        self.hold_off_line(now);
         self.in_flight = 0;
         let total = batch.len();
         let taken = match sent {
@@ -229,6 +230,7 @@ impl Session {
     /// The job is done. `None` says that it panicked.
     pub(crate) fn on_computed(&mut self, result: Option<Vec<u8>>, now: Instant) -> Option<Batch> {
         self.last_progress = now;
+        self.hold_off_line(now);
         self.output.job_done();
         let Some(result) = result else {
             self.on_failed(Ending::Fault);
@@ -288,13 +290,18 @@ impl Session {
 
     fn is_too_slow(&mut self, unacknowledged: u64, now: Instant) -> bool {
         let least = self.limits.min_progress;
-        if !self.wants_input() || self.waits_for_reader() {
-            // We let nothing more arrive, or the engine may not, as long as it has a send to end: the line cannot go on.
-            self.line_pace.hold_off(self.received, now);
-        }
+        self.hold_off_line(now);
         let line = self.line_pace.is_too_slow(self.received, least, now);
         let acknowledged = self.sent.saturating_sub(unacknowledged);
         self.reader_pace.is_too_slow(acknowledged, least, now) || line
+    }
+
+    /// Where we let nothing more arrive, or the engine may not, as long as it has a send to end, a line cannot go on. Said
+    /// when that ends and when the line is judged.
+    fn hold_off_line(&mut self, now: Instant) {
+        if !self.wants_input() || self.waits_for_reader() {
+            self.line_pace.hold_off(self.received, now);
+        }
     }
 
     /// When `on_time` has something to do, if nothing else happens before.
@@ -333,13 +340,17 @@ impl Session {
     }
 
     /// The server has no memory left for this session's buffers. What the service holds is passed on, or refused; if
-    /// that is not it, the session ends.
+    /// that is not it, or the service lets go of nothing, the session ends.
     pub(crate) fn relieve(&mut self, now: Instant) -> Option<Batch> {
         if self.held == 0 || self.discards_input() {
             self.on_failed(Ending::Memory);
             return None;
         }
+        let before = self.held;
         self.serve(&[], false, now, |service, out| service.on_pressure(out));
+        if self.held >= before && !self.discards_input() {
+            self.on_failed(Ending::Memory);
+        }
         self.settle(0..0, &[], now)
     }
 

@@ -298,6 +298,24 @@ fn relief_passes_the_line_on_and_the_next_one_is_held_again() {
 }
 
 #[test]
+fn a_line_that_could_not_come_on_has_its_time_once_it_can() {
+    let (mut session, start) = session(echo(LongLines::Pass));
+    let input = [&[b'a'; 2 * CAP][..], b"\nbegun"].concat();
+    let batch = session.on_input(&input, start);
+    sent_part(&mut session, batch, &input, 1, 1, start);
+    assert_eq!(session.wants(), Wants::Events { read: false });
+    // The reader takes all of it just before the line would be judged.
+    let late = start + INTERVAL - Duration::from_millis(1);
+    let batch = session.on_writable(late);
+    sent_all(&mut session, batch, &[], late);
+    assert_eq!((session.wants(), session.waits_for_reader()), (Wants::Events { read: true }, false));
+    session.on_time(0, start + INTERVAL);
+    assert_eq!(session.wants(), Wants::Events { read: true });
+    session.on_time(0, late + INTERVAL);
+    assert_eq!(session.wants(), Wants::Close(Ending::Slow));
+}
+
+#[test]
 fn relief_ends_who_does_not_read() {
     let (mut session, now) = session(echo(LongLines::Pass));
     let input = [&[b'a'; CAP][..], b"\nbegun"].concat();
@@ -349,4 +367,22 @@ fn a_line_service_has_the_last_word_when_its_line_is_taken() {
     assert_eq!(sent_all(&mut session, batch, &[], now), b"too much\n");
     session.on_end_of_input(now);
     assert_eq!(session.wants(), Wants::Close(Ending::Memory));
+}
+
+#[test]
+fn a_service_that_lets_go_of_nothing_is_closed() {
+    struct Hoards(Vec<u8>);
+    impl Service for Hoards {
+        fn on_input(&mut self, input: &[u8], _out: &mut Out<'_>) -> usize {
+            self.0.extend_from_slice(input);
+            input.len()
+        }
+        fn held(&self) -> usize {
+            self.0.len()
+        }
+    }
+    let (mut session, now) = session(Hoards(Vec::new()));
+    session.on_input(b"held", now);
+    assert!(session.relieve(now).is_none());
+    assert_eq!((session.wants(), session.buffered()), (Wants::Close(Ending::Memory), 0));
 }

@@ -49,6 +49,7 @@ pub trait Service: Send {
     }
 
     /// That limit is used up, and this connection has the most: let go of what is held, by writing it or by finishing.
+    /// Who does neither is closed ([`Ending::Memory`](crate::Ending::Memory)).
     fn on_pressure(&mut self, _out: &mut Out<'_>) {}
 }
 
