@@ -150,6 +150,11 @@ impl Shared {
         Ok(Permit { shared: Arc::clone(self), source, worker })
     }
 
+    /// Are there places for so many more?
+    pub(crate) fn has_room_for(&self, more: usize) -> bool {
+        self.open.load(SeqCst).saturating_add(more) <= self.config.max_connections
+    }
+
     /// With [`Config::once`], true for the first connection alone.
     pub(crate) fn may_serve(&self) -> bool {
         !self.config.once || !self.once_served.swap(true, SeqCst)

@@ -16,6 +16,6 @@ mod unacknowledged;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use allocator::keep_freed_memory;
 #[cfg(target_os = "linux")]
-pub use tcp_info::{TcpInfo, tcp_info};
+pub use tcp_info::{TcpInfo, backlog, tcp_info};
 #[cfg(target_os = "linux")]
 pub use unacknowledged::unacknowledged;

@@ -35,6 +35,31 @@ pub struct TcpInfo {
 /// # Errors
 /// What getsockopt(2) reports: the descriptor is no TCP socket.
 pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
+    let info = ask(socket)?;
+    Ok(TcpInfo {
+        timeouts: u32::from(info.tcpi_retransmits),
+        unacknowledged: info.tcpi_unacked,
+        sent_again: info.tcpi_retrans,
+        total_sent_again: info.tcpi_total_retrans,
+        since_acknowledgement: Duration::from_millis(u64::from(info.tcpi_last_ack_recv)),
+        round_trip: Duration::from_micros(u64::from(info.tcpi_rtt)),
+        round_trip_variation: Duration::from_micros(u64::from(info.tcpi_rttvar)),
+        segment_bytes: info.tcpi_snd_mss,
+        path_mtu: info.tcpi_pmtu,
+    })
+}
+
+/// How many connections may wait in the queue of a listener: what was asked of listen(2), as far as
+/// `net.core.somaxconn` allowed it.
+///
+/// # Errors
+/// What getsockopt(2) reports: the descriptor is no TCP socket.
+pub fn backlog(listener: impl AsFd) -> io::Result<u32> {
+    // Of a socket that listens, this field is the queue's limit (`tcp_get_info`, `sk_max_ack_backlog`).
+    Ok(ask(listener)?.tcpi_sacked)
+}
+
+fn ask(socket: impl AsFd) -> io::Result<libc::tcp_info> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
     // SAFETY: the descriptor is open while `socket` is borrowed; `info` has `length` bytes that may be written, and
@@ -52,18 +77,7 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: all fields are integers, all zero before the call; the kernel wrote a part of them, so all have values.
-    let info = unsafe { info.assume_init() };
-    Ok(TcpInfo {
-        timeouts: u32::from(info.tcpi_retransmits),
-        unacknowledged: info.tcpi_unacked,
-        sent_again: info.tcpi_retrans,
-        total_sent_again: info.tcpi_total_retrans,
-        since_acknowledgement: Duration::from_millis(u64::from(info.tcpi_last_ack_recv)),
-        round_trip: Duration::from_micros(u64::from(info.tcpi_rtt)),
-        round_trip_variation: Duration::from_micros(u64::from(info.tcpi_rttvar)),
-        segment_bytes: info.tcpi_snd_mss,
-        path_mtu: info.tcpi_pmtu,
-    })
+    Ok(unsafe { info.assume_init() })
 }
 
 #[cfg(test)]
@@ -83,8 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_has_the_backlog_that_was_asked_for() {
+        let listener = socket2::Socket::from(TcpListener::bind("127.0.0.1:0").unwrap());
+        for asked in [7, 23] {
+            // Listening again changes the limit alone (listen(2)).
+            listener.listen(asked).unwrap();
+            assert_eq!(backlog(&listener).unwrap(), u32::try_from(asked).unwrap());
+        }
+    }
+
+    #[test]
     fn what_is_no_tcp_socket_is_an_error() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(tcp_info(&socket).is_err());
+        assert!(tcp_info(&socket).is_err() && backlog(&socket).is_err());
     }
 }

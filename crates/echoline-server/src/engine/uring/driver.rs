@@ -32,6 +32,8 @@ pub(super) struct Driver<K> {
     starved: Vec<Key>,
     /// Who comes and who leaves, in order. Bytes of those who are there go first.
     crowd: VecDeque<Completion>,
+    /// So many in the crowd have come, and hold a descriptor.
+    pub(super) arrivals: usize,
     /// Received from those who have had their turn, in order. Bounded by the buffers.
     more: Vec<Completion>,
     /// Which turn this is.
@@ -70,6 +72,7 @@ impl<K: Kernel> Driver<K> {
             listeners: Vec::new(),
             starved: Vec::new(),
             crowd: VecDeque::new(),
+            arrivals: 0,
             more: Vec::new(),
             round: 0,
         }
@@ -91,6 +94,7 @@ impl<K: Kernel> Driver<K> {
         }
         for _ in 0..TURN {
             let Some(completion) = self.crowd.pop_front() else { break };
+            self.arrivals -= usize::from(completion.is_arrival());
             self.on_completion(worker, completion, *now);
         }
         for key in worker.take_due(*now) {
@@ -124,10 +128,11 @@ impl<K: Kernel> Driver<K> {
     fn put_off(&mut self, mut completion: Completion) {
         if let Completion::Accepted { result: result @ Err(_), .. } = &mut completion
             && result.as_ref().is_err_and(|error| AcceptFailure::of(error) == AcceptFailure::Shortage)
-            && self.crowd.iter().any(|before| matches!(before, Completion::Accepted { result: Ok(_), .. }))
+            && self.arrivals > 0
         {
             *result = Err(Errno::CANCELED.into());
         }
+        self.arrivals += usize::from(completion.is_arrival());
         self.crowd.push_back(completion);
     }
 

@@ -65,6 +65,11 @@ impl Completion {
             Self::Sent { .. } | Self::Woken => false,
         }
     }
+
+    /// A client that comes.
+    pub(super) fn is_arrival(&self) -> bool {
+        matches!(self, Self::Accepted { result: Ok(_), .. })
+    }
 }
 
 pub(super) trait Kernel {

@@ -17,7 +17,9 @@ pub(super) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     service: usize,
-    accepting: bool,
+    /// So many may wait in its queue, and one request that accepts many takes them all at once.
+    backlog: usize,
+    accepting: Accepting,
     cancelled: bool,
     broken: bool,
     /// It retires: its queue is emptied by hand, and next then.
@@ -25,16 +27,28 @@ pub(super) struct Listener {
     again: Option<Instant>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    No,
+    One,
+    Many,
+}
+
+/// Where it cannot be asked: what Linux allows unless told otherwise (listen(2), `net.core.somaxconn`).
+const USUAL_BACKLOG: u32 = 4096;
+
 impl<K: Kernel> Driver<K> {
     /// Takes over the worker's listeners. They block, as requests on them do not.
     pub(super) fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
         for listening in worker.listeners.drain(..) {
             listening.listener.set_nonblocking(false)?;
+            let backlog = echoline_sys::backlog(&listening.listener).unwrap_or(USUAL_BACKLOG);
             self.listeners.push(Some(Listener {
+                backlog: usize::try_from(backlog).unwrap_or(usize::MAX),
                 socket: listening.listener,
                 address: listening.address,
                 service: listening.service,
-                accepting: false,
+                accepting: Accepting::No,
                 cancelled: false,
                 broken: false,
                 emptying: false,
@@ -45,26 +59,35 @@ impl<K: Kernel> Driver<K> {
     }
 
     /// Keeps every listener accepting, as far as permitted. Returns when to ask again if nothing else happens.
+    ///
+    /// Who was accepted has a descriptor, also while it waits for its turn: so whole queues are accepted only while there
+    /// would be places for all that is in them.
     pub(super) fn accept_all(&mut self, worker: &Worker, now: Instant) -> Option<Instant> {
         let mut again: Option<Instant> = None;
+        let backlogs: usize = self.listeners.iter().flatten().map(|listener| listener.backlog).sum();
+        let has_room = worker.shared.has_room_for(backlogs + self.arrivals);
         for (index, listener) in self.listeners.iter_mut().enumerate() {
-            let Some(listener) = listener.as_mut().filter(|one| !one.accepting && !one.broken) else {
+            let Some(listener) = listener.as_mut().filter(|one| !one.broken) else { continue };
+            if listener.accepting == Accepting::Many && !has_room {
+                listener.cancel(index, &mut self.kernel);
+            }
+            if listener.accepting != Accepting::No {
                 continue;
-            };
+            }
             if listener.emptying {
                 again = [again, listener.again].into_iter().flatten().min();
                 continue;
             }
-            let many = match worker.shared.gate.ask(now) {
+            listener.accepting = match worker.shared.gate.ask(now) {
                 Permission::NotBefore(time) => {
                     again = [again, Some(time)].into_iter().flatten().min();
                     continue;
                 }
-                Permission::Freely => true,
-                Permission::Once => false,
+                Permission::Freely if has_room => Accepting::Many,
+                Permission::Freely | Permission::Once => Accepting::One,
             };
-            listener.accepting = true;
             listener.cancelled = false;
+            let many = listener.accepting == Accepting::Many;
             self.kernel.accept(index, listener.socket.as_fd(), many);
         }
         again
@@ -79,7 +102,9 @@ impl<K: Kernel> Driver<K> {
         now: Instant,
     ) {
         let listener = self.listeners[index].as_mut().expect("a listener stays until its request is over");
-        listener.accepting = more;
+        if !more {
+            listener.accepting = Accepting::No;
+        }
         let (address, service) = (listener.address, listener.service);
         match result {
             Ok((stream, peer)) => {
@@ -100,10 +125,8 @@ impl<K: Kernel> Driver<K> {
         let Some(listener) = self.listeners[index].as_mut().filter(|one| retire || one.broken) else {
             return;
         };
-        if listener.accepting {
-            if !std::mem::replace(&mut listener.cancelled, true) {
-                self.kernel.cancel_accept(index);
-            }
+        if listener.accepting != Accepting::No {
+            listener.cancel(index, &mut self.kernel);
             return;
         }
         let Some(mut listener) = self.listeners[index].take() else { return };
@@ -141,5 +164,14 @@ impl<K: Kernel> Driver<K> {
         }
         listener.again = Some(now);
         worker.is_finishing()
+    }
+}
+
+impl Listener {
+    /// Takes its request back; it stays under way until it completes.
+    fn cancel(&mut self, index: usize, kernel: &mut impl Kernel) {
+        if !std::mem::replace(&mut self.cancelled, true) {
+            kernel.cancel_accept(index);
+        }
     }
 }

@@ -82,13 +82,14 @@ struct Seat {
     listener: TcpListener,
     /// Stands for the descriptors of connections.
     null: Rc<OwnedFd>,
+    max_connections: usize,
 }
 
 impl Seat {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let null = Rc::new(OwnedFd::from(std::fs::File::open("/dev/null").expect("/dev/null")));
-        Self { listener, null }
+        Self { listener, null, max_connections: Config::default().max_connections }
     }
 
     fn begin(&self, kernel: FakeKernel, manner: Manner) -> (Driver<FakeKernel>, Worker) {
@@ -97,6 +98,7 @@ impl Seat {
             long_lines: if manner == Manner::ShortLines { LongLines::Close } else { LongLines::Pass },
             max_pending_output: NonZeroUsize::new(24).expect("not zero"),
             workers: NonZeroUsize::MIN,
+            max_connections: self.max_connections,
             min_progress: None,
             idle_timeout: kernel.silence.then_some(Duration::from_mins(1)),
             // An end by the clock would hide how it ended; other tests see to it.

@@ -91,6 +91,45 @@ fn descriptors_are_not_short_while_a_crowd_that_has_them_waits_for_its_turn() {
 }
 
 #[test]
+fn whole_queues_are_accepted_only_while_there_are_places_for_all_in_them() {
+    let mut seat = Seat::new();
+    let backlog = echoline_sys::backlog(&seat.listener).expect("a listener") as usize;
+    seat.max_connections = backlog + 3 * TURN;
+    let mut play = Play::begin(&seat);
+    play.driver.kernel.arrive(3 * TURN, b"");
+    // Who waits for a turn has a descriptor, too.
+    play.turn();
+    play.turn();
+    assert!(!play.driver.kernel.is_to_end_accepting());
+    play.driver.kernel.arrive(TURN, b"");
+    play.turn();
+    assert!(!play.driver.kernel.is_to_end_accepting(), "not known before");
+    play.turn();
+    assert!(play.driver.kernel.is_to_end_accepting());
+    play.driver.kernel.end_accepting();
+    play.turn();
+    play.turn();
+    assert_eq!(play.served().len(), 4 * TURN);
+    // One by one from now on, and whole queues again once there is room.
+    for _ in 0..2 {
+        assert!(play.driver.kernel.accepts_once());
+        play.driver.kernel.arrive(1, b"");
+        play.turn();
+        play.turn();
+    }
+    for fd in play.served() {
+        play.driver.kernel.pour(fd);
+    }
+    while play.worker.shared.stats().open > 0 {
+        play.turn();
+    }
+    play.driver.kernel.arrive(1, b"");
+    play.turn();
+    play.turn();
+    assert!(play.driver.kernel.accepts() && !play.driver.kernel.accepts_once());
+}
+
+#[test]
 fn one_who_says_much_is_served_in_parts_and_in_order_and_the_end_comes_last() {
     let seat = Seat::new();
     let mut play = Play::begin(&seat);

@@ -10,12 +10,26 @@ use crate::engine::uring::kernel::{Completion, Received};
 impl FakeKernel {
     /// So many clients, who say this, come all at once.
     pub(in super::super) fn arrive(&mut self, clients: usize, says: &[u8]) {
-        assert_eq!(self.accept, Some(true), "the listener accepts");
+        let more = self.accept.expect("the listener accepts");
+        assert!(more || clients == 1, "it accepts one");
         for _ in 0..clients {
             let client = Client { says: says.to_vec(), ..Client::default() };
             let result = Ok(self.connect(client));
-            self.ready.push_back(Completion::Accepted { listener: 0, result, more: true });
+            self.ready.push_back(Completion::Accepted { listener: 0, result, more });
         }
+        self.accept = Some(true).filter(|_| more);
+    }
+
+    /// The request to accept many ends, as it was asked to.
+    pub(in super::super) fn end_accepting(&mut self) {
+        assert!(std::mem::take(&mut self.accept_cancelled), "it was cancelled");
+        assert_eq!(self.accept.take(), Some(true));
+        let result = Err(Errno::CANCELED.into());
+        self.ready.push_back(Completion::Accepted { listener: 0, result, more: false });
+    }
+
+    pub(in super::super) fn is_to_end_accepting(&self) -> bool {
+        self.accept_cancelled
     }
 
     /// No descriptor is left for the next one.
