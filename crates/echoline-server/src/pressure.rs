@@ -1,42 +1,76 @@
-//! One worker's part of the memory that all connections together may have buffered.
+//! The memory that all connections together may have buffered, and who gives some back when it is used up.
 //!
-//! Each worker guards its own part, so that no two of them wait for each other: connections are dealt evenly, and so is
-//! the memory.
+//! There is one budget for all workers. Each tells it what its own sessions hold, to within a small step, so that workers do
+//! not meet at one counter for every line that comes in two pieces. When it is used up, those workers relieve their
+//! largest holders that have more than an even share.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use crate::slots::Key;
 
+/// What all workers have together.
 #[derive(Debug)]
+pub(crate) struct Budget {
+    used: AtomicUsize,
+    most: usize,
+    /// An even share: if more than the budget is used, somebody has more than this.
+    share: usize,
+    /// What one worker has may differ by so much from what was told.
+    step: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(max_buffered: usize, workers: usize) -> Self {
+        let share = max_buffered / workers;
+        Self { used: AtomicUsize::new(0), most: max_buffered, share, step: (share / 16).min(64 * 1024) }
+    }
+
+    /// True if this used it up.
+    fn tell(&self, before: usize, after: usize) -> bool {
+        let Some(more) = after.checked_sub(before) else {
+            self.used.fetch_sub(before - after, SeqCst);
+            return false;
+        };
+        let used = self.used.fetch_add(more, SeqCst);
+        used <= self.most && used + more > self.most
+    }
+}
+
+/// One worker's part of it.
+#[derive(Debug, Default)]
 pub(crate) struct Pressure {
     buffered: usize,
-    most: usize,
+    /// What the budget knows of that.
+    told: usize,
 }
 
 impl Pressure {
-    /// For one of so many workers.
-    pub(crate) fn new(max_buffered: usize, workers: usize) -> Self {
-        Self { buffered: 0, most: max_buffered / workers }
-    }
-
-    /// A session that had `before` buffered has `after` now.
-    pub(crate) fn changed(&mut self, before: usize, after: usize) {
+    /// A session that had `before` buffered has `after` now. True if that used the budget up: other workers, who may be
+    /// asleep, have to look whether they have more than their share.
+    pub(crate) fn changed(&mut self, budget: &Budget, before: usize, after: usize) -> bool {
         self.buffered = self.buffered + after - before;
+        if self.buffered.abs_diff(self.told) <= budget.step {
+            return false;
+        }
+        budget.tell(std::mem::replace(&mut self.told, self.buffered), self.buffered)
     }
 
     pub(crate) fn buffered(&self) -> usize {
         self.buffered
     }
 
-    /// Is the part used up?
-    pub(crate) fn is_high(&self) -> bool {
-        self.buffered > self.most
+    /// Is the budget used up, and must this worker give some back?
+    pub(crate) fn is_high(&self, budget: &Budget) -> bool {
+        self.buffered > budget.share && self.used(budget) > budget.most
     }
 
-    /// Whom to relieve: the largest holders, as many as it takes to have an eighth free. So the look at all of them
-    /// is paid for by an eighth of the memory that clients had to send first.
-    pub(crate) fn largest(&self, holders: impl Iterator<Item = (Key, usize)>) -> Vec<Key> {
+    /// Whom to relieve: the largest holders, as many as it takes to have an eighth free, of the budget or of this
+    /// worker's share of it. So the look at all of them is paid for by an eighth of what clients had to send first.
+    pub(crate) fn largest(&self, budget: &Budget, holders: impl Iterator<Item = (Key, usize)>) -> Vec<Key> {
         let mut holders: Vec<_> = holders.filter(|(_, bytes)| *bytes > 0).collect();
         holders.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-        let mut excess = self.buffered.saturating_sub(self.most - self.most / 8);
+        let over = |used: usize, most: usize| used.saturating_sub(most - most / 8);
+        let mut excess = over(self.used(budget), budget.most).min(over(self.buffered, budget.share));
         let mut chosen = Vec::new();
         for (key, bytes) in holders {
             if excess == 0 {
@@ -46,6 +80,11 @@ impl Pressure {
             excess = excess.saturating_sub(bytes);
         }
         chosen
+    }
+
+    /// By all workers, with what this one has not told yet.
+    fn used(&self, budget: &Budget) -> usize {
+        (budget.used.load(SeqCst) + self.buffered).saturating_sub(self.told)
     }
 }
 
@@ -59,35 +98,81 @@ mod tests {
 
     #[test]
     fn the_largest_go_first_and_no_more_than_needed() {
-        let mut pressure = Pressure::new(1600, 2);
+        let budget = Budget::new(800, 1);
+        let mut pressure = Pressure::default();
         let holders = [(key(0), 100), (key(1), 500), (key(2), 0), (key(3), 201)];
         for (_, bytes) in holders {
-            pressure.changed(0, bytes);
+            pressure.changed(&budget, 0, bytes);
         }
-        assert!(pressure.is_high());
+        assert!(pressure.is_high(&budget));
         // 801 are held, and 700 would leave an eighth of 800 free.
-        assert_eq!(pressure.largest(holders.into_iter()), [key(1)]);
+        assert_eq!(pressure.largest(&budget, holders.into_iter()), [key(1)]);
         // Of 1,251 there must go 551.
-        pressure.changed(100, 550);
-        assert_eq!(pressure.largest(holders.into_iter()), [key(1), key(3)]);
-        pressure.changed(0, 1000);
+        pressure.changed(&budget, 100, 550);
+        assert_eq!(pressure.largest(&budget, holders.into_iter()), [key(1), key(3)]);
+        pressure.changed(&budget, 0, 1000);
         assert_eq!(
-            pressure.largest(holders.into_iter()),
+            pressure.largest(&budget, holders.into_iter()),
             [key(1), key(3), key(0)],
             "who holds nothing gives nothing"
         );
         assert_eq!(pressure.buffered(), 2251);
-        pressure.changed(2251, 0);
+        pressure.changed(&budget, 2251, 0);
         assert_eq!(pressure.buffered(), 0);
-        assert!(pressure.largest(holders.into_iter()).is_empty());
+        assert!(pressure.largest(&budget, holders.into_iter()).is_empty());
     }
 
     #[test]
-    fn exactly_the_part_is_not_too_much() {
-        let mut pressure = Pressure::new(1000, 1);
-        pressure.changed(0, 1000);
-        assert!(!pressure.is_high());
-        pressure.changed(0, 1);
-        assert!(pressure.is_high());
+    fn exactly_the_budget_is_not_too_much() {
+        let budget = Budget::new(1000, 1);
+        let mut pressure = Pressure::default();
+        assert!(!pressure.changed(&budget, 0, 1000));
+        assert!(!pressure.is_high(&budget));
+        pressure.changed(&budget, 0, 1);
+        assert!(pressure.is_high(&budget));
+    }
+
+    #[test]
+    fn a_worker_may_have_what_others_do_not_use() {
+        let budget = Budget::new(1600, 2);
+        let (mut much, mut little) = (Pressure::default(), Pressure::default());
+        assert!(!much.changed(&budget, 0, 1500));
+        assert!(!much.is_high(&budget), "nearly all of it");
+        assert!(little.changed(&budget, 0, 101), "that used it up, and is told of once");
+        assert!(!little.changed(&budget, 101, 301));
+        assert_eq!((much.is_high(&budget), little.is_high(&budget)), (true, false));
+        // 1,801 are held: 401 less would leave an eighth of the budget free.
+        let holders = [(key(0), 700), (key(1), 400), (key(2), 400)];
+        assert_eq!(much.largest(&budget, holders.into_iter()), [key(0)]);
+        much.changed(&budget, 1500, 800);
+        assert_eq!((much.is_high(&budget), little.is_high(&budget)), (false, false));
+        assert!(little.changed(&budget, 301, 1000), "and again");
+    }
+
+    #[test]
+    fn nobody_gives_more_than_what_is_over_an_even_share() {
+        let budget = Budget::new(1600, 2);
+        let (mut one, mut other) = (Pressure::default(), Pressure::default());
+        one.changed(&budget, 0, 900);
+        other.changed(&budget, 0, 5000);
+        let holders = (0..9).map(|index| (key(index), 100));
+        // To have an eighth of its share of 800 free.
+        assert_eq!(one.largest(&budget, holders).len(), 2);
+    }
+
+    #[test]
+    fn what_is_told_later_is_known_to_who_has_it() {
+        let budget = Budget::new(1000 * 1000, 1);
+        let mut pressure = Pressure::default();
+        for _ in 0..1000 {
+            pressure.changed(&budget, 0, 1000);
+        }
+        assert!(budget.used.load(SeqCst) < 1000 * 1000, "in steps");
+        assert!(!pressure.is_high(&budget));
+        pressure.changed(&budget, 0, 1);
+        assert!(pressure.is_high(&budget));
+        pressure.changed(&budget, 1000 * 1000, 0);
+        assert!(!pressure.is_high(&budget));
+        assert!(budget.used.load(SeqCst) <= budget.step);
     }
 }

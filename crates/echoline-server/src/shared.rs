@@ -11,6 +11,7 @@ use crate::burst::Bursts;
 use crate::compute::Pool;
 use crate::config::Config;
 use crate::engine::Wake;
+use crate::pressure::Budget;
 use crate::service::{Factory, Peer};
 use crate::session::SessionLimits;
 use crate::slots::Key;
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Pool,
     pub(crate) limits: Arc<SessionLimits>,
     pub(crate) bursts: Bursts,
+    pub(crate) budget: Budget,
     sources: Sources,
     posts: Vec<Post>,
     /// Permits that are out. One is taken before a connection is dealt, so none is forgotten on its way.
@@ -102,6 +104,7 @@ impl Shared {
             linger: config.linger,
         };
         Self {
+            budget: Budget::new(config.max_buffered.get(), workers),
             sources: Sources::new(config.max_connections_per_source),
             config,
             jobs,

@@ -46,8 +46,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, id: usize, listeners: Vec<Listening>) -> Self {
-        let pressure = Pressure::new(shared.config.max_buffered.get(), shared.config.workers.get());
-        Self { shared, listeners, id, timers: Timers::default(), pressure, finished_all: false }
+        let (timers, pressure) = (Timers::default(), Pressure::default());
+        Self { shared, listeners, id, timers, pressure, finished_all: false }
     }
 
     fn counters(&self) -> &Counters {
@@ -249,17 +249,20 @@ impl Worker {
     fn count_buffered(&mut self, client: &mut Client, now: usize) {
         let before = std::mem::replace(&mut client.buffered, now);
         if before != now {
-            self.pressure.changed(before, now);
+            if self.pressure.changed(&self.shared.budget, before, now) {
+                self.shared.wake_all();
+            }
             self.counters().buffered.set(self.pressure.buffered() as u64);
         }
     }
 
     /// Whom to relieve now with [`Worker::relieve`]: nearly always nobody.
     pub(crate) fn must_relieve<'a>(&self, clients: impl Iterator<Item = (Key, &'a Client)>) -> Vec<Key> {
-        if !self.pressure.is_high() {
+        if !self.pressure.is_high(&self.shared.budget) {
             return Vec::new();
         }
-        self.pressure.largest(clients.map(|(key, client)| (key, client.buffered)))
+        let holders = clients.map(|(key, client)| (key, client.buffered));
+        self.pressure.largest(&self.shared.budget, holders)
     }
 
     /// Takes from a session the memory that it holds.

@@ -12,6 +12,7 @@ on_each_engine! {
     unfinished_lines_share_one_budget_and_come_back_whole,
     where_long_lines_close_the_largest_holder_is_closed,
     clients_that_do_not_read_share_the_same_budget,
+    one_worker_may_use_what_the_others_do_not,
 }
 
 const KIB: usize = 1024;
@@ -86,4 +87,32 @@ fn clients_that_do_not_read_share_the_same_budget(case: &Case) {
     let stats = until(&server, |stats| stats.ended_by(Ending::Memory) > 0);
     assert!(stats.open >= 4, "only as many as needed: {stats:?}");
     exchange(&mut honest, b"and still\n");
+}
+
+fn one_worker_may_use_what_the_others_do_not(case: &Case) {
+    const LINE: usize = 60 * KIB;
+    let server = case.server(ServiceKind::Echo, |config| {
+        config.workers = NonZeroUsize::new(2).unwrap();
+        config.max_buffered = NonZeroUsize::new(4 * LINE).unwrap();
+    });
+    // They are dealt to the workers in turn.
+    let clients: Vec<_> = (0..6).map(|_| connect(&server)).collect();
+    let (mut large, mut small): (Vec<_>, Vec<_>) =
+        clients.into_iter().enumerate().partition(|(n, _)| n % 2 == 0);
+    begin_line(&mut small[0].1, &server, b's', 100);
+    for (_, client) in &mut large {
+        begin_line(client, &server, b'l', LINE);
+    }
+    let stats = until(&server, |stats| stats.buffered >= 3 * LINE as u64);
+    assert_eq!(stats.passed_for_memory, 0, "it is more than half of the memory, and all of it fits");
+    // The other uses it up: who has more than an even share gives some back, though nothing happens to it.
+    begin_line(&mut small[1].1, &server, b's', LINE);
+    until(&server, |stats| stats.passed_for_memory == 1);
+    for (n, (_, client)) in small.iter_mut().enumerate().take(2) {
+        client.write_all(b"\n").unwrap();
+        let mut back = vec![0; if n == 0 { 101 } else { LINE + 1 }];
+        std::io::Read::read_exact(client, &mut back).unwrap();
+        assert_eq!(back.last(), Some(&b'\n'));
+    }
+    assert_eq!(server.stats().passed_for_memory, 1);
 }
