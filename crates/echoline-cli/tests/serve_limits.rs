@@ -145,3 +145,68 @@ fn a_limit_that_cannot_be_is_refused_with_one_that_can() {
         assert!(ended.stderr.contains(said), "{arguments:?}: {}", ended.stderr);
     }
 }
+
+/// Starts `serve`, lets clients do this, and checks that the log tells of the limit once and the summary counts.
+fn assert_told_once(arguments: &[&str], provoke: impl Fn(&Serving), record: &str, counted: &str) {
+    let serving = Serving::echo(arguments);
+    provoke(&serving);
+    let said = stop(serving).stderr;
+    assert_eq!(said.matches(record).count(), 1, "{said}");
+    let told = said.lines().find(|line| line.contains(record)).unwrap();
+    assert!(told.contains("peer") && told.contains("127.0.0.1:"), "it says who: {told}");
+    assert!(said.contains(counted), "{said}");
+}
+
+#[test]
+fn who_comes_when_all_places_are_taken_is_told_of_once_and_counted() {
+    let crowd = |serving: &Serving| {
+        let first = connect(serving);
+        assert_echoes(&first);
+        for _ in 0..3 {
+            wait_for_the_end(connect(serving));
+        }
+    };
+    let counted = "\n  3 refused: the maximum of connections was open";
+    assert_told_once(&["--max-connections", "1"], crowd, "limit=\"max-connections\"", counted);
+}
+
+#[test]
+fn who_is_idle_or_says_a_line_that_is_too_long_is_told_of_once_and_counted() {
+    let each = |says: &'static [u8]| {
+        move |serving: &Serving| {
+            for _ in 0..3 {
+                let mut client = connect(serving);
+                client.write_all(says).unwrap();
+                wait_for_the_end(client);
+            }
+        }
+    };
+    let (record, counted) = ("limit=\"idle-timeout\"", "\n  3 closed: nothing moved for the idle timeout");
+    assert_told_once(&["--idle-timeout", "200ms"], each(b""), record, counted);
+    let (record, counted) = ("limit=\"max-line\"", "\n  3 closed: a line was longer than --max-line");
+    let close = ["--max-line", "8", "--long-lines", "close"];
+    assert_told_once(&close, each(b"longer than eight"), record, counted);
+}
+
+#[test]
+fn a_line_that_passes_and_a_reader_that_is_waited_for_are_told_of_in_the_detailed_log_and_counted() {
+    let long = |serving: &Serving| {
+        let mut client = connect(serving);
+        for _ in 0..3 {
+            client.write_all(b"longer than eight\n").unwrap();
+            client.read_exact(&mut [0; 18]).unwrap();
+        }
+    };
+    let record = "\"limit\":\"max-line\"";
+    assert_told_once(&["--max-line", "8", "--log", "json"], long, record, "\"passed_as_long\":3");
+    let never_reads = |serving: &Serving| {
+        for _ in 0..3 {
+            let mut client = connect(serving);
+            client.set_write_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
+            while client.write(&[b'\n'; 64 * 1024]).is_ok() {}
+        }
+    };
+    let record = "\"limit\":\"max-pending-output\"";
+    let by_cap = ["--log", "json", "--engine", "portable"];
+    assert_told_once(&by_cap, never_reads, record, "\"held_up\":3");
+}

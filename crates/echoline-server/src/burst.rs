@@ -15,6 +15,9 @@ pub(crate) struct Bursts {
     pub(crate) source_full: Burst,
     pub(crate) pressure: Burst,
     pub(crate) shortage: Burst,
+    pub(crate) long_line: Burst,
+    pub(crate) slow_reader: Burst,
+    pub(crate) unwatched: Burst,
     pub(crate) endings: [Burst; Ending::ALL.len()],
 }
 

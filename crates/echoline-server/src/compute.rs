@@ -5,6 +5,9 @@ use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crate::burst::Burst;
 
 /// Work of a service: it runs once, on a thread where it delays nobody else's conversation.
 pub type Job = Box<dyn FnOnce() -> Vec<u8> + Send>;
@@ -24,6 +27,8 @@ pub(crate) struct Pool(Arc<Inner>);
 
 struct Inner {
     max_threads: usize,
+    /// No thread could be started for a job.
+    refused: Burst,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -41,7 +46,7 @@ impl Pool {
     pub(crate) fn new(max_threads: usize) -> Self {
         let (queue, next) = (BTreeMap::new(), Ticket(NonZeroU64::MIN));
         let state = Mutex::new(State { queue, next, idle: 0, threads: Vec::new(), stopped: false });
-        Self(Arc::new(Inner { max_threads, state, changed: Condvar::new() }))
+        Self(Arc::new(Inner { max_threads, refused: Burst::default(), state, changed: Condvar::new() }))
     }
 
     /// Queues a job. It is dropped, undelivered, if the pool stops before its turn.
@@ -61,7 +66,9 @@ impl Pool {
                 Ok(thread) => state.threads.push(thread),
                 // With a thread or more the job only waits longer; without any it is reported as failed.
                 Err(error) => {
-                    tracing::error!(%error, "no thread for a job");
+                    if let Some(more) = self.0.refused.note(Instant::now()) {
+                        tracing::error!(%error, more, "no thread for a job");
+                    }
                     if state.threads.is_empty()
                         && let Some((_, deliver)) = state.queue.remove(&ticket)
                     {

@@ -18,9 +18,10 @@ use echoline::line::DEFAULT_MAX_LINE;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The longest line, in bytes with its LF, that is held until it is whole. Default 64 KiB.
+    /// The longest line, in bytes with its LF, that is held until it is whole. Default 64 KiB: longer than the lines of
+    /// any text protocol (SMTP has 1,000 bytes, HTTP servers take some 8 KiB), and what a client can make the server keep.
     pub max_line: NonZeroUsize,
-    /// What happens to a line that is longer. Default [`LongLines::Pass`].
+    /// What happens to a line that is longer. Default [`LongLines::Pass`]: an echo owes every byte back.
     pub long_lines: LongLines,
     /// Output in bytes that one connection may leave unread before the server stops reading from it.
     /// Default 64 KiB: enough to keep a reader busy, and 10,000 who never read cost no gigabytes. One receive batch
@@ -28,7 +29,8 @@ pub struct Config {
     pub max_pending_output: NonZeroUsize,
     /// Bytes that all connections together may have buffered: unfinished lines, and output that waits for its
     /// reader. Beyond that, the largest holders pass their line on unfinished ([`LongLines::Pass`]), and those who
-    /// still hold as much are closed ([`Ending::Memory`](crate::Ending::Memory)). Each worker guards its part.
+    /// still hold as much are closed ([`Ending::Memory`](crate::Ending::Memory)). One budget for all workers; what they
+    /// tell of it comes in steps, which may exceed it by a sixteenth.
     /// Default 128 MiB: 10,000 clients could otherwise have ten times as much.
     pub max_buffered: NonZeroUsize,
     /// Connections open at once, over all listeners; one more is accepted and reset at once, so that the
@@ -39,7 +41,8 @@ pub struct Config {
     /// (RFC 6177). `None` is as many as there may be. Default 2,500: one source cannot take all places.
     pub max_connections_per_source: Option<NonZeroUsize>,
     /// How fast a client must go on while the server holds something for it. `None` is as slowly as it likes,
-    /// within the idle timeout. Default 1 KiB a minute.
+    /// within the idle timeout. Default 1 KiB a minute: a program on the worst of links is faster, and who is slower holds
+    /// memory on purpose.
     pub min_progress: Option<MinProgress>,
     /// A connection on which no byte moved for so long, in either direction, is closed. `None` is never. Output that
     /// waits moves when the client acknowledges some, which is asked for when the time is up.
@@ -126,7 +129,8 @@ pub struct MinProgress {
 }
 
 impl Default for MinProgress {
-    /// 1 KiB a minute: slower than any line, and less than a person types in a line of the terminal.
+    /// 1 KiB a minute, 17 bytes a second. A terminal sends what a person types as whole lines, so that nobody's typing is
+    /// judged.
     fn default() -> Self {
         Self { bytes: const { NonZeroU64::new(1024).unwrap() }, interval: Duration::from_mins(1) }
     }

@@ -14,21 +14,8 @@ use std::time::{Duration, Instant};
 use crate::compute::{Job, Ticket};
 use crate::config::MinProgress;
 use crate::pace::Pace;
-use crate::service::{Out, Output, Peer, Service};
+use crate::service::{Batch, Out, Output, Peer, Service, Tally};
 use crate::stats::Ending;
-
-/// One send: bytes of the session's own, then a range of the receive buffer that was passed in.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) held: Vec<u8>,
-    pub(crate) input: Range<usize>,
-}
-
-impl Batch {
-    pub(crate) fn len(&self) -> usize {
-        self.held.len() + self.input.len()
-    }
-}
 
 /// What the session needs from its engine next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +72,9 @@ pub(crate) struct Session {
     cut_off_at: Option<Instant>,
     limits: Arc<SessionLimits>,
     lines: u64,
+    /// Small, as it is for one event, and fits beside the flags.
+    long_lines: u16,
+    held_up: bool,
 }
 
 impl Session {
@@ -110,6 +100,8 @@ impl Session {
             cut_off_at: None,
             limits,
             lines: 0,
+            long_lines: 0,
+            held_up: false,
         }
     }
 
@@ -155,7 +147,7 @@ impl Session {
         sent: io::Result<usize>,
         now: Instant,
     ) -> Option<Batch> {
-        self.hold_off_line(now);
+        let line_waited = self.holds_line_up();
         self.in_flight = 0;
         let total = batch.len();
         let taken = match sent {
@@ -177,6 +169,9 @@ impl Session {
             self.blocked = true;
             self.reader_pace.owe(self.sent, now);
             return None;
+        }
+        if line_waited {
+            self.line_pace.hold_off(self.received, now);
         }
         let next = self.resume(now);
         if next.is_none() {
@@ -296,10 +291,14 @@ impl Session {
         self.reader_pace.is_too_slow(acknowledged, least, now) || line
     }
 
-    /// Where we let nothing more arrive, or the engine may not, as long as it has a send to end, a line cannot go on. Said
-    /// when that ends and when the line is judged.
+    /// We let nothing more arrive, or the engine may not, as long as it has a send to end: a line cannot go on, and what
+    /// the client owes of it, it owes from when that ends.
+    fn holds_line_up(&self) -> bool {
+        !self.wants_input() || self.waits_for_reader()
+    }
+
     fn hold_off_line(&mut self, now: Instant) {
-        if !self.wants_input() || self.waits_for_reader() {
+        if self.holds_line_up() {
             self.line_pace.hold_off(self.received, now);
         }
     }
@@ -371,16 +370,24 @@ impl Session {
         !self.discards_input()
     }
 
-    /// Lines completed since the last call.
-    pub(crate) fn take_lines(&mut self) -> u64 {
-        std::mem::take(&mut self.lines)
+    /// What the service counted since the last call.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        Tally { lines: std::mem::take(&mut self.lines), long_lines: std::mem::take(&mut self.long_lines) }
+    }
+
+    /// True once each time that nothing more is read from the client because it leaves so much unread itself.
+    pub(crate) fn was_held_up(&mut self) -> bool {
+        let before = self.held_up;
+        self.held_up = self.waits_for_reader() && self.goes_on() && !self.input_ended && self.is_at_cap();
+        self.held_up && !before
     }
 
     fn wants_input(&self) -> bool {
-        let pending = self.output.len() + self.in_flight;
-        !self.input_ended
-            && self.untaken.is_empty()
-            && (self.discards_input() || pending < self.limits.max_pending_output)
+        !self.input_ended && self.untaken.is_empty() && (self.discards_input() || !self.is_at_cap())
+    }
+
+    fn is_at_cap(&self) -> bool {
+        self.output.len() + self.in_flight >= self.limits.max_pending_output
     }
 
     /// Our side has said its last byte: what still arrives is read only so that the close destroys nothing.
@@ -412,9 +419,10 @@ impl Session {
         let before = self.output.len();
         let mut out = Out::new(&mut self.output, input, may_send_direct);
         let result = call(&mut *self.service, &mut out);
-        let (direct, lines) = out.into_parts();
-        self.lines += lines;
-        let answered = lines > 0 || !direct.is_empty() || self.output.len() > before;
+        let (direct, tally) = out.into_parts();
+        self.lines += tally.lines;
+        self.long_lines = self.long_lines.saturating_add(tally.long_lines);
+        let answered = tally.lines > 0 || !direct.is_empty() || self.output.len() > before;
         self.note_line(answered, now);
         (result, direct)
     }

@@ -386,3 +386,30 @@ fn a_service_that_lets_go_of_nothing_is_closed() {
     assert!(session.relieve(now).is_none());
     assert_eq!((session.wants(), session.buffered()), (Wants::Close(Ending::Memory), 0));
 }
+
+#[test]
+fn a_line_that_is_too_long_counts_once_in_however_many_pieces_it_comes() {
+    let (mut session, now) = session(echo(LongLines::Pass));
+    let mut long_lines = Vec::new();
+    for piece in [&[b'a'; MAX_LINE][..], b"goes on", b" and ends\n", &[b'b'; MAX_LINE + 1]] {
+        let batch = session.on_input(piece, now);
+        sent_all(&mut session, batch, piece, now);
+        long_lines.push(session.take_tally().long_lines);
+    }
+    assert_eq!(long_lines, [1, 0, 0, 1]);
+}
+
+#[test]
+fn a_client_that_leaves_the_cap_unread_is_held_up_once_until_it_reads() {
+    let (mut session, now) = session(EchoBytes::default());
+    let batch = session.on_input(&[7; CAP + 1], now);
+    assert!(!session.was_held_up(), "it may read all of it at once");
+    sent_part(&mut session, batch, &[7; CAP + 1], 1, 1, now);
+    assert_eq!([session.was_held_up(), session.was_held_up()], [true, false]);
+    let batch = session.on_writable(now);
+    sent_all(&mut session, batch, &[], now);
+    assert!(!session.was_held_up());
+    let batch = session.on_input(&[7; CAP + 1], now);
+    sent_part(&mut session, batch, &[7; CAP + 1], 1, 1, now);
+    assert!(session.was_held_up());
+}

@@ -138,6 +138,10 @@ impl Shared {
     /// Room for one more connection of this source, on the worker that has the fewest.
     pub(crate) fn permit(self: &Arc<Self>, from: IpAddr) -> Result<Permit, Full> {
         let max = self.config.max_connections;
+        // Said first: where nobody has a place, who has how many is beside the point.
+        if !self.has_room_for(1) {
+            return Err(Full::Server);
+        }
         let source = Source::of(from);
         if !self.sources.admit(source) {
             return Err(Full::Source(source));

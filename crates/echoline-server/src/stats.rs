@@ -65,6 +65,7 @@ impl Ending {
     /// The limit that ended the connection, by the name of its flag.
     pub(crate) fn limit(self) -> Option<&'static str> {
         match self {
+            // The kernel does not say which, and reports what it last heard of the way there (an ICMP error) in their stead.
             Self::Lost => Some("keepalive or user-timeout"),
             Self::Idle => Some("idle-timeout"),
             Self::Slow => Some("min-progress"),
@@ -105,6 +106,11 @@ pub struct Stats {
     pub refused_at_source_limit: u64,
     /// Unfinished lines that were passed on because `max_buffered` was used up.
     pub passed_for_memory: u64,
+    /// Lines longer than `max_line` that were passed on as they came.
+    pub passed_as_long: u64,
+    /// Times that nothing more was read from a client because it had left `max_pending_output` unread. (The ring engine
+    /// often waits for its reader before that, with what one large receive brought.)
+    pub held_up: u64,
     /// Bytes that connections have buffered now: unfinished lines and output that waits.
     pub buffered: u64,
     /// Times that accepting failed for want of descriptors or memory, and paused.
@@ -154,6 +160,8 @@ pub(crate) struct Counters {
     pub(crate) refused_at_limit: Counter,
     pub(crate) refused_at_source_limit: Counter,
     pub(crate) passed_for_memory: Counter,
+    pub(crate) passed_as_long: Counter,
+    pub(crate) held_up: Counter,
     pub(crate) buffered: Counter,
     pub(crate) accept_shortages: Counter,
     pub(crate) bytes_in: Counter,
@@ -165,6 +173,8 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         stats.accepted += self.accepted.get();
+        stats.passed_as_long += self.passed_as_long.get();
+        stats.held_up += self.held_up.get();
         stats.refused_at_limit += self.refused_at_limit.get();
         stats.refused_at_source_limit += self.refused_at_source_limit.get();
         stats.passed_for_memory += self.passed_for_memory.get();

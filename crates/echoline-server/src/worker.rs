@@ -9,8 +9,8 @@ use socket2::SockRef;
 use crate::accept::AcceptFailure;
 use crate::engine::TURN;
 use crate::pressure::Pressure;
-use crate::service::{Peer, ServiceKind, TcpFigures};
-use crate::session::{Batch, Session};
+use crate::service::{Batch, Peer, ServiceKind, Tally, TcpFigures};
+use crate::session::Session;
 use crate::shared::{Accepted, Full, News, Orders, Permit, Shared};
 use crate::slots::Key;
 use crate::stats::{Counters, Ending};
@@ -165,9 +165,8 @@ impl Worker {
 
     pub(crate) fn on_input(&self, client: &mut Client, input: &[u8], now: Instant) -> Option<Batch> {
         let batch = client.session.on_input(input, now);
-        let counters = self.counters();
-        counters.bytes_in.add(input.len() as u64);
-        counters.lines.add(client.session.take_lines());
+        self.counters().bytes_in.add(input.len() as u64);
+        self.count(client, now);
         batch
     }
 
@@ -189,8 +188,20 @@ impl Worker {
             client.session.on_waiting_for_reader(unacknowledged(socket));
         }
         // Input that had to wait for this send may have been served now.
-        self.counters().lines.add(client.session.take_lines());
+        self.count(client, now);
         batch
+    }
+
+    fn count(&self, client: &mut Client, now: Instant) {
+        let Tally { lines, long_lines } = client.session.take_tally();
+        self.counters().lines.add(lines);
+        if long_lines > 0 {
+            self.counters().passed_as_long.add(long_lines.into());
+            if let Some(more) = self.shared.bursts.long_line.note(now) {
+                let (peer, limit) = (client.peer.address, "max-line");
+                tracing::info!(%peer, more, limit, "a line is too long to be held: passed on as it comes");
+            }
+        }
     }
 
     /// Runs the job that the session has begun, if it has; its result comes as [`News::Computed`].
@@ -208,7 +219,7 @@ impl Worker {
         now: Instant,
     ) -> Option<Batch> {
         let batch = client.session.on_computed(result, now);
-        self.counters().lines.add(client.session.take_lines());
+        self.count(client, now);
         batch
     }
 
@@ -229,10 +240,6 @@ impl Worker {
             (None, None) => tracing::debug!(%peer, service, %ending, "ended"),
             (None, Some(limit)) => tracing::debug!(%peer, service, %ending, limit, "ended by a limit"),
             (Some(more), None) => tracing::info!(%peer, service, %ending, more, "ended"),
-            // Every client that leaves its connection open meets these some day.
-            (Some(more), Some(limit)) if matches!(ending, Ending::Idle | Ending::Lost) => {
-                tracing::info!(%peer, service, %ending, more, limit, "ended by a limit");
-            }
             (Some(more), Some(limit)) => {
                 tracing::warn!(%peer, service, %ending, more, limit, "ended by a limit");
             }
@@ -241,9 +248,16 @@ impl Worker {
     }
 
     /// Keeps the session's deadline and its memory in view; called after every event of the session.
-    pub(crate) fn watch(&mut self, key: Key, client: &mut Client) {
+    pub(crate) fn watch(&mut self, key: Key, client: &mut Client, now: Instant) {
         self.timers.watch(key, client.session.deadline());
         self.count_buffered(client, client.session.buffered());
+        if client.session.was_held_up() {
+            self.counters().held_up.add(1);
+            if let Some(more) = self.shared.bursts.slow_reader.note(now) {
+                let (peer, limit) = (client.peer.address, "max-pending-output");
+                tracing::info!(%peer, more, limit, "so much waits to be read that nothing more is read from it");
+            }
+        }
     }
 
     fn count_buffered(&mut self, client: &mut Client, now: usize) {
@@ -291,7 +305,7 @@ impl Worker {
     pub(crate) fn on_due(&mut self, key: Key, client: &mut Client, socket: &SockRef<'_>, now: Instant) {
         let waits = client.session.waits_for_reader();
         client.session.on_time(if waits { unacknowledged(socket) } else { 0 }, now);
-        self.watch(key, client);
+        self.watch(key, client, now);
     }
 
     /// How long the engine may sleep. `None` is until something happens.

@@ -26,51 +26,67 @@ pub(crate) struct Args {
     pub(super) listen: Vec<String>,
 
     /// Longest line held until it is whole, with its LF
+    ///
+    /// It is also what a client whose line never ends can make the server keep.
     #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_line.get() as u64))]
     pub(super) max_line: Size,
 
     /// What happens to longer lines: pass (echoed as they come) or close
+    ///
+    /// An echo owes every byte back, so they pass; memory is bounded either way.
     #[arg(long, value_name = "pass|close", help_heading = LIMITS, default_value_t = LongLines::default())]
     pub(super) long_lines: LongLines,
 
     /// Connections open at once; one more is reset [default: 10000, or what the limit of open files allows]
+    ///
+    /// Each takes a descriptor, about half a KiB here, and a few KiB in the kernel.
     #[arg(long, value_name = "N", help_heading = LIMITS, value_parser = number::<NonZeroUsize>(SOME))]
     pub(super) max_connections: Option<NonZeroUsize>,
 
     /// Of these, from one IPv4 address or one IPv6 network of /64; 0 is no limit [default: a quarter of them]
+    ///
+    /// So that one source cannot take all places. Behind a load balancer all clients have its address: set 0 there.
     #[arg(long, value_name = "N", help_heading = LIMITS, value_parser = number::<usize>(0..=usize::MAX as u64))]
     pub(super) max_connections_per_source: Option<usize>,
 
     /// Output that one client may leave unread before its connection is read no further
+    ///
+    /// TCP then slows the client down. More makes no reader faster; it is what one that never reads makes the server keep.
     #[arg(long, value_name = "SIZE", help_heading = LIMITS, default_value_t = Size(Config::default().max_pending_output.get() as u64))]
     pub(super) max_pending_output: Size,
 
     /// Unfinished lines and unread output of all clients together [default: 128MiB, at most a quarter of this process's
     /// memory limit]
     ///
-    /// Beyond it the largest holders pass their line on as it is, or are closed; the others are served as before.
+    /// Beyond it the largest holders pass their line on as it is, or are closed; the others are served as before. The
+    /// limits of one client, times all clients, would be more than a machine has.
     #[arg(long, value_name = "SIZE", help_heading = LIMITS)]
     pub(super) max_buffered: Option<Size>,
 
     /// Close a client that is slower in the middle of a line, or in reading what waits for it; 0 is never
     ///
     /// A line must be whole within the TIME, or SIZE more of it arrive; of output that waits, SIZE must be taken.
-    /// A client that waits between two lines is not slow.
+    /// A client that waits between two lines is not slow. Without it a byte now and then would keep a place and its memory
+    /// for ever.
     #[arg(long, value_name = "SIZE/TIME", help_heading = LIMITS, default_value_t = Progress(Config::default().min_progress))]
     pub(super) min_progress: Progress,
 
     /// Close a connection on which nothing moved for so long; 0 is never
+    ///
+    /// Who forgot a connection gives its place back; a person who was called away finds it again.
     #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().idle_timeout.unwrap_or_default()))]
     pub(super) idle_timeout: Span,
 
     /// After so long in silence, ask the client's system whether it is still there; 0 is never
     ///
-    /// Without an answer the connection is lost when --user-timeout has passed, or without one after four questions, a
-    /// quarter of this time and at least a second apart.
+    /// Four questions follow, a quarter of this time apart and at least a second. Without an answer the connection is lost
+    /// after --user-timeout or, if that is 0, after the last of them: a machine that vanished says no goodbye.
     #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().keepalive.unwrap_or_default()))]
     pub(super) keepalive: Span,
 
     /// Give a client up that acknowledges nothing for so long, or never has room; 0 is the system's own patience
+    ///
+    /// That is 13 minutes and more on Linux. A few seconds would end slow readers, too.
     #[arg(long, value_name = "TIME", help_heading = LIMITS, default_value_t = Span(Config::default().user_timeout.unwrap_or_default()))]
     pub(super) user_timeout: Span,
 

@@ -16,7 +16,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// One line, and one more for each thing that was not as it should be.
+    /// One line, and one more for each limit that acted and for whatever was not as it should be.
     pub(super) fn text(&self) -> String {
         let stats = &self.stats;
         let mut text = format!(
@@ -46,6 +46,11 @@ impl Summary {
                 "refused: their source had its share of connections open (--max-connections-per-source)",
             ),
             (stats.passed_for_memory, "unfinished lines passed on: memory was used up (--max-buffered)"),
+            (stats.passed_as_long, "long lines passed on as they came (--max-line)"),
+            (
+                stats.held_up,
+                "times that nothing was read from a client before it had read (--max-pending-output)",
+            ),
             (stats.accept_shortages, "failed accepts: descriptors or memory were short (ulimit -n)"),
             (self.log_dropped, "log records dropped: standard error was too slow"),
         ];
@@ -78,6 +83,8 @@ impl Summary {
             refused_at_limit = stats.refused_at_limit,
             refused_at_source_limit = stats.refused_at_source_limit,
             passed_for_memory = stats.passed_for_memory,
+            passed_as_long = stats.passed_as_long,
+            held_up = stats.held_up,
             accept_shortages = stats.accept_shortages,
             ended_done = stats.ended_by(Ending::Done),
             ended_reset = stats.ended_by(Ending::Reset),

@@ -15,7 +15,8 @@ use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
 use crate::engine::{Engine, LAST_TURN, TURN, Unavailable, Wake};
-use crate::session::{Batch, Wants};
+use crate::service::Batch;
+use crate::session::Wants;
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
@@ -262,7 +263,9 @@ impl Portable {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let token = Token(key.index as usize);
         if let Err(error) = self.poll.registry().register(&mut connection.stream, token, INTEREST) {
-            tracing::warn!(%error, "a connection could not be watched and was closed");
+            if let Some(more) = worker.shared.bursts.unwatched.note(now) {
+                tracing::warn!(%error, more, "a connection could not be watched and was closed");
+            }
             connection.client.session.on_failed(Ending::Reset);
         } else {
             let batch = worker.on_open(&mut connection.client, now);
@@ -296,13 +299,13 @@ impl Portable {
                 }
                 Wants::Events { .. } => {
                     worker.start_job(key, &mut connection.client);
-                    worker.watch(key, &mut connection.client);
+                    worker.watch(key, &mut connection.client, now);
                     return;
                 }
             }
         }
         worker.start_job(key, &mut connection.client);
-        worker.watch(key, &mut connection.client);
+        worker.watch(key, &mut connection.client, now);
         self.put_off(key);
     }
 }

@@ -37,6 +37,7 @@ impl Service for Echo {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];
+            let goes_on = self.framer.in_over_long();
             let end = match self.framer.next_batch(rest) {
                 Cut::Partial => break,
                 Cut::OverLong(_) if self.long_lines == LongLines::Close => {
@@ -45,7 +46,10 @@ impl Service for Echo {
                     break;
                 }
                 Cut::Lines(taken) => at + taken,
-                Cut::HeldLines(taken) | Cut::OverLong(taken) => {
+                cut @ (Cut::HeldLines(taken) | Cut::OverLong(taken)) => {
+                    if !goes_on && matches!(cut, Cut::OverLong(_)) {
+                        out.count_long_line();
+                    }
                     out.write_vec(self.framer.take_held());
                     at + taken
                 }

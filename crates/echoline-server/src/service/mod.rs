@@ -9,7 +9,7 @@ mod whoami;
 pub(crate) use echo::{Echo, EchoBytes};
 pub use lines::{LineService, Lines};
 pub use out::Out;
-pub(crate) use out::Output;
+pub(crate) use out::{Batch, Output, Tally};
 pub(crate) use whoami::Instance;
 
 use std::net::{SocketAddr, TcpStream};

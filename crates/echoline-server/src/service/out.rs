@@ -6,7 +6,6 @@ use std::mem;
 use std::ops::Range;
 
 use crate::compute::{Job, Ticket};
-use crate::session::Batch;
 use crate::stats::Ending;
 
 /// The most that is allocated ahead for output that grows in small pieces.
@@ -169,6 +168,27 @@ impl Output {
     }
 }
 
+/// One send: bytes of the session's own, then a range of the receive buffer that was passed in.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) held: Vec<u8>,
+    pub(crate) input: Range<usize>,
+}
+
+impl Batch {
+    pub(crate) fn len(&self) -> usize {
+        self.held.len() + self.input.len()
+    }
+}
+
+/// What a service counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) lines: u64,
+    /// Lines longer than the limit that were passed on as they came.
+    pub(crate) long_lines: u16,
+}
+
 /// Where a service puts its answer to what arrived.
 ///
 /// What is put here leaves in this order. All of it goes out in one write where the kernel takes it,
@@ -180,12 +200,12 @@ pub struct Out<'a> {
     /// The part of `input` that is sent from where it stands, behind everything in `output`.
     direct: Range<usize>,
     may_send_direct: bool,
-    lines: u64,
+    tally: Tally,
 }
 
 impl<'a> Out<'a> {
     pub(crate) fn new(output: &'a mut Output, input: &'a [u8], may_send_direct: bool) -> Self {
-        Self { output, input, direct: 0..0, may_send_direct, lines: 0 }
+        Self { output, input, direct: 0..0, may_send_direct, tally: Tally::default() }
     }
 
     /// Sends a range of the input back, without a copy where that is possible.
@@ -276,7 +296,12 @@ impl<'a> Out<'a> {
 
     /// Counts lines for the server's statistics.
     pub fn count_lines(&mut self, lines: u64) {
-        self.lines += lines;
+        self.tally.lines += lines;
+    }
+
+    /// A line longer than the limit begins to pass.
+    pub(crate) fn count_long_line(&mut self) {
+        self.tally.long_lines = self.tally.long_lines.saturating_add(1);
     }
 
     /// Moves the direct range into the output, so that something can follow it.
@@ -285,9 +310,9 @@ impl<'a> Out<'a> {
         self.output.append(&self.input[range]);
     }
 
-    /// The direct range and the lines counted.
-    pub(crate) fn into_parts(self) -> (Range<usize>, u64) {
-        (self.direct, self.lines)
+    /// The direct range, and what was counted.
+    pub(crate) fn into_parts(self) -> (Range<usize>, Tally) {
+        (self.direct, self.tally)
     }
 }
 

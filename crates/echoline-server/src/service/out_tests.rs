@@ -39,8 +39,8 @@ fn an_echo_alone_is_sent_from_where_it_stands() {
     let mut out = Out::new(&mut output, INPUT, true);
     out.echo(2..5);
     out.echo(5..9);
-    let (direct, lines) = out.into_parts();
-    assert_eq!((direct, lines, output.len()), (2..9, 0, 0));
+    let (direct, tally) = out.into_parts();
+    assert_eq!((direct, tally, output.len()), (2..9, Tally::default(), 0));
 }
 
 #[test]
@@ -193,5 +193,6 @@ fn lines_are_counted() {
     let mut out = Out::new(&mut output, &[], false);
     out.count_lines(2);
     out.count_lines(3);
-    assert_eq!(out.into_parts().1, 5);
+    out.count_long_line();
+    assert_eq!(out.into_parts().1, Tally { lines: 5, long_lines: 1 });
 }

@@ -13,7 +13,8 @@ use crate::accept::AcceptFailure;
 use crate::engine::TURN;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::engine::uring::listeners::Listener;
-use crate::session::{Batch, Wants};
+use crate::service::Batch;
+use crate::session::Wants;
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
@@ -261,7 +262,7 @@ impl<K: Kernel> Driver<K> {
                 let read = wants == Wants::Events { read: true };
                 worker.start_job(key, &mut connection.client);
                 connection.receive(&mut self.kernel, key, read);
-                worker.watch(key, &mut connection.client);
+                worker.watch(key, &mut connection.client, now);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::session::Batch;
+use crate::service::Batch;
 use crate::slots::Key;
 
 /// Bytes that arrived, in a buffer of the pool. Not `Clone`: who has it has the buffer, until `recycle`.

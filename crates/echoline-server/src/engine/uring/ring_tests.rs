@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::*;
-use crate::session::Batch;
+use crate::service::Batch;
 
 const KEY: Key = Key { index: 0, generation: 7 };
 /// A turn of the ring never waits longer: a test that waits for nothing fails instead of hanging.
