@@ -27,6 +27,16 @@ fn a_close_of_ours_allows_one_try_at_once() {
 }
 
 #[test]
+fn two_listeners_do_not_probe_at_the_same_time() {
+    let now = Instant::now();
+    let gate = AcceptGate::new(now);
+    gate.on_shortage(now);
+    let probe = now + PROBE_EVERY;
+    assert_eq!(gate.ask(probe), Permission::Once);
+    assert_eq!(gate.ask(probe), Permission::NotBefore(probe + PROBE_EVERY));
+}
+
+#[test]
 fn an_error_that_stays_counts_as_a_shortage() {
     let now = Instant::now();
     let gate = AcceptGate::new(now);
