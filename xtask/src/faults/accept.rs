@@ -12,8 +12,8 @@ use super::attack::{
     Client, Fate, PATIENCE, ask, connect, crowd, exchange, is_one_of, reset, source, wait_until,
 };
 use super::bench::Bench;
+use super::files::FEW_FILES;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
-use super::shortage::FEW_FILES;
 use super::victim::{Setup, Victim};
 use super::{kernel, others};
 use crate::run;

@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod ending;
 mod evidence;
+mod files;
 mod inside;
 mod kernel;
 mod link;

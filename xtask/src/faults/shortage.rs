@@ -1,21 +1,19 @@
-//! Rows 22, 23, 30 and 31: the system has no more of something.
+//! Rows 22, 23, 30 and 31: the system has no more of something. Row 22 itself is in files.rs.
 
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::Engine;
 use super::attack::{PATIENCE, connect, crowd, exchange, fill, wait_until};
 use super::bench::Bench;
 use super::evidence;
+use super::files::out_of_files;
 use super::memory_group::Group;
-use super::others;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
 use super::system::strace;
 use super::victim::{Setup, Victim};
-use crate::run;
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -63,86 +61,6 @@ fn failing_allocation(bench: &Bench) -> Result<Seen> {
         Engine::Uring => "uring_survives_or_aborts_cleanly_whichever_allocation_fails",
     };
     evidence::of_binary(bench, "allocation", &[name])
-}
-
-/// Starts the server with a hundred files open under a limit of 164: so it has room for its connections by that limit,
-/// neither raises it nor refuses, and still has too few. Lowering the limit later would be unfair, as a request to a ring
-/// keeps the one it was made under.
-pub(super) const FEW_FILES: [&str; 7] =
-    ["prlimit", "--nofile=164:1000", "--", "bash", "-c", INHERITED, "files"];
-
-const INHERITED: &str = "for file in $(seq 20 119); do eval \"exec $file</dev/null\"; done; exec \"$@\"";
-
-/// Old enough to be served, and with a line under way.
-struct Waiting {
-    clients: Vec<TcpStream>,
-    /// Those before it are accepted.
-    next: usize,
-}
-
-impl Waiting {
-    /// Waits until the next in the queue is served; how long that took since `start`.
-    fn served(&mut self, start: Instant) -> Result<Duration> {
-        let mut client = self.clients.get(self.next).context("the queue is empty")?;
-        let mut back = [0; 13];
-        std::io::Read::read_exact(&mut client, &mut back).context("who waited is not served")?;
-        ensure!(&back == b"in the queue\n", "came back as {}", back.escape_ascii());
-        self.next += 1;
-        Ok(start.elapsed())
-    }
-}
-
-fn out_of_files(bench: &Bench) -> Result<Seen> {
-    if !bench.is_ours() {
-        return others::out_of_files(bench);
-    }
-    let watch = bench.size(Duration::from_secs(2), Duration::from_secs(5));
-    let flags = ["--max-connections", "100", "--max-connections-per-source", "0"];
-    bench.attack_on(Setup { flags: &flags, through: &FEW_FILES, ..Setup::default() }, |victim| {
-        let clients = (0..120).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
-        for mut client in &clients {
-            std::io::Write::write_all(&mut client, b"in the queue\n")?;
-        }
-        let first = victim.until(PATIENCE, |now| now.is("accept_shortages", |failed| failed > 0))?;
-        // The canary is one of them.
-        let accepted = usize::try_from(first.get("accepted")?)? - 1;
-        let mut queue = Waiting { clients, next: 0 };
-        while queue.next < accepted {
-            queue.served(Instant::now())?;
-        }
-        let (start, before) = (Instant::now(), victim.counters()?.get("accept_shortages")?);
-        while start.elapsed() < watch {
-            exchange(&queue.clients[0], b"meanwhile\n")?;
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let failed = victim.counters()?.get("accept_shortages")? - before;
-        let rate = failed as f64 / start.elapsed().as_secs_f64();
-        let mut after_close = Duration::ZERO;
-        for gone in 0..10 {
-            drop(std::mem::replace(&mut queue.clients[gone], connect(victim.address)?));
-            after_close = after_close.max(queue.served(Instant::now())?);
-        }
-        let after_rise = raised(victim, &mut queue)?;
-        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        Ok(Seen::new(format!(
-            "{accepted} open; {rate:.1} failed accepts/s; next in the queue served {:.1} ms after a close of ours (worst of 10), after a raised limit {:.0} ms",
-            ms(after_close),
-            ms(after_rise)
-        ))
-        .figure("failed_accepts_per_s", rate)
-        .figure("served_after_close_ms", ms(after_close))
-        .figure("served_after_rise_ms", ms(after_rise))
-        .must(failed > 0 && rate <= 10.0, "at most 10 failed accepts a second")
-        .must(after_close < Duration::from_millis(50), "service at once after a close of ours")
-        .must(after_rise < Duration::from_millis(150), "service within 150 ms once files are free otherwise"))
-    })
-}
-
-/// Files become free by no close of ours.
-fn raised(victim: &Victim, queue: &mut Waiting) -> Result<Duration> {
-    let pid = format!("--pid={}", victim.pid());
-    run::captured(Command::new("prlimit").args([&pid, "--nofile=180:1000"]))?;
-    queue.served(Instant::now())
 }
 
 /// The classes of `echoline-server`'s accept.rs: gone before it was accepted, or short of something.
