@@ -15,7 +15,7 @@ use super::bench::Bench;
 use super::files::FEW_FILES;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
 use super::victim::{Setup, Victim};
-use super::{kernel, others};
+use super::{here, kernel, others};
 use crate::run;
 
 pub(super) const ROWS: &[Row] = &[
@@ -194,6 +194,7 @@ fn served(victim: &Victim, from: IpAddr, count: usize) -> Result<Vec<TcpStream>>
 fn one_source(bench: &Bench) -> Result<Seen> {
     const GREEDY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 1));
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 2));
+    here::connections(1000)?;
     let sources = bench.size(7000, 20_000);
     // Another server's table is as large as it is told to make it. Ours has grown by then as far as it may, and 7,000
     // sources that it remembered would take twice this.
@@ -233,10 +234,7 @@ fn one_source(bench: &Bench) -> Result<Seen> {
         .must(again, "a place that is free again is given away")
         .must(grown <= most, format!("the table of sources is bounded: at most {} KiB", most >> 10)))
     })?;
-    Ok(match one_prefix(bench)? {
-        Some(v6) => v4.and(v6),
-        None => v4,
-    })
+    if bench.is_ours() { v4.and_part(one_prefix(bench)) } else { Ok(v4) }
 }
 
 /// As many sources at once as there may be connections: what that costs is there before the others come.
@@ -250,31 +248,32 @@ fn as_many_as_may_be(victim: &Victim) -> Result<()> {
     victim.until(PATIENCE, |now| now.is("open", |open| open <= 1)).map(drop)
 }
 
-/// IPv6 sources that share a /64 are one. `None` where there is no IPv6 or no network of our own.
-fn one_prefix(bench: &Bench) -> Result<Option<Seen>> {
-    if !bench.is_ours() || bench.not_aside.is_some() || !std::path::Path::new("/proc/net/if_inet6").exists() {
-        return Ok(None);
-    }
-    for address in ["2001:db8:0:1::1/64", "2001:db8:0:1::2/64", "2001:db8:0:1::3/64", "2001:db8:0:2::1/64"] {
+/// IPv6 sources that share a /64 are one.
+fn one_prefix(bench: &Bench) -> Result<Seen> {
+    bench.must_be_aside()?;
+    for address in ["2001:db8:0:1::2/64", "2001:db8:0:1::3/64", "2001:db8:0:2::1/64"] {
         // Already there when the second engine is attacked.
-        let _ = run::captured(Command::new("ip").args(["addr", "add", address, "dev", "lo", "nodad"]));
+        run::captured(Command::new("ip").args(["addr", "replace", address, "dev", "lo", "nodad"]))
+            .map_err(|error| not_shown(format!("no addresses of IPv6 here: {error:#}")))?;
     }
     let flags = ["--max-connections", "1000", "--max-connections-per-source", "4"];
-    let victim = bench.serve(Setup { flags: &flags, listen: "[2001:db8:0:1::1]:0", ..Setup::default() })?;
-    // Each keeps its place until the end.
-    let mut open = Vec::new();
-    for (from, count) in [("2001:db8:0:1::2", 3), ("2001:db8:0:1::3", 3)] {
-        open.extend(served(&victim, from.parse()?, count)?);
-    }
-    let apart = served(&victim, "2001:db8:0:2::1".parse()?, 1)?.len();
-    let kept = open.len();
-    let seen = Seen::new(format!("of 6 from one /64 {kept} served, of another {apart}"));
-    Ok(Some(seen.must(kept == 4 && apart == 1, "addresses of one /64 are one source")))
+    bench.attack_on(Setup { flags: &flags, listen: "[::1]:0", ..Setup::default() }, |victim| {
+        // Each keeps its place until the end.
+        let mut open = Vec::new();
+        for (from, count) in [("2001:db8:0:1::2", 3), ("2001:db8:0:1::3", 3)] {
+            open.extend(served(victim, from.parse()?, count)?);
+        }
+        let apart = served(victim, "2001:db8:0:2::1".parse()?, 1)?.len();
+        let kept = open.len();
+        Ok(Seen::new(format!("of 6 from one /64 {kept} served, of another {apart}"))
+            .must(kept == 4 && apart == 1, "addresses of one /64 are one source"))
+    })
 }
 
 fn backlog(bench: &Bench) -> Result<Seen> {
     // More than the kernel's longest queue.
     const COUNT: usize = 5000;
+    here::connections(COUNT)?;
     let stop = bench.size(Duration::from_millis(1500), Duration::from_secs(5));
     bench.attack(&["--max-connections", "10000"], |victim| {
         let overflowed = kernel::counter("ListenOverflows")?;

@@ -4,15 +4,14 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::attack::wait_until;
+use super::attack::{PATIENCE, wait_until};
 use super::bench::Bench;
-use super::row::not_shown;
-use crate::{debian, run};
+use super::here;
+use crate::run;
 
 /// A network that some process is in.
 pub(crate) struct Network {
@@ -70,9 +69,8 @@ impl Aside {
 
     pub(crate) fn with_mtu(bench: &Bench, mtu: u32) -> Result<Self> {
         bench.must_be_aside()?;
-        if debian::find("nft").is_none() {
-            return Err(not_shown("nft is not installed (Debian package nftables)"));
-        }
+        here::nftables()?;
+        here::cables()?;
         let mut command = Command::new("unshare");
         command.args(["--net", "--", "sleep", "3600"]).stdin(Stdio::null());
         let holder = command.spawn().context("cannot start `unshare`")?;
@@ -80,11 +78,11 @@ impl Aside {
         let aside = Self { holder, network };
         let is_apart =
             || Ok(std::fs::read_link(aside.network.path())? != std::fs::read_link("/proc/self/ns/net")?);
-        ensure!(wait_until(Duration::from_secs(5), is_apart)?, "`unshare` made no network");
+        ensure!(wait_until(PATIENCE, is_apart)?, "`unshare` made no network");
         let pid = aside.holder.id().to_string();
         let mtu = mtu.to_string();
         // A link of an earlier row vanishes a moment after its network.
-        let added = wait_until(Duration::from_secs(5), || {
+        let added = wait_until(PATIENCE, || {
             let words = [
                 "link", "add", "cable", "mtu", &mtu, "type", "veth", "peer", "name", "cable", "mtu", &mtu,
                 "netns", &pid,
@@ -102,6 +100,10 @@ impl Aside {
         run::captured(Command::new("ip").args(["link", "set", "cable", "up"]))?;
         aside.network.run(&["ip", "addr", "add", &format!("{}/16", Self::THEIRS), "dev", "cable"])?;
         aside.network.run(&["ip", "link", "set", "cable", "up"])?;
+        aside.network.on(|| {
+            here::plain_tcp();
+            Ok(())
+        })?;
         Ok(aside)
     }
 

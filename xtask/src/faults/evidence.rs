@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::bench::Bench;
+use super::here;
 use super::row::Seen;
 use crate::run;
 use crate::running::pinned;
@@ -13,6 +14,12 @@ pub(crate) const SIMULATION: &str =
 
 /// Tests of the ring inside the server, by their names.
 pub(crate) fn of_the_ring(bench: &Bench, names: &[&str]) -> Result<Seen> {
+    here::uring()?;
+    of_the_server(bench, names)
+}
+
+/// Tests inside the server, by their names.
+pub(crate) fn of_the_server(bench: &Bench, names: &[&str]) -> Result<Seen> {
     run_all(bench, "--lib", names)
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::attack::{PATIENCE, connect, crowd, exchange, wait_until};
 use super::bench::Bench;
+use super::here;
 use super::row::{Bound, Kind, Row, Seen};
 use super::victim::{Counters, Setup, Victim};
 use crate::running::first_line;
@@ -179,6 +180,7 @@ const IDLE_EACH: u64 = 2048;
 
 fn mostly_idle(bench: &Bench) -> Result<Seen> {
     let count = bench.size(5000, 19_000);
+    here::connections(count + 500)?;
     let flags = ["--max-connections", "19500", "--idle-timeout", "0"];
     let victim = bench.serve(Setup { flags: &flags, ..Setup::default() })?;
     let canary = bench.canary(&victim)?;

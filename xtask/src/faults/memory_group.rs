@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::attack::wait_until;
+use super::here;
 
 const PREFIX: &str = "echoline-faults-";
 
@@ -17,6 +18,8 @@ struct Version {
     /// Its line `oom_kill N`.
     events: &'static str,
     most: &'static str,
+    /// What else its processes may use, or may use in all, on disks.
+    swap: &'static str,
 }
 
 const VERSIONS: [Version; 2] = [
@@ -25,8 +28,15 @@ const VERSIONS: [Version; 2] = [
         limit: "memory.limit_in_bytes",
         events: "memory.oom_control",
         most: "memory.max_usage_in_bytes",
+        swap: "memory.memsw.limit_in_bytes",
     },
-    Version { top: "/sys/fs/cgroup", limit: "memory.max", events: "memory.events", most: "memory.peak" },
+    Version {
+        top: "/sys/fs/cgroup",
+        limit: "memory.max",
+        events: "memory.events",
+        most: "memory.peak",
+        swap: "memory.swap.max",
+    },
 ];
 
 pub(crate) struct Group {
@@ -56,7 +66,19 @@ impl Group {
             bail!("{} does not govern memory", version.top);
         }
         fs::write(&file, limit.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+        group.stay_in_memory(limit)?;
         Ok(group)
+    }
+
+    /// What may go to a disk instead is not short of memory.
+    fn stay_in_memory(&self, limit: u64) -> Result<()> {
+        // The older version counts both together.
+        let swap = if self.version.swap.contains("memsw") { limit } else { 0 };
+        let kept = fs::write(self.path.join(self.version.swap), swap.to_string());
+        if let (Err(error), true) = (kept, here::swaps()) {
+            bail!("this machine swaps, and {} cannot be written: {error}", self.version.swap);
+        }
+        Ok(())
     }
 
     /// The words that start a command inside.
@@ -72,9 +94,13 @@ impl Group {
         count.with_context(|| format!("{} counts no kills", self.version.events))
     }
 
-    /// The most memory that the group has had, the kernel's part included.
-    pub(crate) fn most(&self) -> Result<u64> {
-        Ok(self.read(self.version.most)?.trim().parse()?)
+    /// The most memory that the group has had, the kernel's part included, in words.
+    pub(crate) fn most(&self) -> Result<String> {
+        if !self.path.join(self.version.most).exists() {
+            return Ok(format!("no {} here (Linux 5.19 and later)", self.version.most));
+        }
+        let most: u64 = self.read(self.version.most)?.trim().parse()?;
+        Ok(format!("most {} MiB", most >> 20))
     }
 
     fn read(&self, file: &str) -> Result<String> {

@@ -12,6 +12,7 @@ mod clock;
 mod ending;
 mod evidence;
 mod files;
+mod here;
 mod inside;
 mod kernel;
 mod link;

@@ -28,7 +28,7 @@ pub(crate) enum Bound {
     Times(f64),
     /// Its bytes are compared and its p99 is reported, and no more; says why.
     BytesOnly(&'static str),
-    /// There is no server of ours that could have one.
+    /// There is no server of ours that could have one beside it: a test brings its own, or it is a client that is attacked.
     None,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Seen {
     pub(crate) text: String,
     /// What should have been and was not. Empty: the row holds.
     pub(crate) broken: Vec<String>,
-    /// Keys end in their unit.
+    /// Keys name their unit.
     pub(crate) figures: BTreeMap<&'static str, f64>,
     pub(crate) canary: Option<Watched>,
     /// Tests of the server that provoke an edge which no client can reach.
@@ -72,6 +72,21 @@ impl Seen {
     pub(crate) fn figure(mut self, key: &'static str, value: impl Into<f64>) -> Self {
         self.figures.insert(key, value.into());
         self
+    }
+
+    /// As `and`, of a part that this machine may not be able to show. Then the whole is not shown, unless it is broken
+    /// already.
+    pub(crate) fn and_part(self, part: Result<Self>) -> Result<Self> {
+        let is_broken =
+            !self.broken.is_empty() || self.canary.as_ref().is_some_and(|canary| canary.broken.is_some());
+        match part {
+            Ok(part) => Ok(self.and(part)),
+            Err(error) if error.is::<NotShown>() && is_broken => Ok(self),
+            Err(error) if error.is::<NotShown>() => {
+                Err(not_shown(format!("{error:#}; what else there is of this row holds: {}", self.text)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Both of two attacks on the same row.
@@ -150,6 +165,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_that_cannot_be_shown_hides_neither_itself_nor_what_broke() {
+        let missing = || Err(not_shown("no clock"));
+        let held = Seen::new("the rest").and_part(missing()).err().expect("not shown");
+        assert!(held.is::<NotShown>() && held.to_string().contains("no clock"));
+        let broken = Seen::new("the rest").must(false, "what should be").and_part(missing());
+        assert_eq!(broken.expect("shown").broken, ["what should be"]);
+        let failed =
+            Seen::new("the rest").and_part(Err(anyhow::anyhow!("it broke"))).err().expect("an error");
+        assert!(!failed.is::<NotShown>());
+    }
 
     #[test]
     fn every_fault_of_the_catalogue_has_exactly_one_row() {

@@ -71,7 +71,8 @@ pub(super) fn provoke(row: &Row, bench: &Bench) -> Line {
     let mut tries = 0;
     let (outcome, seen) = loop {
         tries += 1;
-        let (outcome, seen, again) = judge(row, attack(bench), bench.quick);
+        let result = bench.can_run(&row.kind).and_then(|()| attack(bench));
+        let (outcome, seen, again) = judge(row, result, bench.quick);
         if !again || tries == TRIES {
             break (outcome, seen);
         }

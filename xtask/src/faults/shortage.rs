@@ -10,9 +10,9 @@ use super::attack::{PATIENCE, connect, crowd, exchange, fill, wait_until};
 use super::bench::Bench;
 use super::evidence;
 use super::files::out_of_files;
+use super::here;
 use super::memory_group::Group;
 use super::row::{Bound, Kind, Row, Seen, not_shown};
-use super::system::strace;
 use super::victim::{Setup, Victim};
 
 pub(super) const ROWS: &[Row] = &[
@@ -85,7 +85,7 @@ fn failing_accepts(bench: &Bench) -> Result<Seen> {
             Ok(Seen::new("by the seeded simulation at the seam of completions"))
         })?));
     }
-    let strace = strace()?;
+    let strace = here::strace()?;
     let mut all: Option<Seen> = None;
     for failure in FAILURES {
         let seen = failing_accept(bench, &strace, failure)?;
@@ -149,6 +149,7 @@ fn injected_at(line: &str) -> Option<f64> {
 fn squeezed(bench: &Bench) -> Result<Seen> {
     const LIMIT: u64 = 64 << 20;
     const CLIENTS: usize = 1500;
+    here::connections(CLIENTS)?;
     let group = Group::new(LIMIT, &bench.scratch)
         .map_err(|error| not_shown(format!("no memory cgroup here: {error:#}")))?;
     let enter = group.enter_words();
@@ -180,10 +181,10 @@ fn squeezed(bench: &Bench) -> Result<Seen> {
         let calm = wait_until(PATIENCE, || Ok(victim.counters()?.get("open")? <= 1))?;
         exchange(&connect(victim.address)?, b"afterwards\n")?;
         Ok(Seen::new(format!(
-            "{CLIENTS} unfinished lines, {} MiB sent; at most {} MiB buffered; {passed} passed on, {closed} closed; {killed} kills by the kernel, most {} MiB",
+            "{CLIENTS} unfinished lines, {} MiB sent; at most {} MiB buffered; {passed} passed on, {closed} closed; {killed} kills by the kernel, {}",
             taken >> 20,
             peak >> 20,
-            group.most()? >> 20
+            group.most()?
         ))
         .must(killed == 0, "the kernel kills nobody")
         .must(passed + closed > 0, "the server sheds")
@@ -193,14 +194,12 @@ fn squeezed(bench: &Bench) -> Result<Seen> {
 
 /// Of a server that does not tell what it sheds: it is neither killed nor deaf.
 fn another_squeezed(victim: &Victim, group: &Group, clients: Vec<TcpStream>, taken: usize) -> Result<Seen> {
-    let (killed, most) = (group.killed()?, group.most()? >> 20);
+    let (killed, most) = (group.killed()?, group.most()?);
     let count = clients.len();
     drop(clients);
     let goes_on = connect(victim.address).and_then(|client| exchange(&client, b"afterwards\n")).is_ok();
-    let text = format!(
-        "{count} unfinished lines, {} MiB sent; {killed} kills by the kernel, most {most} MiB",
-        taken >> 20
-    );
+    let text =
+        format!("{count} unfinished lines, {} MiB sent; {killed} kills by the kernel, {most}", taken >> 20);
     Ok(Seen::new(text)
         .must(killed == 0, format!("the kernel kills nobody (it killed {killed})"))
         .must(goes_on, "who comes afterwards is served"))

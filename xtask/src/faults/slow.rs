@@ -11,9 +11,9 @@ use super::attack::{
     Client, PATIENCE, Pattern, connect, crowd, crowd_of, ended, exchange, fill, pour, source, wait_until,
 };
 use super::bench::Bench;
-use super::kernel;
 use super::row::{Bound, Kind, Row, Seen};
 use super::victim::{Setup, Victim};
+use super::{here, kernel};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -77,6 +77,7 @@ const MOST_EACH: u64 = 256 * 1024;
 
 fn slowloris(bench: &Bench) -> Result<Seen> {
     let count = bench.size(1000, 5000);
+    here::connections(count)?;
     let (interval, rule) =
         bench.time((Duration::from_secs(1), "1KiB/1s"), (Duration::from_secs(3), "1KiB/3s"));
     bench.attack(&["--min-progress", rule, "--max-connections", "10000"], |victim| {

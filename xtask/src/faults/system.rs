@@ -12,9 +12,10 @@ use rustix::process::{Signal, kill_process};
 use super::Engine;
 use super::attack::{connect, crowd, exchange, fill, reset};
 use super::bench::Bench;
-use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::evidence::of_conformance;
+use super::here;
+use super::row::{Bound, Kind, Row, Seen};
 use super::victim::{Setup, Victim};
-use crate::debian;
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -49,29 +50,22 @@ pub(super) const ROWS: &[Row] = &[
         fault: "io_uring denied",
         expected: "portable engine, one log line that says why",
         fast: true,
-        tested: false,
+        tested: true,
         canary: Bound::Times(10.0),
         kind: Kind::Once(denied),
     },
 ];
 
-/// Where strace is; without it a row is not shown.
-pub(super) fn strace() -> Result<String> {
-    let path = debian::find("strace");
-    let path = path.ok_or_else(|| not_shown("strace is not installed (Debian package strace)"))?;
-    Ok(path.to_string_lossy().into_owned())
-}
-
 fn signals(bench: &Bench) -> Result<Seen> {
     let seen = storm(bench)?;
-    Ok(if bench.is_ours() { seen.and(broken_pipes(bench)?) } else { seen })
+    if bench.is_ours() { seen.and_part(broken_pipes(bench)) } else { Ok(seen) }
 }
 
 /// The program's runtime ignores SIGPIPE at its start, but a program that has the server as a library may not. A tracer
 /// sees also what is ignored.
 fn broken_pipes(bench: &Bench) -> Result<Seen> {
     const AT_ONCE: usize = 20;
-    let strace = strace()?;
+    let strace = here::strace()?;
     let record = bench.scratch.join("strace-pipe");
     let name = record.to_string_lossy();
     let through = [&*strace, "-f", "-qq", "-o", &name, "-e", "trace=none", "-e", "signal=SIGPIPE,SIGUSR1"];
@@ -103,6 +97,7 @@ fn broken_pipes(bench: &Bench) -> Result<Seen> {
 fn storm(bench: &Bench) -> Result<Seen> {
     const EACH: usize = 500;
     // SIGPIPE as a program finds it that nobody has prepared for it.
+    here::default_signals()?;
     let through = ["env", "--default-signal=PIPE"];
     bench.attack_on(Setup { through: &through, ..Setup::default() }, |victim| {
         let (mut sent, mut handled) = (0, 0);
@@ -252,8 +247,9 @@ fn sockets(victim: &Victim) -> Result<Vec<String>> {
 }
 
 fn denied(bench: &Bench) -> Result<Seen> {
-    let strace = strace()?;
-    let mut all: Option<Seen> = None;
+    let strace = here::strace()?;
+    let mut all =
+        of_conformance(bench, "denied", &["a_denied_ring_falls_back_with_a_reason_or_fails_clearly"])?;
     for failure in ["EPERM", "ENOSYS", "ENOMEM"] {
         let inject = format!("inject=io_uring_setup:error={failure}");
         let through = [
@@ -290,10 +286,7 @@ fn denied(bench: &Bench) -> Result<Seen> {
         )
         .is_err();
         let seen = seen.must(refused, format!("{failure}: --engine uring is an error"));
-        all = Some(match all {
-            Some(all) => all.and(seen),
-            None => seen,
-        });
+        all = all.and(seen);
     }
-    all.context("no failure was tried")
+    Ok(all)
 }
