@@ -6,7 +6,7 @@ use super::bench::Bench;
 use super::here;
 use super::row::Seen;
 use crate::run;
-use crate::running::pinned;
+use crate::running::{cores, pinned};
 
 /// Every order of completions, and every error at every call, from thousands of seeds.
 pub(crate) const SIMULATION: &str =
@@ -44,7 +44,8 @@ fn run_all(bench: &Bench, binary: &str, names: &[&str]) -> Result<Seen> {
         // CI plays all of the simulation's seeds as a test.
         command.env("ECHOLINE_SEEDS", "500");
     }
-    let output = pinned(&command, "0,1").output().context("cannot start `cargo test`")?;
+    let both = [cores().server, cores().load];
+    let output = pinned(&command, &both).output().context("cannot start `cargo test`")?;
     let text = String::from_utf8(output.stdout).context("`cargo test` wrote bytes that are not UTF-8")?;
     let talk = String::from_utf8_lossy(&output.stderr);
     let passed = passed(&text);

@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::row::Row;
-use super::{Args, memory_group, others};
+use super::{Args, here, memory_group, others, watchdog};
 use crate::run;
 
 /// Builds what is attacked, then starts this command again, aside.
@@ -31,25 +31,29 @@ pub(super) fn enter(args: &Args, rows: &[&Row]) -> Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let status = wait(&mut again(args, scratch.path())?, &interrupted)?;
+    let most = watchdog::most(args) + Duration::from_secs(60);
+    let status = wait(&mut again(args, scratch.path())?, &interrupted, most);
     memory_group::sweep(scratch.path());
     drop(scratch);
-    match status {
+    match status? {
         Some(status) if status.success() => Ok(()),
         Some(status) => bail!("some row did not hold ({status})"),
         None => std::process::exit(130),
     }
 }
 
-/// `None`: interrupted.
-fn wait(child: &mut Child, interrupted: &AtomicBool) -> Result<Option<ExitStatus>> {
+/// `None`: interrupted. It ends by itself, by its own watchdog if need be; an error says that it did not.
+fn wait(child: &mut Child, interrupted: &AtomicBool, most: Duration) -> Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + most;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if interrupted.load(Ordering::Relaxed) {
+        let late = Instant::now() > deadline;
+        if late || interrupted.load(Ordering::Relaxed) {
             child.kill()?;
             child.wait()?;
+            ensure!(!late, "the rows were not done within {} minutes", most.as_secs() / 60);
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -103,9 +107,7 @@ fn aside() -> Result<Vec<&'static str>> {
 pub(super) fn settle(scratch: &Path) -> Result<()> {
     run::captured(Command::new("ip").args(["link", "set", "lo", "up"]))?;
     run::captured(Command::new("mount").args(["-t", "tmpfs", "faults"]).arg(scratch))?;
-    // Attackers leave by the ten thousand. Where all of them linger, the kernel takes milliseconds to find a free port;
-    // an older one does not let a network have a limit of its own, and takes them.
-    let _ = std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "2000");
+    here::plain_tcp();
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod shortage;
 mod slow;
 mod system;
 mod victim;
+mod watchdog;
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;

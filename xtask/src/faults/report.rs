@@ -62,18 +62,22 @@ impl Outcome {
     }
 }
 
+/// `None` where it is no matter of an engine.
+pub(super) fn engine_of(row: &Row, bench: &Bench) -> Option<&'static str> {
+    match (&row.kind, bench.subject) {
+        (Kind::Once(_) | Kind::Later(_), _) => None,
+        (_, Subject::Ours(engine)) => Some(engine.name()),
+        (_, Subject::Other(other)) => Some(other.name),
+    }
+}
+
 impl Line {
     pub(crate) fn new(row: &Row, bench: &Bench, outcome: Outcome, seen: String) -> Self {
-        let engine = match (&row.kind, bench.subject) {
-            (Kind::Once(_) | Kind::Later(_), _) => None,
-            (_, Subject::Ours(engine)) => Some(engine.name()),
-            (_, Subject::Other(other)) => Some(other.name),
-        };
         Self {
             row: row.number,
             fault: row.fault,
             expected: row.expected,
-            engine,
+            engine: engine_of(row, bench),
             outcome,
             seen,
             broken: Vec::new(),

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, disable_transparent_huge_pages, sched_setaffinity};
 
 use super::bench::Bench;
 use super::report::{Line, Outcome, Report};
 use super::row::{Bound, Kind, NotShown, Row, Seen};
 use super::victim::Subject;
-use super::{Args, Engine, inside, others};
+use super::{Args, Engine, inside, others, watchdog};
 use crate::machine::Machine;
-use crate::run;
+use crate::{run, running};
 
 /// How often a row is provoked whose only fault is the canary's p99: a busy machine disturbs it, too.
 const TRIES: u32 = 3;
@@ -23,9 +23,14 @@ pub(super) fn all(args: &Args, rows: &[&Row], scratch: &Path) -> Result<()> {
         inside::settle(scratch)?;
     }
     // Attackers and canary; servers are started on the other core.
+    let core = running::cores().load;
     let mut load = CpuSet::new();
-    load.set(1);
-    sched_setaffinity(None, &load).context("cannot move to core 1")?;
+    load.set(core);
+    sched_setaffinity(None, &load).with_context(|| format!("cannot move to core {core}"))?;
+    // A huge page counts whole in a server's memory as soon as one of its bytes is used. Inherited; where it cannot be
+    // switched off, figures of memory are higher.
+    let _ = disable_transparent_huge_pages(true);
+    let under_way = watchdog::start(args);
     let bench = |subject| Bench {
         subject,
         echoline: run::ours(),
@@ -35,7 +40,7 @@ pub(super) fn all(args: &Args, rows: &[&Row], scratch: &Path) -> Result<()> {
         not_aside: args.not_aside.clone(),
     };
     if !args.against.is_empty() {
-        return others::compare(args, rows, Machine::this(cores), bench);
+        return others::compare(args, rows, Machine::this(cores), bench, &under_way);
     }
     let mut lines = Vec::new();
     for row in rows {
@@ -45,7 +50,9 @@ pub(super) fn all(args: &Args, rows: &[&Row], scratch: &Path) -> Result<()> {
             (_, None) => vec![Engine::Portable, Engine::Uring],
         };
         for engine in engines {
-            let line = provoke(row, &bench(Subject::Ours(engine)));
+            let bench = bench(Subject::Ours(engine));
+            under_way.is(row, &bench);
+            let line = provoke(row, &bench);
             eprintln!("{}", line.progress());
             lines.push(line);
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::workload::Shape;
-use crate::running::{LOAD_CORE, pinned};
+use crate::running::{cores, pinned};
 
 /// What a load saw from its end.
 #[derive(Debug, PartialEq)]
@@ -49,7 +49,7 @@ impl Load for Bench {
             true => bench.arg("--churn"),
             false => bench.args(["--depth", &shape.depth.to_string()]),
         };
-        let mut command = pinned(&bench, LOAD_CORE);
+        let mut command = pinned(&bench, &[cores().load]);
         let output = command.stdin(Stdio::null()).output().context("cannot start `taskset`")?;
         read(&output.stdout).with_context(|| {
             let talk = String::from_utf8_lossy(&output.stderr);

@@ -11,7 +11,7 @@ use super::load::Load;
 use super::servers::{FLOOR, Places, SERVERS, Server};
 use super::workload::{Shape, Workload};
 use crate::run;
-use crate::running::{Running, SERVER_CORE, cost, free_port, pinned};
+use crate::running::{Running, cores, cost, free_port, pinned};
 
 /// What one round gave. A figure that a contender cannot have is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -121,7 +121,7 @@ fn floor(shape: Shape, duration: Duration, places: &Places) -> Result<Figures> {
     let mut program = Command::new(places.peers.join("floor"));
     program.args([shape.connections, shape.size, shape.depth].map(|number| number.to_string()));
     program.arg(duration.as_millis().to_string());
-    let json = run::captured(pinned(&program, SERVER_CORE).stdin(Stdio::null()))?;
+    let json = run::captured(pinned(&program, &[cores().server]).stdin(Stdio::null()))?;
     let floor: Floor = serde_json::from_str(&json).context("the floor printed no figures")?;
     Ok(Figures { cpu_us_per_line: Some(floor.cpu_us as f64 / floor.lines as f64), ..Figures::default() })
 }

@@ -7,15 +7,22 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
-pub(crate) const SERVER_CORE: &str = "0";
-pub(crate) const LOAD_CORE: &str = "1";
-const READY_DEADLINE: Duration = Duration::from_secs(10);
+const READY_DEADLINE: Duration = Duration::from_secs(60);
 const END_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The processors of a server and of whoever loads it, by their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Cores {
+    pub(crate) server: usize,
+    pub(crate) load: usize,
+}
 
 pub(crate) struct Running {
     group: Group,
@@ -27,6 +34,18 @@ pub(crate) struct Group {
     leader: Child,
     /// Set once the leader was waited for: from then on its number may be somebody else's.
     ended: Option<ExitStatus>,
+}
+
+/// The first two that this process might use when it first asked, before it moved to one of them. Whoever has one only
+/// shares it.
+pub(crate) fn cores() -> Cores {
+    static FOUND: OnceLock<Cores> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let mine = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        let mut usable = (0..CpuSet::MAX_CPU).filter(|core| mine.is_set(*core));
+        let server = usable.next().unwrap_or(0);
+        Cores { server, load: usable.next().unwrap_or(server) }
+    })
 }
 
 impl Group {
@@ -81,9 +100,10 @@ impl Drop for Group {
 }
 
 /// `command`, with its directory and environment, pinned to `core`.
-pub(crate) fn pinned(command: &Command, core: &str) -> Command {
+pub(crate) fn pinned(command: &Command, cores: &[usize]) -> Command {
+    let cores: Vec<_> = cores.iter().map(usize::to_string).collect();
     let mut taskset = Command::new("taskset");
-    taskset.args(["--cpu-list", core]).arg(command.get_program()).args(command.get_args());
+    taskset.args(["--cpu-list", &cores.join(",")]).arg(command.get_program()).args(command.get_args());
     if let Some(directory) = command.get_current_dir() {
         taskset.current_dir(directory);
     }
@@ -135,7 +155,7 @@ impl Running {
     }
 
     fn spawn(command: &Command, out: Stdio, talk: Stdio, address: SocketAddr) -> Result<Self> {
-        let mut command = pinned(command, SERVER_CORE);
+        let mut command = pinned(command, &[cores().server]);
         command.stdin(Stdio::null()).stdout(out).stderr(talk);
         let group =
             Group::spawn(&mut command).context("cannot start `taskset` (Debian package util-linux)")?;

@@ -20,6 +20,7 @@ use super::bench::Bench;
 use super::row::{Kind, Row};
 use super::run::provoke;
 use super::victim::Subject;
+use super::watchdog::UnderWay;
 use super::{Args, Engine};
 use crate::debian::{self, Package};
 use crate::machine::Machine;
@@ -150,6 +151,7 @@ pub(super) fn compare(
     rows: &[&Row],
     machine: Machine,
     bench: impl Fn(Subject) -> Bench,
+    under_way: &UnderWay,
 ) -> Result<()> {
     let start = Instant::now();
     let engines = args.engine.map_or(vec![Engine::Portable, Engine::Uring], |engine| vec![engine]);
@@ -166,6 +168,7 @@ pub(super) fn compare(
     for row in rows {
         for subject in &subjects {
             let bench = bench(*subject);
+            under_way.is(row, &bench);
             let (unfit, absent) = match subject {
                 Subject::Ours(_) => (None, None),
                 Subject::Other(other) => ((other.unfit)(row.number), other.absent()),
