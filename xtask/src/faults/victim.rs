@@ -16,10 +16,10 @@ use serde_json::Value;
 
 use super::Engine;
 use super::others::{Other, Sampler};
-use super::row::not_shown;
-use crate::running::{Running, cost, free_port};
+use crate::running::cost::{self, children};
+use crate::running::{Running, free_port};
 
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(20);
 /// More than the drain of a server may take.
 const END: Duration = Duration::from_secs(15);
 
@@ -55,7 +55,7 @@ pub(crate) struct Victim {
     log: PathBuf,
     is_ours: bool,
     read: RefCell<Records>,
-    /// Since `forget_peak`, where the server may be more than one process.
+    /// Since `watch_peak`.
     sampler: RefCell<Option<Sampler>>,
     /// The echo behind a relay.
     _behind: Option<Running>,
@@ -210,24 +210,17 @@ impl Victim {
 
     /// Resident memory now, in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
-        if self.is_ours { self.status("VmRSS:") } else { cost::memory(self.number()) }
+        memory_of(self.is_ours)(self.number())
     }
 
-    /// The most resident memory since `forget_peak`, in bytes.
+    /// The most resident memory since `watch_peak`, in bytes.
     pub(crate) fn peak(&self) -> Result<u64> {
-        match &*self.sampler.borrow() {
-            Some(sampler) => Ok(sampler.most()),
-            None => self.status("VmHWM:"),
-        }
+        let now = self.resident()?;
+        Ok(self.sampler.borrow().as_ref().map_or(now, |sampler| sampler.most().max(now)))
     }
 
-    pub(crate) fn forget_peak(&self) -> Result<()> {
-        if !self.is_ours {
-            *self.sampler.borrow_mut() = Some(Sampler::start(self.number()));
-            return Ok(());
-        }
-        let file = format!("/proc/{}/clear_refs", self.pid);
-        std::fs::write(&file, "5").map_err(|error| not_shown(format!("cannot write {file}: {error}")))
+    pub(crate) fn watch_peak(&self) {
+        *self.sampler.borrow_mut() = Some(Sampler::start(self.number(), memory_of(self.is_ours)));
     }
 
     /// Threads, descriptors and everything else that /proc knows.
@@ -272,14 +265,11 @@ impl Victim {
         self.running.group().wait(patience)?;
         self.still_runs()
     }
+}
 
-    fn status(&self, key: &str) -> Result<u64> {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).context("the server is gone")?;
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kib.with_context(|| format!("/proc has no {key}"))? * 1024)
-    }
+/// Ours is one process; another server may be several that share pages.
+fn memory_of(is_ours: bool) -> fn(u32) -> Result<u64> {
+    if is_ours { cost::resident } else { cost::memory }
 }
 
 /// What is started meanwhile comes before other programs of this machine, if we may: they are no part of an attack.
@@ -326,12 +316,6 @@ fn named(leader: u32, name: &str) -> u32 {
         }
     }
     pid
-}
-
-/// Those of its main thread: no server here forks from another.
-fn children(pid: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
 /// The youngest of what `leader` has started, itself if that is nothing.

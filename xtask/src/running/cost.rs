@@ -48,6 +48,23 @@ pub(crate) fn memory(leader: u32) -> Result<u64> {
     Ok(total)
 }
 
+/// Resident memory of one process, in bytes: page by page, as its counters (`VmRSS`) are off by up to hundreds of KiB
+/// in older kernels, which add up what each processor counted now and then.
+pub(crate) fn resident(pid: u32) -> Result<u64> {
+    let file = format!("/proc/{pid}/smaps_rollup");
+    let rollup = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+    Ok(kilobytes(&rollup, "Rss:") * 1024)
+}
+
+/// Processes that `pid` started, those that have ended and were not waited for included, oldest number first.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let all = processes().unwrap_or_default();
+    let mut children: Vec<_> =
+        all.iter().filter(|process| process.parent == pid).map(|child| child.pid).collect();
+    children.sort_unstable();
+    children
+}
+
 /// What the kernel holds for everybody: slab, stacks, page tables and socket buffers, in bytes.
 pub(crate) fn kernel_memory() -> Result<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
@@ -62,13 +79,17 @@ pub(crate) fn kernel_memory() -> Result<u64> {
 
 /// `leader`, its process group, and every descendant of those.
 fn family(leader: u32) -> Result<Vec<Stat>> {
+    Ok(select(leader, processes()?))
+}
+
+fn processes() -> Result<Vec<Stat>> {
     let entries = std::fs::read_dir("/proc").context("cannot read /proc")?;
     let all = entries.filter_map(|entry| {
         let name = entry.ok()?.file_name();
         let pid: u32 = name.to_str()?.parse().ok()?;
         parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     });
-    Ok(select(leader, all.collect()))
+    Ok(all.collect())
 }
 
 fn select(leader: u32, mut all: Vec<Stat>) -> Vec<Stat> {
