@@ -9,6 +9,7 @@ use socket2::SockRef;
 
 use super::attack::{Pattern, connect, exchange, pour};
 use super::bench::Bench;
+use super::evidence::{of_conformance, of_the_server};
 use super::row::{Bound, Kind, Row, Seen};
 use super::victim::Victim;
 
@@ -27,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         fault: "NUL, CR, CRLF, 0xFF, empty lines, every split",
         expected: "byte-identical",
         fast: true,
-        tested: false,
+        tested: true,
         canary: Bound::Times(10.0),
         kind: Kind::AnyServer(splits),
     },
@@ -97,7 +98,7 @@ const ODD: &[u8] =
 
 fn splits(bench: &Bench) -> Result<Seen> {
     let volume = bench.size(1 << 20, 16 << 20);
-    bench.attack(&[], |victim| {
+    let seen = bench.attack(&[], |victim| {
         let client = connect(victim.address)?;
         let mut pieces = 0;
         bench.repeat(|| {
@@ -116,7 +117,14 @@ fn splits(bench: &Bench) -> Result<Seen> {
             ODD.len(),
             volume / 1024
         )))
-    })
+    })?;
+    if !bench.is_ours() {
+        return Ok(seen);
+    }
+    // Of the session, in every segmentation and order of events; and of the whole server, at random ones.
+    let session = of_the_server(bench, &["what_leaves_is_what_the_service_said"])?;
+    let server = of_conformance(bench, "bytes", &["random_bytes_in_random_segments_come_back_identical"])?;
+    Ok(seen.and(session).and(server))
 }
 
 fn in_pieces(mut client: &TcpStream, pieces: [&[u8]; 3]) -> Result<()> {

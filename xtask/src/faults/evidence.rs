@@ -49,7 +49,8 @@ fn run_all(bench: &Bench, binary: &str, names: &[&str]) -> Result<Seen> {
     let text = String::from_utf8(output.stdout).context("`cargo test` wrote bytes that are not UTF-8")?;
     let talk = String::from_utf8_lossy(&output.stderr);
     let passed = passed(&text);
-    let mut seen = Seen::new(format!("{passed} tests of the server passed"));
+    let tests = if passed == 1 { "test" } else { "tests" };
+    let mut seen = Seen::new(format!("{passed} {tests} of the server passed"));
     seen.tests = names.iter().map(|name| (*name).to_owned()).collect();
     ensure!(
         output.status.success(),

@@ -184,24 +184,26 @@ fn in_small_pieces(bench: &Bench) -> Result<Seen> {
     const MOST: usize = 12 << 20;
     const STILL: u32 = 200;
     let line = [&[b'p'; 2999][..], b"\n"].concat();
-    let mut victim = bench.serve(Setup { flags: &["--min-progress", "0"], ..Setup::default() })?;
-    let like = Client { receive_buffer: Some(4096), ..Client::default() };
-    let clients = crowd_of(victim.address, COUNT, like)?;
-    let own = victim.resident()?;
-    let (mut taken, mut still) = (0, 0);
-    while still < STILL && taken < COUNT * MOST {
-        let mut now = 0;
-        for client in &clients {
-            now += fill(client, &line, line.len())?;
+    bench.attack(&["--min-progress", "0"], |victim| {
+        let like = Client { receive_buffer: Some(4096), ..Client::default() };
+        let clients = crowd_of(victim.address, COUNT, like)?;
+        let own = victim.resident()?;
+        let (mut taken, mut still) = (0, 0);
+        while still < STILL && taken < COUNT * MOST {
+            let mut now = 0;
+            for client in &clients {
+                now += fill(client, &line, line.len())?;
+            }
+            taken += now;
+            still = if now == 0 { still + 1 } else { 0 };
+            std::thread::sleep(Duration::from_micros(250));
         }
-        taken += now;
-        still = if now == 0 { still + 1 } else { 0 };
-        std::thread::sleep(Duration::from_micros(250));
-    }
-    let each = victim.resident()?.saturating_sub(own) / COUNT as u64;
-    victim.still_runs()?;
-    let text = format!("in pieces of 3 kB: {} KiB of ours, {} KiB taken", each / 1024, taken / COUNT / 1024);
-    Ok(Seen::new(text).must(each <= MOST_EACH, "at most 256 KiB of our own memory each in small pieces, too"))
+        let each = victim.resident()?.saturating_sub(own) / COUNT as u64;
+        let text =
+            format!("in pieces of 3 kB: {} KiB of ours, {} KiB taken", each / 1024, taken / COUNT / 1024);
+        Ok(Seen::new(text)
+            .must(each <= MOST_EACH, "at most 256 KiB of our own memory each in small pieces, too"))
+    })
 }
 
 /// Every client writes until nobody takes anything from any of them for a while, or 64 MiB of each: there is no cap

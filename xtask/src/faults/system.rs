@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Signal, kill_process};
 
 use super::Engine;
-use super::attack::{connect, crowd, exchange, fill, reset};
+use super::attack::{PATIENCE, connect, crowd, exchange, fill, reset, wait_until};
 use super::bench::Bench;
 use super::evidence::of_conformance;
 use super::here;
@@ -192,12 +192,17 @@ fn escaped(bench: &Bench) -> Result<Seen> {
     {
         let mut client = connect(victim.address)?;
         client.write_all(hostile)?;
-        let _ = super::attack::state(&client)?;
+        // Its echo or its end: the server has seen it.
+        let _ = client.read(&mut [0; 64]);
     }
-    std::thread::sleep(Duration::from_millis(200));
-    let log = victim.log()?;
+    // Each of the three has its record of how it ended.
+    let mut log = String::new();
+    let told = wait_until(PATIENCE, || {
+        log = victim.log()?;
+        Ok(log.matches("\"ending\":").count() >= 3)
+    })?;
     let odd = |character: char| character.is_control() && character != '\n';
-    Ok(Seen::new("no byte of a client stands in the log").must(
+    Ok(Seen::new("no byte of a client stands in the log").must(told, "each of them is logged").must(
         !log.contains(odd) && !log.contains("owned") && !log.contains("evil"),
         "peers' text is escaped or left out",
     ))
@@ -267,6 +272,8 @@ fn denied(bench: &Bench) -> Result<Seen> {
         let auto = Setup { flags: &["--engine", "auto"], through: &through, ..Setup::default() };
         let seen = bench.attack_on(auto, |victim| {
             exchange(&connect(victim.address)?, b"served all the same\n")?;
+            wait_until(PATIENCE, || Ok(victim.log()?.contains("\"fallback\":")))?;
+            // A second one would follow at once.
             std::thread::sleep(Duration::from_millis(300));
             let log = victim.log()?;
             let told: Vec<_> = log.lines().filter(|line| line.contains("\"fallback\":")).collect();
