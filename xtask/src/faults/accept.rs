@@ -167,7 +167,6 @@ fn refused(victim: &Victim) -> Result<()> {
         Err(error) if is_one_of(&error, &[ErrorKind::ConnectionReset]) => return Ok(()),
         Err(error) => return Err(error),
     };
-    client.set_read_timeout(Some(PATIENCE / 10))?;
     let mut said = [0; 64];
     match client.read(&mut said) {
         Ok(0) => bail!("was closed, not reset"),
@@ -328,7 +327,7 @@ fn retired(bench: &Bench) -> Result<Seen> {
 /// The queue cannot be emptied at SIGTERM: there are no descriptors for it until those before it leave.
 fn retired_in_a_shortage(bench: &Bench) -> Result<Seen> {
     const QUEUED: usize = 120;
-    let flags = ["--max-connections", "100", "--max-connections-per-source", "0", "--drain", "10s"];
+    let flags = ["--max-connections", "100", "--max-connections-per-source", "0", "--drain", "60s"];
     let victim = bench.serve(Setup { flags: &flags, through: &FEW_FILES, ..Setup::default() })?;
     let queued = (0..QUEUED).map(|_| connect(victim.address)).collect::<Result<Vec<_>>>()?;
     for mut client in &queued {
@@ -359,7 +358,7 @@ fn retired_in_a_shortage(bench: &Bench) -> Result<Seen> {
 
 fn stopped_and_retired(bench: &Bench) -> Result<Seen> {
     const QUEUED: usize = 40;
-    let victim = bench.serve(Setup { flags: &["--drain", "10s"], ..Setup::default() })?;
+    let victim = bench.serve(Setup { flags: &["--drain", "60s"], ..Setup::default() })?;
     let canary = bench.canary(&victim)?;
     let paused = victim.pause()?;
     let queued = crowd(victim.address, QUEUED)?;

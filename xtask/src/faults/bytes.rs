@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use socket2::SockRef;
@@ -172,7 +172,6 @@ fn at_random(client: &TcpStream, volume: usize) -> Result<usize> {
 fn urgent(bench: &Bench) -> Result<Seen> {
     bench.attack(&[], |victim| {
         let mut client = connect(victim.address)?;
-        client.set_read_timeout(Some(Duration::from_secs(5)))?;
         let times = bench.repeat(|| {
             client.write_all(b"ab")?;
             SockRef::from(&client).send_out_of_band(b"!")?;

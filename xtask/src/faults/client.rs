@@ -52,7 +52,13 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// No command of ours may take longer.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a command waits for a server that answers, on a machine that may be slow.
+const ANSWER: &str = "5s";
+
+/// The same where it is the point that no answer comes.
+const SILENCE: &str = "1s";
 
 /// A server for as many connections as come; its thread ends with this process.
 pub(super) fn hostile(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Result<SocketAddr> {
@@ -205,9 +211,9 @@ struct Verdict {
     peak: u64,
 }
 
-fn judged(bench: &Bench, server: SocketAddr, input: &[u8]) -> Result<Verdict> {
+fn judged(bench: &Bench, server: SocketAddr, input: &[u8], wait: &str) -> Result<Verdict> {
     let server = server.to_string();
-    let child = echoline(bench, &["connect", "--json", "--quiet", "--wait", "1s", &server]).spawn()?;
+    let child = echoline(bench, &["connect", "--json", "--quiet", "--wait", wait, &server]).spawn()?;
     let pid = child.id();
     let watch = std::thread::spawn(move || {
         let mut peak = 0;
@@ -290,14 +296,16 @@ fn untrue(bench: &Bench) -> Result<Seen> {
     let mut outcomes = Vec::new();
     let (mut peak, mut failed) = (0, true);
     for (what, server) in &lies {
-        let verdict = judged(bench, *server, &input).with_context(|| format!("a server that {what}"))?;
+        let wait = if *what == "says nothing" { SILENCE } else { ANSWER };
+        let verdict =
+            judged(bench, *server, &input, wait).with_context(|| format!("a server that {what}"))?;
         peak = peak.max(verdict.peak);
         failed &= verdict.status.code() == Some(1);
         outcomes.push(format!("{what}: {}", verdict.outcome));
     }
     // Who only takes must not make us remember all that it took.
     let swallows = hostile(|mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())))?;
-    let verdict = judged(bench, swallows, &much).context("a server that only takes")?;
+    let verdict = judged(bench, swallows, &much, SILENCE).context("a server that only takes")?;
     peak = peak.max(verdict.peak);
     failed &= verdict.status.code() == Some(1);
     outcomes.push(format!("only takes {} MiB: {}", much.len() >> 20, verdict.outcome));
@@ -343,7 +351,8 @@ fn other_programs(bench: &Bench) -> Result<Seen> {
         ("discard", discard, "no-reply"),
     ] {
         let server = server.to_string();
-        let check = run(bench, &["check", "--expect", "echo", "-w", "1s", "--json", &server], b"")?;
+        let wait = if what == "discard" { SILENCE } else { ANSWER };
+        let check = run(bench, &["check", "--expect", "echo", "-w", wait, "--json", &server], b"")?;
         let document: Value =
             serde_json::from_slice(&check.stdout).context("check --json gave no document")?;
         let verdict = document["verdict"]["code"]
@@ -351,7 +360,7 @@ fn other_programs(bench: &Bench) -> Result<Seen> {
             .or(document["verdict"].as_str())
             .unwrap_or("none")
             .to_owned();
-        let connect = run(bench, &["connect", "--quiet", "--wait", "1s", &server], b"hello\n")?;
+        let connect = run(bench, &["connect", "--quiet", "--wait", wait, &server], b"hello\n")?;
         let clean = is_clean(check.status, &check.stderr) && is_clean(connect.status, &connect.stderr);
         if !clean || check.status.code() != Some(1) || connect.status.code() != Some(1) {
             wrong.push(format!("{what}: check {}, connect {}", check.status, connect.status));

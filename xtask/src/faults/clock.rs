@@ -21,12 +21,15 @@ pub(super) const ROWS: &[Row] = &[Row {
 }];
 
 fn stopped(bench: &Bench) -> Result<Seen> {
-    let (stop, idle) = bench.size((1, 2), (60, 65));
+    // A server that does not count the stop closes that much later, and a slow machine some.
+    const LATE: f64 = 2.5;
+    let (stop, idle) = bench.size((3, 5), (60, 65));
     let idle_flag = format!("{idle}s");
     let seen = bench.attack(&["--idle-timeout", &idle_flag, "--keepalive", "0"], |victim| {
         let quiet = connect(victim.address)?;
-        exchange(&quiet, b"and then nothing more\n")?;
+        // Before the server can begin to count.
         let since = Instant::now();
+        exchange(&quiet, b"and then nothing more\n")?;
         let paused = victim.pause()?;
         std::thread::sleep(Duration::from_secs(stop));
         drop(paused);
@@ -40,7 +43,7 @@ fn stopped(bench: &Bench) -> Result<Seen> {
         ))
         .figure("closed_after_s", closed_after)
         .must(still_open, "the stop itself ends no connection")
-        .must(is_closed && (due - 0.1..due + 1.0).contains(&closed_after), "the timeout counts the time of the stop, once"))
+        .must(is_closed && (due..due + LATE).contains(&closed_after), "the timeout counts the time of the stop, once"))
     })?;
     if bench.is_ours() { seen.and_part(other_epoch(bench)) } else { Ok(seen) }
 }

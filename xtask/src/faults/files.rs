@@ -19,7 +19,7 @@ use crate::run;
 /// (`Config::open_files` of `echoline-server`): so it neither raises the limit nor takes fewer connections, and still has
 /// too few. Lowering the limit later would be unfair, as a request to a ring keeps the one it was made under.
 pub(super) const FEW_FILES: [&str; 7] =
-    ["prlimit", "--nofile=166:1000", "--", "bash", "-c", INHERITED, "files"];
+    ["prlimit", "--nofile=166:400", "--", "bash", "-c", INHERITED, "files"];
 
 const INHERITED: &str = "for file in $(seq 20 119); do eval \"exec $file</dev/null\"; done; exec \"$@\"";
 
@@ -80,16 +80,17 @@ pub(super) fn out_of_files(bench: &Bench) -> Result<Seen> {
         let accepted = first.get("accepted")? - 1;
         (0..accepted).try_for_each(|_| crowd.next_served())?;
         let (failed, quiet_rate) = failed_accepts(victim, || quietly(&crowd, watch))?;
-        let mut after_close = Duration::ZERO;
-        for _ in 0..10 {
-            after_close = after_close.max(crowd.one_leaves()?);
-        }
+        let after_closes = (0..10).map(|_| crowd.one_leaves()).collect::<Result<Vec<_>>>()?;
         let leavers = bench.size(200, 400);
         let (_, busy_rate) = failed_accepts(victim, || churn(&mut crowd, leavers))?;
-        let after_rise = raised(victim, &mut crowd)?;
+        let after_rises = (1..=RISES).map(|rise| raised(victim, &mut crowd, rise)).collect::<Result<Vec<_>>>()?;
+        // A machine with other work makes some of them late.
+        let judged = |times: Vec<Duration>| if bench.quick { median(times) } else { longest(times) };
+        let (which, after_close, after_rise) =
+            (bench.size("median", "worst"), judged(after_closes), judged(after_rises));
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         Ok(Seen::new(format!(
-            "{accepted} open; {quiet_rate:.1} failed accepts/s, {busy_rate:.1} while {leavers} leave one after the other; next in the queue served {:.1} ms after a close of ours (worst of 10), after a raised limit {:.0} ms",
+            "{accepted} open; {quiet_rate:.1} failed accepts/s, {busy_rate:.1} while {leavers} leave one after the other; next in the queue served {:.1} ms after a close of ours ({which} of 10), {:.0} ms after a raised limit ({which} of {RISES})",
             ms(after_close),
             ms(after_rise)
         ))
@@ -133,11 +134,25 @@ fn churn(crowd: &mut Crowd, leavers: u32) -> Result<()> {
     Ok(())
 }
 
-/// Files become free by no close of ours; how long the next in the queue then waits.
-fn raised(victim: &Victim, crowd: &mut Crowd) -> Result<Duration> {
-    let pid = format!("--pid={}", victim.pid());
-    run::captured(Command::new("prlimit").args([&pid, "--nofile=180:1000"]))?;
+const RISES: u32 = 8;
+
+/// One more file becomes free by no close of ours; how long the next in the queue then waits.
+fn raised(victim: &Victim, crowd: &mut Crowd, rise: u32) -> Result<Duration> {
+    // The last one ended at one of the server's looks, and this is not to begin at the next: at another part of the time
+    // between two of them each.
+    std::thread::sleep(Duration::from_millis(60 + 17 * u64::from(rise)));
+    let (pid, limit) = (format!("--pid={}", victim.pid()), format!("--nofile={}:400", 166 + rise));
+    run::captured(Command::new("prlimit").args([&pid, &limit]))?;
     let start = Instant::now();
     crowd.next_served()?;
     Ok(start.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn longest(times: Vec<Duration>) -> Duration {
+    times.into_iter().max().unwrap_or_default()
 }

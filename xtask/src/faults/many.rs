@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         number: 15,
         fault: "10^6 one-byte writes; 10^6 lines in one write",
-        expected: "CPU a byte bounded (at most 20 us; behind 16 MiB of a line 200 us), a line at most 2 us; other connections served",
+        expected: "CPU bounded: a byte at most 100 us, behind 16 MiB of a line 5 times one of a new line; a line of a large write half a byte of a small one; other connections served",
         fast: true,
         tested: false,
         canary: Bound::Times(10.0),
@@ -52,24 +52,44 @@ fn tiny_pieces(bench: &Bench) -> Result<Seen> {
 }
 
 /// Bytes one by one behind a part of a line that is long already: who looks at all of it again for each spends its whole
-/// time on it. At a pace at which each is received by itself, as together they hide that.
+/// time on it. Without a canary: what the server spends on it would be counted, too.
 fn behind_much(bench: &Bench) -> Result<Seen> {
     const BEFORE: usize = 16 << 20;
-    const ONE_BY_ONE: u32 = 1000;
     let victim = bench.serve(Setup { flags: &["--max-line", "32MiB"], ..Setup::default() })?;
+    let behind_nothing = each_by_itself(&victim, 0)?;
+    let each = each_by_itself(&victim, BEFORE)?;
+    // Of the same machine in the same state, so that it may be a slow one. Looking again makes it 25 times and more.
+    let times = each / behind_nothing;
+    Ok(Seen::new(format!(
+        "behind {} MiB of a line {each:.0} us of CPU a byte, {times:.1} times as much as behind nothing",
+        BEFORE >> 20
+    ))
+    .figure("cpu_us_per_late_byte", each)
+    .figure("cpu_us_per_first_byte", behind_nothing)
+    .must(times <= 5.0, "a byte of a long line costs at most five times what one of a new line does"))
+}
+
+/// What the server spends on a byte behind so many of the same line, in microseconds. At a pace at which each is received
+/// by itself, as together they hide what it costs to look again.
+fn each_by_itself(victim: &Victim, behind: usize) -> Result<f64> {
+    const COUNT: u32 = 1000;
     let mut client = connect(victim.address)?;
-    client.write_all(&vec![b'l'; BEFORE])?;
-    let is_there = |now: &Counters| now.is("bytes_in", |bytes| bytes == BEFORE as u64);
-    victim.until(PATIENCE, is_there)?;
-    let before = victim.processor_time()?;
-    for _ in 0..ONE_BY_ONE {
+    let before = victim.counters()?.get("bytes_in")?;
+    let is_there = |more: u64| move |now: &Counters| now.is("bytes_in", |bytes| bytes == before + more);
+    client.write_all(&vec![b'l'; behind])?;
+    victim.until(PATIENCE, is_there(behind as u64))?;
+    let spent = victim.processor_time()?;
+    for _ in 0..COUNT {
         client.write_all(b"o")?;
         std::thread::sleep(Duration::from_micros(500));
     }
-    let each = victim.processor_time()?.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(ONE_BY_ONE);
-    Ok(Seen::new(format!("behind {} MiB of a line {each:.0} us of CPU a byte", BEFORE >> 20))
-        .figure("cpu_us_per_late_byte", each)
-        .must(each <= 200.0, "a byte of a long line costs no more than 200 us"))
+    let spent = victim.processor_time()?.saturating_sub(spent);
+    let all = behind as u64 + u64::from(COUNT);
+    ensure!(
+        victim.until(PATIENCE, is_there(all))?.is("bytes_in", |bytes| bytes == before + all),
+        "bytes were left unread"
+    );
+    Ok(spent.as_secs_f64() * 1e6 / f64::from(COUNT))
 }
 
 fn at_full_speed(bench: &Bench) -> Result<Seen> {
@@ -88,8 +108,9 @@ fn at_full_speed(bench: &Bench) -> Result<Seen> {
         ))
         .figure("cpu_us_per_byte", a_byte)
         .figure("cpu_us_per_line", a_line)
-        .must(a_byte <= 20.0, "at most 20 us of CPU a byte")
-        .must(a_line <= 2.0, "at most 2 us of CPU a line"))
+        // Where each costs a system call or more, even on a slow machine.
+        .must(a_byte <= 100.0, "at most 100 us of CPU a byte")
+        .must(a_line <= a_byte / 2.0, "a line of one large write costs at most half of what a write of a byte does"))
     })
 }
 

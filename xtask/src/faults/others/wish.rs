@@ -47,7 +47,7 @@ impl Wish {
                 _ => bail!("nobody has said what {flag} means to other servers"),
             }
         }
-        // A soft limit, as in `--nofile=166:1000`.
+        // A soft limit, as in `--nofile=166:400`.
         let files = through.iter().find_map(|word| word.strip_prefix("--nofile="));
         wish.files = files.and_then(|limits| limits.split(':').next()?.parse().ok());
         Ok(wish)
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_relay_that_is_short_of_files_counts_them_itself() {
         let flags = ["--max-connections", "10", "--max-connections-per-source", "0"];
-        let wish = Wish::of(&flags, &["prlimit", "--nofile=166:1000", "--"]).expect("known flags");
+        let wish = Wish::of(&flags, &["prlimit", "--nofile=166:400", "--"]).expect("known flags");
         assert_eq!((wish.files, wish.relayed(), wish.per_source), (Some(166), None, None));
         let wish = Wish::of(&flags, &[]).expect("known flags");
         assert_eq!(wish.relayed(), Some(10));
