@@ -97,6 +97,10 @@ fn memory_that_is_used_up_is_told_of_and_the_line_passed_on() {
     let said = stop(serving).stderr;
     assert_eq!(said.matches("limit=\"max-buffered\"").count(), 1, "{said}");
     assert!(said.contains(" unfinished lines passed on: memory was used up (--max-buffered)"), "{said}");
+    assert!(
+        said.contains("Warning: a line may have 64KiB (--max-line), and all that is held 4KiB"),
+        "{said}"
+    );
 }
 
 #[test]

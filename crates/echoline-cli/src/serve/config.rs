@@ -55,7 +55,7 @@ impl Config {
             once: args.once,
             ..default
         };
-        let warnings = warning.into_iter().collect();
+        let warnings = warning.into_iter().chain(more_than_all(&server)).collect();
         Ok(Self { targets, server, drain: args.drain.0, log: args.log, voice: args.voice, warnings })
     }
 }
@@ -89,6 +89,17 @@ fn max_buffered(asked: Option<Size>, default: NonZeroUsize) -> Result<NonZeroUsi
         }
         (None, None) => Ok(default),
     }
+}
+
+/// One line may be longer than what all clients together may have held.
+fn more_than_all(server: &echoline_server::Config) -> Option<String> {
+    let [line, all] = [server.max_line, server.max_buffered].map(|bytes| Size(bytes.get() as u64));
+    (server.max_line > server.max_buffered).then(|| {
+        format!(
+            "Warning: a line may have {line} (--max-line), and all that is held {all} (--max-buffered).\n  \
+             A line of more than that is passed on before it is whole, and who does not read it in time is closed."
+        )
+    })
 }
 
 fn unless_zero(asked: Span) -> Option<Duration> {
