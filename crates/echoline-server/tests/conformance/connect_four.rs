@@ -246,7 +246,8 @@ fn a_client_that_finishes_while_the_server_thinks_gets_its_move(case: &Case) {
 }
 
 fn a_silent_player_is_closed_as_idle(case: &Case) {
-    let idle = Some(Duration::from_millis(100));
+    // Not shorter: who is held up between its connect and its write would find the connection closed.
+    let idle = Some(Duration::from_secs(1));
     let server = play_with(case, Effort::looks(100), |config| config.idle_timeout = idle);
     let mut client = connect(&server);
     client.write_all(b"I32CFSP_HELLO boo\r\nAI_GAME\r\n").unwrap();
@@ -259,33 +260,37 @@ fn a_silent_player_is_closed_as_idle(case: &Case) {
 fn five_hundred_games_at_once_beside_an_echo(case: &Case) {
     const GAMES: usize = 500;
     const ROUNDS: usize = 4;
-    let server = play_with(case, Effort::looks(20_000), |_| {});
-    let mut players: Vec<_> = (0..GAMES).map(|_| Player::join(address(&server), Size::STANDARD)).collect();
-    let mut canary = connect_to(server.endpoints()[1].address);
-    let quiet = measure(&mut canary, 200);
-    let mut waits = Vec::new();
-    for round in 0..ROUNDS {
-        let column = u8::try_from(round).unwrap();
-        // All move at once, so that as many searches wait for their turn; meanwhile the echo is measured.
-        for player in &mut players {
-            player.say(&Move::Drop(column).to_string());
+    // Of each game its server's end, and its client's twice: to read and to write.
+    case.in_child_with_files(1_600, || {
+        let server = play_with(case, Effort::looks(20_000), |_| {});
+        let mut players: Vec<_> =
+            (0..GAMES).map(|_| Player::join(address(&server), Size::STANDARD)).collect();
+        let mut canary = connect_to(server.endpoints()[1].address);
+        let quiet = measure(&mut canary, 200);
+        let mut waits = Vec::new();
+        for round in 0..ROUNDS {
+            let column = u8::try_from(round).unwrap();
+            // All move at once, so that as many searches wait for their turn; meanwhile the echo is measured.
+            for player in &mut players {
+                player.say(&Move::Drop(column).to_string());
+            }
+            waits.extend(measure(&mut canary, 200));
+            players.retain_mut(|player| player.answer_to(Move::Drop(column)).is_none());
         }
-        waits.extend(measure(&mut canary, 200));
-        players.retain_mut(|player| player.answer_to(Move::Drop(column)).is_none());
-    }
-    let p99 = |waits: &[Duration]| waits[waits.len() * 99 / 100];
-    waits.sort();
-    eprintln!(
-        "measured {}: echo beside {GAMES} games: p50 {:?}, p99 {:?}, max {:?}; alone: p99 {:?}",
-        server.engine().name,
-        waits[waits.len() / 2],
-        p99(&waits),
-        waits.last().unwrap(),
-        p99(&quiet)
-    );
-    drop(players);
-    until(&server, |stats| stats.open == 1);
-    exchange(&mut canary, b"still here\n");
+        let p99 = |waits: &[Duration]| waits[waits.len() * 99 / 100];
+        waits.sort();
+        eprintln!(
+            "measured {}: echo beside {GAMES} games: p50 {:?}, p99 {:?}, max {:?}; alone: p99 {:?}",
+            server.engine().name,
+            waits[waits.len() / 2],
+            p99(&waits),
+            waits.last().unwrap(),
+            p99(&quiet)
+        );
+        drop(players);
+        until(&server, |stats| stats.open == 1);
+        exchange(&mut canary, b"still here\n");
+    });
 }
 
 /// Round trips of an echo, the shortest first.

@@ -124,10 +124,13 @@ fn connections_in_the_queue_at_a_drain_are_served(case: &Case) {
         let_go.send(()).unwrap();
         busy.read_exact(&mut [0; 4]).unwrap();
         queued.iter_mut().for_each(|client| exchange(client, b"in time"));
+        // Not before the order has come, however late: who asks for that may have been served, too.
+        until_refused(&server);
         drop((busy, queued));
         drain.join().unwrap()
     });
-    assert_eq!(drained, Drained { ended: 41, cut_off: 0 });
+    assert_eq!(drained.cut_off, 0);
+    assert!(drained.ended >= 41, "{drained:?}");
 }
 
 fn a_stop_ends_a_drain_at_once(case: &Case) {

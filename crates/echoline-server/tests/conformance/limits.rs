@@ -44,8 +44,8 @@ fn one_connection_too_many_is_reset_and_counted(case: &Case) {
 }
 
 fn a_silent_connection_is_closed_as_idle(case: &Case) {
-    let server =
-        case.server(ServiceKind::Echo, |config| config.idle_timeout = Some(Duration::from_millis(100)));
+    // Not shorter: who is held up between its connect and its write would find the connection closed.
+    let server = case.server(ServiceKind::Echo, |config| config.idle_timeout = Some(Duration::from_secs(1)));
     let mut silent = connect(&server);
     let mut unfinished = connect(&server);
     unfinished.write_all(b"half a line").unwrap();
@@ -115,13 +115,6 @@ fn a_shortage_of_descriptors_pauses_accepting_and_recovers(case: &Case) {
     });
 }
 
-/// All that this process may have.
-fn raise_descriptor_limit() -> u64 {
-    let maximum = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-    limit_descriptors(maximum);
-    maximum
-}
-
 fn clients_that_broke_off_in_the_queue_are_no_shortage(case: &Case) {
     let listener = listener();
     for _ in 0..100 {
@@ -133,24 +126,25 @@ fn clients_that_broke_off_in_the_queue_are_no_shortage(case: &Case) {
 }
 
 fn a_thousand_connections_are_served_at_once(case: &Case) {
-    raise_descriptor_limit();
-    let server = case.server(ServiceKind::Echo, |config| config.workers = NonZeroUsize::new(2).unwrap());
-    let mut clients: Vec<TcpStream> = (0..1000).map(|_| connect(&server)).collect();
-    until(&server, |stats| stats.open == 1000);
-    for round in 0..3 {
-        let line = |n| format!("line {round} of client {n}\n").into_bytes();
-        for (n, client) in clients.iter_mut().enumerate() {
-            client.write_all(&line(n)).unwrap();
+    case.in_child_with_files(2_100, || {
+        let server = case.server(ServiceKind::Echo, |config| config.workers = NonZeroUsize::new(2).unwrap());
+        let mut clients: Vec<TcpStream> = (0..1000).map(|_| connect(&server)).collect();
+        until(&server, |stats| stats.open == 1000);
+        for round in 0..3 {
+            let line = |n| format!("line {round} of client {n}\n").into_bytes();
+            for (n, client) in clients.iter_mut().enumerate() {
+                client.write_all(&line(n)).unwrap();
+            }
+            for (n, client) in clients.iter_mut().enumerate() {
+                let mut back = line(n);
+                back.fill(0);
+                client.read_exact(&mut back).unwrap();
+                assert_eq!(back, line(n));
+            }
         }
-        for (n, client) in clients.iter_mut().enumerate() {
-            let mut back = line(n);
-            back.fill(0);
-            client.read_exact(&mut back).unwrap();
-            assert_eq!(back, line(n));
-        }
-    }
-    drop(clients);
-    until(&server, |stats| stats.open == 0 && stats.ended_by(Ending::Done) == 1000);
+        drop(clients);
+        until(&server, |stats| stats.open == 0 && stats.ended_by(Ending::Done) == 1000);
+    });
 }
 
 /// Memory of this process in bytes.
@@ -167,8 +161,11 @@ fn memory(what: &str) -> u64 {
 /// Clients cost a descriptor each and no memory worth counting, so they are in the same process.
 fn ten_thousand_idle_connections_cost_at_most_a_kibibyte_each(case: &Case) {
     const BASE: u64 = 1000;
-    case.in_child(|| {
-        let most = ((raise_descriptor_limit() - 200) / 2).min(10_000);
+    const BESIDE: u64 = 200;
+    // With fewer connections above the base, what the kernel gives in pieces would count for much.
+    case.in_child_with_files(2 * (BASE + 1000) + BESIDE, || {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = ((files - BESIDE) / 2).min(10_000);
         let server = case.server(ServiceKind::Echo, |config| {
             config.max_connections = 20_000;
             config.max_connections_per_source = None;
@@ -246,6 +243,9 @@ fn connections_are_dealt_to_all_workers(case: &Case) {
 }
 
 fn several_services_and_both_families_run_on_one_server(case: &Case) {
+    if !case.has_ipv6() {
+        return;
+    }
     let builder = Server::builder(case.config())
         .listen(ServiceKind::Echo, listener())
         .listen(ServiceKind::EchoBytes, TcpListener::bind("[::1]:0").unwrap())

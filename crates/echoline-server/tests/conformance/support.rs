@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use echoline_server::{Config, EngineChoice, Server, ServerError, ServiceKind, Stats};
 use echoline_testing::skip;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// Long enough for any machine: a test that waits so long has failed.
@@ -102,6 +103,27 @@ impl Case {
         assert!(output.status.success() && text.contains("1 passed"), "{text}");
         text.lines().filter(|line| line.starts_with("measured")).for_each(|line| eprintln!("{line}"));
     }
+
+    /// The same, for what has so many files open: skipped where this machine's hard limit is lower.
+    pub(crate) fn in_child_with_files(&self, files: u64, body: impl FnOnce()) {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        if maximum.is_some_and(|maximum| maximum < files) {
+            return skip(self.name, &format!("a limit of {files} open files (ulimit -Hn)"));
+        }
+        self.in_child(|| {
+            setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+            body();
+        });
+    }
+
+    /// Whether there is IPv6 on loopback; says so where what follows is skipped for want of it.
+    pub(crate) fn has_ipv6(&self) -> bool {
+        let has = TcpListener::bind("[::1]:0").is_ok();
+        if !has {
+            skip(self.name, "IPv6 on loopback");
+        }
+        has
+    }
 }
 
 pub(crate) fn listener() -> TcpListener {
@@ -130,10 +152,12 @@ pub(crate) fn connect_to(address: SocketAddr) -> TcpStream {
     client(TcpStream::connect(address).unwrap())
 }
 
-/// A client that takes little before it reads.
+/// A client that takes little before it reads, and has little room for what the server does not read, whatever the sizes
+/// that this machine is set to.
 pub(crate) fn narrow_client(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.set_send_buffer_size(64 * 1024).unwrap();
     socket.connect(&address(server).into()).unwrap();
     client(socket.into())
 }
