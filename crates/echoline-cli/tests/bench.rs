@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::load::{bench, line_server, server};
 use support::{ECHOLINE, Serving, echoline, end_of, finish, unshared};
 
@@ -69,7 +69,8 @@ fn a_churn_opens_a_connection_for_every_line() {
 
 #[test]
 fn a_churn_times_each_line_from_its_own_moment_after_connections_failed() {
-    // Nobody answers for the first half second or so, since each failure is followed by a tenth of one.
+    // Nobody answers for the first half second or so, since each failure is followed by a tenth of one. At ten lines a
+    // second, a line that takes the moment of one before it is late by 100 ms at least.
     let port = server(|mut stream, number| {
         let mut line = [0; 64];
         stream.read_exact(&mut line).unwrap();
@@ -78,12 +79,11 @@ fn a_churn_times_each_line_from_its_own_moment_after_connections_failed() {
             let _ = stream.read(&mut line);
         }
     });
-    let flags = ["--churn", "-c", "1", "--rate", "100", "-t", "3s", "--warm-up", "0s"];
+    let flags = ["--churn", "-c", "1", "--rate", "10", "-t", "3s", "--warm-up", "0s"];
     let (ended, report) = bench(&port, &flags);
     assert_eq!(report["errors"]["by_code"], serde_json::json!({"closed-early": 6}), "{ended:?}");
-    // A line that takes the moment of one before it is late by 10 ms at least.
     let last = report["per_second"][2]["p50_us"].as_f64().unwrap();
-    assert!(last < 10_000.0, "{last} {report:#}");
+    assert!(last < 100_000.0, "{last} {report:#}");
 }
 
 #[test]
@@ -96,11 +96,13 @@ fn the_rate_of_a_number_of_lines_does_not_count_the_wait_for_the_other_side_to_f
             thread::park();
         }
     });
+    let begin = Instant::now();
     let (ended, report) = bench(&port, &["-n", "1", "-c", "1"]);
+    let whole_s = begin.elapsed().as_secs_f64();
     assert_eq!((ended.code, &report["lines"]), (Some(0), &1.into()), "{ended:?}");
     let elapsed_s = report["elapsed_s"].as_f64().unwrap();
-    // The farewell alone waits for half a second.
-    assert!(elapsed_s < 0.4, "{elapsed_s}");
+    // The farewell alone waits for half a second, which the whole takes longer than the lines.
+    assert!(elapsed_s + 0.5 <= whole_s, "{elapsed_s} of {whole_s}");
 }
 
 #[test]
@@ -308,8 +310,15 @@ fn an_interrupt_ends_the_run_with_its_report_and_calls_nothing_lost() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-    assert_eq!((&first["second"]["second"], &first["second"]["lines"]), (&1.into(), &20.into()));
+    let mut answered = 0;
+    for number in 1.. {
+        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(told["second"]["second"], number);
+        answered += told["second"]["lines"].as_u64().unwrap();
+        if answered >= 20 {
+            break;
+        }
+    }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let last: Value = serde_json::from_str(&lines.last().unwrap().unwrap()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));

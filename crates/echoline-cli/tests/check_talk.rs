@@ -57,7 +57,7 @@ fn answering_until(
 fn a_server_that_echoes_the_tail_and_does_not_end_is_not_said_to_lose_it() {
     let (told, wait) = mpsc::channel();
     let address = answering_until(<[u8]>::to_vec, move |_| wait.recv().unwrap());
-    let ended = check(&["-w", "1s", "--expect", "echo", &address]);
+    let ended = check(&["-w", "2s", "--expect", "echo", &address]);
     told.send(()).unwrap();
     assert_eq!(ended.code, Some(0), "{}", ended.out());
     assert!(ended.out().contains("But it did not end its output in "), "{}", ended.out());

@@ -84,7 +84,7 @@ fn full_backlog() -> (Socket, SocketAddr, Vec<TcpStream>) {
     let (socket, address) = bound();
     socket.listen(0).unwrap();
     let mut held = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
         held.push(stream);
         assert!(held.len() < 100, "the backlog never fills");
     }

@@ -113,22 +113,26 @@ fn a_name_is_looked_up_once_and_the_address_that_was_found_is_shown() {
 #[test]
 fn one_deadline_holds_for_the_lookup_and_every_address_together() {
     const TEST: &str = "one_deadline_holds_for_the_lookup_and_every_address_together";
-    // Nobody has these addresses: the kernel looks for their owner for three seconds.
-    let absent: Vec<_> = (100..140).map(|last| format!("192.0.2.{last}")).collect();
+    // Nobody has these addresses: the kernel looks for their owner for three seconds. More would not fit into one answer
+    // over UDP, and over TCP the server takes its time again.
+    let absent: Vec<_> = (100..120).map(|last| format!("192.0.2.{last}")).collect();
+    // The resolver waits longer for an answer than the server takes: one that asks again is a lookup of another length.
     let timed = |command: &str| {
-        format!("date +%s%N; \"$E\" {command} echo.lab.test; code=$?; date +%s%N; exit $code")
+        format!(
+            "date +%s%N; RES_OPTIONS=timeout:10 \"$E\" {command} echo.lab.test; code=$?; date +%s%N; exit $code"
+        )
     };
-    for (with, code) in [("names delay=700ms", "[no-answer]"), ("names silent", "[name-lookup-timed-out]")] {
-        for command in ["connect -4 -w 2s", "bench -4 -w 2s", "play -4 -w 2s"] {
+    for (with, code) in [("names delay=3s", "[no-answer]"), ("names silent", "[name-lookup-timed-out]")] {
+        for command in ["connect -4 -w 4s", "bench -4 -w 4s", "play -4 -w 4s"] {
             let begin = Instant::now();
             let Some(ended) = on_alice(TEST, &absent, &[with], &timed(command)) else { return };
             assert!(ended.stderr.contains(code), "{with}, {command}: {}", ended.stderr);
             assert_eq!(ended.code, Some(1), "{with}, {command}");
             let times: Vec<u64> = ended.out().lines().map(|line| line.parse().unwrap()).collect();
             let took = Duration::from_nanos(times[1] - times[0]);
-            let late = Duration::from_millis(2800);
+            // With a deadline of its own for each, it would take 7 seconds.
             assert!(
-                took >= Duration::from_secs(2) && took < late,
+                (Duration::from_secs(4)..Duration::from_secs(6)).contains(&took),
                 "{with}, {command}: {took:?} of {:?}",
                 begin.elapsed()
             );
