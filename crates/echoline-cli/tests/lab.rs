@@ -111,7 +111,9 @@ fn a_pipe_reaches_the_server_on_the_labs_internet_and_comes_back() {
 #[test]
 fn an_ordinary_user_builds_a_lab_without_any_privilege() {
     if possible("an_ordinary_user_builds_a_lab_without_any_privilege") {
-        let ordinary = Ordinary::new();
+        let Some(ordinary) = Ordinary::new("an_ordinary_user_builds_a_lab_without_any_privilege") else {
+            return;
+        };
         let arguments =
             ["lab", "run", "bad-link", "laptop", "--", "echoline", "connect", "-q", "echo.lab.test"];
         let ended = finish(&mut ordinary.command(&arguments), b"hello\n");

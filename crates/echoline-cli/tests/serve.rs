@@ -4,21 +4,18 @@ mod support;
 
 use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, unshared};
-
-fn have_ipv6() -> bool {
-    TcpListener::bind("[::1]:0").is_ok()
-}
+use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, has_ipv6, may_open, unshared};
 
 #[test]
 fn each_endpoint_is_a_line_on_standard_output_and_serves() {
-    if !have_ipv6() {
-        return skip("each_endpoint_is_a_line_on_standard_output_and_serves", "IPv6 on loopback");
+    if !has_ipv6("each_endpoint_is_a_line_on_standard_output_and_serves") {
+        return;
     }
     let serving = Serving::start(&["0", "echo-bytes=127.0.0.1:0"], 3);
     let names: Vec<_> = serving.lines.iter().map(|line| line.split_once('=').unwrap().0).collect();
@@ -36,8 +33,8 @@ fn each_endpoint_is_a_line_on_standard_output_and_serves() {
 
 #[test]
 fn it_says_who_can_reach_it_and_at_the_end_what_it_served() {
-    if !have_ipv6() {
-        return skip("it_says_who_can_reach_it_and_at_the_end_what_it_served", "IPv6 on loopback");
+    if !has_ipv6("it_says_who_can_reach_it_and_at_the_end_what_it_served") {
+        return;
     }
     let serving = Serving::start(&["localhost:0"], 2);
     let (v4, v6) = (serving.address(0), serving.address(1));
@@ -54,8 +51,8 @@ fn it_says_who_can_reach_it_and_at_the_end_what_it_served() {
 
 #[test]
 fn all_interfaces_are_listed_with_their_networks() {
-    if !have_ipv6() {
-        return skip("all_interfaces_are_listed_with_their_networks", "IPv6 on loopback");
+    if !has_ipv6("all_interfaces_are_listed_with_their_networks") {
+        return;
     }
     let serving = Serving::start(&[":0"], 2);
     assert_eq!(serving.address(0).ip().to_string(), "0.0.0.0");
@@ -140,11 +137,16 @@ fn a_conversation_that_outlasts_the_drain_is_finished_and_reported() {
 
 #[test]
 fn a_drain_that_destroys_what_a_client_has_not_taken_ends_with_1() {
-    /// Above what the buffers of both ends take (tcp_rmem, tcp_wmem), so that output stays pending in the server.
-    const MUCH: usize = 16 << 20;
+    /// Above what all buffers on the way take, so that the server has output pending.
+    const MUCH: usize = 64 << 20;
     let serving = Serving::echo(&["--drain", "1ms"]);
-    let mut never_reads = connect(serving.address(0));
-    never_reads.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    // With little room of its own, whatever sizes this machine is set to (tcp_rmem, tcp_wmem).
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.set_send_buffer_size(64 * 1024).unwrap();
+    socket.connect(&serving.address(0).into()).unwrap();
+    let mut never_reads = TcpStream::from(socket);
+    never_reads.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut sent = 0;
     // The server stops reading at its cap, and then the kernel takes no more either.
     while let Ok(more) = never_reads.write(&[b'\n'; 64 * 1024]) {
@@ -238,6 +240,9 @@ fn without_ipv6_a_port_is_served_on_ipv4_alone() {
 
 #[test]
 fn the_limit_of_open_files_is_raised_to_what_the_connections_need() {
+    if !may_open("the_limit_of_open_files_is_raised_to_what_the_connections_need", 1000) {
+        return;
+    }
     let limits = |hard: &str| {
         let script = format!("ulimit -Sn 64 && ulimit -Hn {hard} && exec \"$@\"");
         let mut command = Command::new("sh");

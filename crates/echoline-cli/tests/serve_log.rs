@@ -13,7 +13,7 @@ use support::{ECHOLINE, Serving, assert_echoes, connect, end_of};
 
 #[test]
 fn with_a_json_log_every_line_on_standard_error_is_a_json_record() {
-    let serving = Serving::echo(&["--log", "json", "-v"]);
+    let serving = Serving::echo(&["--log", "json", "-v", "--max-connections", "100"]);
     let address = serving.address(0).to_string();
     assert_echoes(&connect(serving.address(0)));
     serving.signal(Signal::TERM);
@@ -22,7 +22,7 @@ fn with_a_json_log_every_line_on_standard_error_is_a_json_record() {
         ended.stderr.lines().map(|line| serde_json::from_str(line).expect("a JSON record")).collect();
     let record = |message: &str| records.iter().find(|record| record["message"] == message);
     assert_eq!(record("listening").unwrap()["address"], *address);
-    assert_eq!(record("started").unwrap()["max_connections"], 10_000);
+    assert_eq!(record("started").unwrap()["max_connections"], 100);
     assert_eq!(record("connected").unwrap()["service"], "echo");
     assert_eq!(record("served").unwrap()["bytes_out"], 7);
     assert_eq!(ended.code, Some(0));
