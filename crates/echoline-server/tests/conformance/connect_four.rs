@@ -156,8 +156,8 @@ fn a_player_who_plays_by_the_rules_ends_games_of_many_sizes(case: &Case) {
 }
 
 fn okay_is_a_send_of_its_own_and_the_move_comes_with_ready(case: &Case) {
-    // Enough effort that the move cannot be there before OKAY is read.
-    let server = play_with(case, Effort::looks(400_000), |_| {});
+    // Seconds of effort: the move cannot be there before OKAY is read, even by a client that is held up.
+    let server = play_with(case, Effort::looks(3_000_000), |_| {});
     let mut client = connect(&server);
     for (request, answer) in [
         ("I32CFSP_HELLO boo\r\n", "WELCOME boo\r\n"),
