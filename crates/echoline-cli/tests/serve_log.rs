@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::process::{Child, Command, Stdio};
-use support::{ECHOLINE, Serving, assert_echoes, connect, end_of};
+use support::{DEADLINE, ECHOLINE, Serving, assert_echoes, connect, end_of, lines};
 
 #[test]
 fn with_a_json_log_every_line_on_standard_error_is_a_json_record() {
@@ -36,8 +36,8 @@ fn a_verbose_log_names_each_connection() {
     serving.wait_until_it_says(&format!("connected peer={peer}"));
 }
 
-/// A verbose server after so much service that its standard error, which nobody reads, is full, and told to end.
-fn ending_with_standard_error_full(format: &str) -> Child {
+/// A verbose server after so much service that its standard error, which nobody reads, is full.
+fn serving_with_standard_error_full(format: &str) -> Child {
     let mut child = Command::new(ECHOLINE)
         .args(["serve", "127.0.0.1:0", "-v", "--threads", "1", "--log", format])
         .stdin(Stdio::null())
@@ -52,20 +52,39 @@ fn ending_with_standard_error_full(format: &str) -> Child {
     for _ in 0..6_000 {
         assert_echoes(&connect(address));
     }
-    kill_process(Pid::from_child(&child), Signal::TERM).expect("a child that runs");
     child
+}
+
+fn tell_to_end(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::TERM).expect("a child that runs");
+}
+
+/// What such a server says when somebody reads it again, to its end. It is told to end once it has caught up: then it
+/// waits for its reader no longer than a second, which a busy machine may need.
+fn said_once_read_again(format: &str) -> String {
+    let mut child = serving_with_standard_error_full(format);
+    let stderr = lines(child.stderr.take().expect("a pipe"));
+    let mut said = Vec::new();
+    while !said.last().is_some_and(|line: &String| line.contains("log records dropped")) {
+        said.push(stderr.recv_timeout(DEADLINE).expect("it tells how many were dropped"));
+    }
+    tell_to_end(&child);
+    said.extend(stderr);
+    assert_eq!(end_of(child).code, Some(0));
+    said.concat()
 }
 
 #[test]
 fn a_standard_error_that_nobody_reads_stops_neither_the_service_nor_its_end() {
-    let mut child = ending_with_standard_error_full("text");
+    let mut child = serving_with_standard_error_full("text");
+    tell_to_end(&child);
     let _unread = child.stderr.take();
     assert_eq!(end_of(child).code, Some(0));
 }
 
 #[test]
 fn log_records_that_a_slow_standard_error_loses_are_counted_in_the_summary() {
-    let said = end_of(ending_with_standard_error_full("text")).stderr;
+    let said = said_once_read_again("text");
     let lost = said.lines().last().unwrap().strip_suffix(" log records dropped: standard error was too slow");
     let lost: usize = lost.expect("a count").trim().parse().unwrap();
     let written = said.lines().filter(|line| line.contains("DEBUG")).count();
@@ -80,7 +99,7 @@ fn log_records_that_a_slow_standard_error_loses_are_counted_in_the_summary() {
 
 #[test]
 fn a_json_log_says_how_many_records_it_lost_and_its_last_one_repeats_it() {
-    let said = end_of(ending_with_standard_error_full("json")).stderr;
+    let said = said_once_read_again("json");
     let records: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = records.iter().filter(|record| record["message"] == "log records dropped");
     let told: u64 = told.map(|record| record["dropped"].as_u64().unwrap()).sum();

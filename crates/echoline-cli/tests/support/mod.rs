@@ -204,7 +204,7 @@ pub(crate) fn assert_echoes(stream: &TcpStream) {
 }
 
 /// The lines of a stream as they come, each with its newline.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (line_out, received) = mpsc::channel();
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);
