@@ -54,6 +54,13 @@ fn all_interfaces_are_listed_with_their_networks() {
     if !has_ipv6("all_interfaces_are_listed_with_their_networks") {
         return;
     }
+    let system = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let is_alone = cfg!(target_os = "linux")
+        && system("/proc/net/route").lines().count() < 2
+        && system("/proc/net/if_inet6").lines().all(|line| line.ends_with(" lo"));
+    if is_alone {
+        return skip("all_interfaces_are_listed_with_their_networks", "a network beside loopback");
+    }
     let serving = Serving::start(&[":0"], 2);
     assert_eq!(serving.address(0).ip().to_string(), "0.0.0.0");
     assert_eq!(serving.address(1).ip().to_string(), "::");
