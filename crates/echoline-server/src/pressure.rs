@@ -133,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn neither_exactly_the_budget_nor_exactly_a_share_is_too_much() {
+        let budget = Budget::new(1000, 2);
+        let (mut one, mut other) = (Pressure::default(), Pressure::default());
+        one.changed(&budget, 0, 900);
+        assert!(!other.changed(&budget, 0, 100));
+        assert!(!one.is_high(&budget));
+        assert!(other.changed(&budget, 100, 500));
+        assert_eq!((one.is_high(&budget), other.is_high(&budget)), (true, false));
+    }
+
+    #[test]
     fn a_worker_may_have_what_others_do_not_use() {
         let budget = Budget::new(1600, 2);
         let (mut much, mut little) = (Pressure::default(), Pressure::default());

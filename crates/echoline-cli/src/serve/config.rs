@@ -26,6 +26,11 @@ pub(super) struct Config {
 impl Config {
     /// Also raises this process's limit of open files to what the connections need.
     pub(super) fn resolve(args: &Args) -> Result<Self, Stop> {
+        Self::on_a_machine_with(memory::limit(), args)
+    }
+
+    /// Where this process may have so many bytes of memory.
+    pub(super) fn on_a_machine_with(memory_limit: Option<u64>, args: &Args) -> Result<Self, Stop> {
         let targets = match args.listen.as_slice() {
             [] => vec![Target::DEFAULT],
             texts => texts.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>()?,
@@ -41,7 +46,7 @@ impl Config {
                 args.max_pending_output,
                 default.max_pending_output,
             )?,
-            max_buffered: max_buffered(args.max_buffered, default.max_buffered)?,
+            max_buffered: max_buffered(args.max_buffered, memory_limit, default.max_buffered)?,
             max_connections,
             max_connections_per_source: NonZeroUsize::new(
                 args.max_connections_per_source.unwrap_or(max_connections.div_ceil(4)),
@@ -81,11 +86,16 @@ fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZer
 }
 
 /// Unasked, so little that the kernel's own buffers, which count too, have room under the limit of a container.
-fn max_buffered(asked: Option<Size>, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
-    match (asked, memory::limit()) {
+fn max_buffered(
+    asked: Option<Size>,
+    memory_limit: Option<u64>,
+    default: NonZeroUsize,
+) -> Result<NonZeroUsize, Failure> {
+    match (asked, memory_limit) {
         (Some(asked), _) => at_least_one("--max-buffered", asked, default),
         (None, Some(limit)) => {
-            at_least_one("--max-buffered", Size((limit / 4).min(default.get() as u64)), default)
+            let quarter = usize::try_from(limit / 4).unwrap_or(usize::MAX);
+            Ok(NonZeroUsize::new(quarter).map_or(NonZeroUsize::MIN, |quarter| quarter.min(default)))
         }
         (None, None) => Ok(default),
     }

@@ -8,12 +8,13 @@ use std::path::Path;
 pub(super) fn limit() -> Option<u64> {
     let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
     let address_space = getrlimit(Resource::As).current;
-    [of_groups(Path::new("/sys/fs/cgroup"), &groups), address_space].into_iter().flatten().min()
+    let of_groups = of_groups(Path::new("/sys/fs/cgroup"), &groups, |file| read_to_string(file).ok());
+    [of_groups, address_space].into_iter().flatten().min()
 }
 
 /// Of the groups in `/proc/self/cgroup` and their parents (cgroups(7)): `0::/path` is version 2, `7:memory:/path` the
 /// memory controller of version 1. A file without a number says that there is no limit.
-fn of_groups(mounted: &Path, groups: &str) -> Option<u64> {
+pub(super) fn of_groups(mounted: &Path, groups: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     groups
         .lines()
         .filter_map(|group| {
@@ -27,7 +28,7 @@ fn of_groups(mounted: &Path, groups: &str) -> Option<u64> {
             let group = base.join(path.trim_start_matches('/'));
             let here_and_above = group.ancestors().take_while(|directory| directory.starts_with(&base));
             here_and_above
-                .filter_map(|directory| read_to_string(directory.join(file)).ok()?.trim().parse::<u64>().ok())
+                .filter_map(|directory| read(&directory.join(file))?.trim().parse::<u64>().ok())
                 .min()
         })
         .min()
@@ -42,15 +43,16 @@ mod tests {
     fn the_lowest_limit_of_a_group_and_its_parents_counts_in_both_versions() {
         let mounted = tempfile::tempdir().unwrap();
         let root = mounted.path();
+        let of_groups = |groups| of_groups(root, groups, |file| read_to_string(file).ok());
         create_dir_all(root.join("outer/inner")).unwrap();
         create_dir_all(root.join("memory/box")).unwrap();
         write(root.join("outer/memory.max"), "1000\n").unwrap();
         write(root.join("outer/inner/memory.max"), "max\n").unwrap();
         write(root.join("memory/box/memory.limit_in_bytes"), "700\n").unwrap();
         write(root.join("memory/memory.limit_in_bytes"), "9223372036854771712\n").unwrap();
-        assert_eq!(of_groups(root, "0::/outer/inner\n"), Some(1000));
-        assert_eq!(of_groups(root, "0::/outer/inner\n7:memory:/box\n"), Some(700));
-        assert_eq!(of_groups(root, "7:cpu:/box\n0::/\n"), None);
-        assert_eq!(of_groups(root, "no group\n"), None);
+        assert_eq!(of_groups("0::/outer/inner\n"), Some(1000));
+        assert_eq!(of_groups("0::/outer/inner\n7:memory:/box\n"), Some(700));
+        assert_eq!(of_groups("7:cpu:/box\n0::/\n"), None);
+        assert_eq!(of_groups("no group\n"), None);
     }
 }

@@ -2,6 +2,8 @@
 
 mod args;
 mod config;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod listen;
 mod log;
 mod memory;
@@ -15,9 +17,3 @@ mod target;
 
 pub(crate) use args::Args;
 pub(crate) use run::run;
-
-/// Is this something to serve somewhere?
-#[cfg(feature = "fuzzing")]
-pub(crate) fn is_target(text: &str) -> bool {
-    target::Target::parse(text).is_ok()
-}

@@ -24,7 +24,8 @@ pub struct Listener {
 }
 
 impl Socket {
-    /// Listens on the endpoint; of a name with several addresses, on the first. Port 0 lets the system pick one.
+    /// Listens on the endpoint; of a name with several addresses, on the first whose family this machine has. Port 0 lets
+    /// the system pick one.
     ///
     /// An IPv6 listener takes IPv6 only (`IPV6_V6ONLY`), so that both families can have one side by side; see
     /// [`listen_all`](Self::listen_all).
@@ -34,8 +35,16 @@ impl Socket {
     /// Those of [`resolve`](crate::resolve()); `address-in-use`, `permission-denied` (a reserved port),
     /// `address-not-available` (no address of this machine), `too-many-open-files`, `system`.
     pub fn listen(&self, endpoint: &Endpoint) -> Result<Listener, Error> {
-        let addresses = resolve(endpoint, self.family, self.connect_timeout)?;
-        self.bind(addresses[0]).map_err(|error| failed(addresses[0], error))
+        let mut left_out = None;
+        for address in resolve(endpoint, self.family, self.connect_timeout)? {
+            match self.bind(address) {
+                Err(error) if is_missing_family(&error) => {
+                    left_out.get_or_insert_with(|| failed(address, error));
+                }
+                result => return result.map_err(|error| failed(address, error)),
+            }
+        }
+        Err(left_out.expect("a name that was resolved has an address"))
     }
 
     /// Listens on every address of the endpoint's host, with one port: `localhost` gives a listener for IPv6 and one
