@@ -36,11 +36,17 @@ fn page(words: &[String]) -> Result<Vec<u8>, Failure> {
     let path = path.strip_prefix("echoline-").unwrap_or(&path);
     let mut about = &program;
     for name in path.split('-').filter(|_| !path.is_empty()) {
-        about = about.find_subcommand(name).ok_or_else(|| unknown(&words.join(" "), about))?;
+        let found = commands(about).find(|command| command.get_name() == name);
+        about = found.ok_or_else(|| unknown(&words.join(" "), about))?;
     }
     let mut roff = Vec::new();
     render(about, &mut roff).expect("a vector takes every write");
     Ok(roff)
+}
+
+/// All but clap's own `help`: what it says stands in the pages of the others.
+fn commands(about: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    about.get_subcommands().filter(|command| command.get_name() != "help")
 }
 
 /// As clap_mangen does it, but for what stands behind the help: that is set in lines.
@@ -80,9 +86,9 @@ fn escaped(line: &str) -> String {
     if line.starts_with('.') { format!("\\&{line}") } else { line }
 }
 
-fn unknown(name: &str, program: &clap::Command) -> Failure {
-    let names: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
-    Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no command \"{name}\""))
-        .fact("have", names.join(", "))
-        .next("echoline man COMMAND")
+fn unknown(name: &str, about: &clap::Command) -> Failure {
+    let names: Vec<_> = commands(about).map(clap::Command::get_name).collect();
+    let failure = Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no command \"{name}\""));
+    let failure = if names.is_empty() { failure } else { failure.fact("have", names.join(", ")) };
+    failure.next("echoline man COMMAND")
 }

@@ -286,3 +286,20 @@ fn a_failure_has_colours_on_a_terminal_only() {
     let ended = finish(forced.args(["serve", "70000"]).env("CLICOLOR_FORCE", "1"), b"");
     assert!(ended.stderr.contains("\u{1b}[1mport 70000 is above 65535\u{1b}[0m"), "{:?}", ended.stderr);
 }
+
+#[test]
+fn a_page_for_help_is_unknown_and_the_error_offers_only_pages_that_there_are() {
+    for words in [&["help"][..], &["lab", "help"], &["serve", "foo"]] {
+        let ended = echoline(&[&["man"], words].concat());
+        assert_eq!((ended.code, ended.out()), (Some(2), ""), "{words:?}: {}", ended.stderr);
+        let message = format!("there is no command \"{}\"   [usage]", words.join(" "));
+        assert_eq!(ended.stderr.lines().next(), Some(message.as_str()));
+        let have = ended.stderr.lines().find_map(|line| line.strip_prefix("  have  "));
+        assert_eq!(have.is_some(), words != ["serve", "foo"], "{}", ended.stderr);
+        let parents = &words[..words.len() - 1];
+        for name in have.into_iter().flat_map(|have| have.split(", ")) {
+            let page = echoline(&[&["man"], parents, &[name]].concat());
+            assert_eq!(page.code, Some(0), "{parents:?} {name}: {}", page.stderr);
+        }
+    }
+}
