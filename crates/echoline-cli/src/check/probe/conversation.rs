@@ -90,14 +90,13 @@ fn echo(
 fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration) -> (Exchange, Vec<u8>) {
     let begin = Instant::now();
     let sent = pieces.concat();
-    let mut intake = Intake { stream, got: Vec::new(), reads: 0, end: None };
+    let mut intake = Intake::new(stream);
     let mut broken = stream.set_write_timeout(Some(patience)).is_err();
     for (number, piece) in pieces.iter().enumerate() {
         if number > 0 {
             intake.take(Instant::now() + PAUSE);
         }
-        let mut output = stream;
-        broken |= output.write_all(piece).is_err();
+        broken |= !intake.send(piece);
     }
     if what == What::HalfClose {
         broken |= stream.shutdown(Shutdown::Write).is_err();
@@ -112,8 +111,9 @@ fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration
             break;
         }
     }
-    let result = match intake.end {
-        _ if intake.got == sent && (!wants_end || intake.end == Some(Broke::Closed)) => Answer::Identical,
+    let end = intake.end;
+    let result = match end {
+        _ if intake.got == sent && (!wants_end || end == Some(Broke::Closed)) => Answer::Identical,
         _ if !intake.got.is_empty() && !sent.starts_with(&intake.got) => compare(what, &sent, &intake.got),
         Some(Broke::Reset) => Answer::Reset,
         Some(Broke::Closed) => Answer::Closed,
@@ -139,9 +139,23 @@ struct Intake<'a> {
     got: Vec<u8>,
     reads: u32,
     end: Option<Broke>,
+    /// A write was told of a reset: the system tells it once, and then shows an end of input.
+    reset: bool,
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
+    fn new(stream: &'a TcpStream) -> Self {
+        Self { stream, got: Vec::new(), reads: 0, end: None, reset: false }
+    }
+
+    /// False if it could not all be sent.
+    fn send(&mut self, piece: &[u8]) -> bool {
+        let mut output = self.stream;
+        let sent = output.write_all(piece);
+        self.reset |= sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+        sent.is_ok()
+    }
+
     fn wants_more(&self, sent: &[u8], wants_end: bool) -> bool {
         let whole = self.got.len() >= sent.len() && !wants_end && sent == self.got;
         self.end.is_none() && !whole && self.got.len() < MAX_ANSWER
@@ -158,7 +172,7 @@ impl Intake<'_> {
         let received =
             self.stream.set_read_timeout(Some(left.max(SHORTEST))).and_then(|()| input.read(&mut buffer));
         match received {
-            Ok(0) => self.end = Some(Broke::Closed),
+            Ok(0) => self.end = Some(if self.reset { Broke::Reset } else { Broke::Closed }),
             Ok(length) => {
                 self.got.extend_from_slice(&buffer[..length]);
                 self.reads += 1;
@@ -176,12 +190,11 @@ impl Intake<'_> {
 /// Sends nothing (but a HEAD request where the user wrote `http://`) and notes what comes.
 fn listen(stream: &TcpStream, http_host: Option<&str>, patience: Duration, conversation: &mut Conversation) {
     let local = conversation.with.ip().is_loopback();
-    let mut intake = Intake { stream, got: Vec::new(), reads: 0, end: None };
+    let mut intake = Intake::new(stream);
     let time = if let Some(host) = http_host {
-        let mut output = stream;
         let request = format!("HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         // What this means shows in the answer.
-        let _ = output.write_all(request.as_bytes());
+        intake.send(request.as_bytes());
         patience
     } else {
         GREETING[usize::from(!local)].min(patience)
@@ -214,7 +227,32 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::event::{PollFd, PollFlags, poll};
+    use socket2::SockRef;
     use std::net::TcpListener;
+
+    /// A connection whose other side has reset it, and that is known here.
+    fn reset() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(accepted);
+        poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).unwrap();
+        stream
+    }
+
+    #[test]
+    fn a_reset_of_which_the_write_is_told_is_no_close() {
+        let patience = Duration::from_secs(20);
+        for what in [What::Line, What::HalfClose] {
+            let (exchange, _) = exchange(&reset(), what, &[b"in two ", b"pieces\n"], patience);
+            assert_eq!(exchange.result, Answer::Reset, "{what:?}");
+        }
+        let with = SocketAddr::from(([127, 0, 0, 1], 80));
+        let (conversation, _) = converse(&reset(), with, Expect::Connect, Some("host"), 0, patience);
+        assert_eq!(conversation.broke, Some(Broke::Reset));
+    }
 
     #[test]
     fn behind_its_deadline_an_exchange_takes_nothing_more_whatever_comes() {
@@ -223,7 +261,7 @@ mod tests {
         listener.accept().unwrap().0.write_all(b"#").unwrap();
         // Now it is there.
         stream.peek(&mut [0]).unwrap();
-        let mut intake = Intake { stream: &stream, got: Vec::new(), reads: 0, end: None };
+        let mut intake = Intake::new(&stream);
         assert!(!intake.take(Instant::now()));
         assert_eq!((intake.reads, intake.end), (0, None));
         assert!(intake.take(Instant::now() + Duration::from_secs(20)));

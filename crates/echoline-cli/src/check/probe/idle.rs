@@ -86,6 +86,8 @@ struct Held {
     age: Duration,
     phase: Phase,
     closer: bool,
+    /// A poke was told of a reset: the system tells it once, and then shows an end of input.
+    reset: bool,
 }
 
 enum Phase {
@@ -284,15 +286,16 @@ impl Held {
             read_exact_until(&stream, &mut back, Instant::now() + plan.patience)?;
         }
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, silent_since: Instant::now(), age, phase: Phase::Silent, closer })
+        Ok(Self { stream, silent_since: Instant::now(), age, phase: Phase::Silent, closer, reset: false })
     }
 
     fn poke(&mut self, poke: Poke, now: Instant) {
-        // What goes wrong here shows when the answer is read.
-        let _ = match poke {
+        // What else goes wrong here shows when the answer is read.
+        let poked = match poke {
             Poke::Echo => (&self.stream).write_all(LINE),
             Poke::Keepalive => keep_alive(&self.stream),
         };
+        self.reset |= poked.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
         self.phase = Phase::Poked { at: now, got: Vec::new() };
     }
 
@@ -328,7 +331,7 @@ impl Held {
         let mut buffer = [0; 1024];
         loop {
             match self.stream.read(&mut buffer) {
-                Ok(0) => return Some(IdleEnd::Closed),
+                Ok(0) => return Some(if self.reset { IdleEnd::Reset } else { IdleEnd::Closed }),
                 Ok(length) => {
                     // What comes unasked is none of ours: a greeting, or a farewell before the end.
                     if let Phase::Poked { got, .. } = &mut self.phase
@@ -409,6 +412,22 @@ mod tests {
         };
         let idle = held(server(LIMIT, reset), Poke::Echo, Duration::from_secs(60));
         assert_eq!(idle.first_dead().unwrap().end, IdleEnd::Reset, "{idle:?}");
+    }
+
+    #[test]
+    fn a_reset_of_which_the_poke_is_told_is_no_close() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(accepted);
+        poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).unwrap();
+        let now = Instant::now();
+        let mut held =
+            Held { stream, silent_since: now, age: LIMIT, phase: Phase::Silent, closer: false, reset: false };
+        held.poke(Poke::Echo, now);
+        let end = held.outcome(Poke::Echo, LIMIT, now).map(|one| one.end);
+        assert_eq!(end, Some(IdleEnd::Reset));
     }
 
     #[test]
