@@ -442,3 +442,31 @@ fn a_closed_port_that_is_connected_to_itself_is_refused_and_echoes_nothing() {
     assert_eq!((ended.code, &report["lines"]), (Some(1), &1.into()), "{ended:?}");
     assert!(report["errors"]["by_code"]["refused"].as_u64() >= Some(1), "{}", report["errors"]);
 }
+
+#[test]
+fn a_measured_time_ends_when_it_is_over_though_nothing_is_due_then_and_its_rate_is_told_alike() {
+    let server = Serving::echo(&[]);
+    let port = server.address(0).port().to_string();
+    // The last line is due in the middle, so its answer is there long before the end.
+    let flags = ["-c", "1", "--rate", "2", "-t", "950ms", "--warm-up", "0"];
+    let (ended, report) = bench(&port, &flags);
+    assert_eq!((ended.code, &report["lines"]), (Some(0), &2.into()), "{ended:?}");
+    assert_eq!(report["elapsed_s"], 0.95, "{report:#}");
+    let ended = echoline(&[&["bench", "127.0.0.1", &port, "--require", "rate=1000"], &flags[..]].concat());
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out().contains("2 lines in 0.95 s: 2 lines/s"), "{}", ended.out());
+    assert!(ended.out().contains("missed   rate=1000: 2\n"), "{}", ended.out());
+}
+
+#[test]
+fn a_span_too_short_to_judge_by_says_nothing_of_the_generator() {
+    let (ended, report) = bench(&Serving::echo(&[]).address(0).port().to_string(), &["-n", "1", "-c", "1"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let generator = &report["generator"];
+    assert!(generator["busiest_thread_percent"].is_null(), "{generator}");
+    assert!(generator["waited_percent"].is_null(), "{generator}");
+    assert!(generator["cpu_us_per_line"].as_f64() > Some(0.0), "{generator}");
+    for code in ["generator-bound", "generator-crowded"] {
+        assert!(!ended.out().contains(code), "{}", report["warnings"]);
+    }
+}

@@ -2,7 +2,9 @@
 
 use super::report::{Report, Try};
 use super::require::Missed;
+use super::text::rounded;
 use crate::failure::Stop;
+use crate::units::grouped;
 
 const FIRST: u64 = 1_000;
 /// No rate above this is tried.
@@ -47,12 +49,12 @@ fn judge(rate: u64, report: &Report) -> Try {
     let mut missed = report.missed.clone();
     let mut also = |required: String, measured: String| missed.push(Missed { required, measured });
     if report.errors.total + report.errors.unsent > 0 {
-        also("errors=0".to_owned(), (report.errors.total + report.errors.unsent).to_string());
+        also("errors=0".to_owned(), grouped(report.errors.total + report.errors.unsent));
     }
     #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53")]
     let reached = report.lines_per_s >= rate as f64 * 0.98;
     if !reached {
-        also(format!("rate={rate}"), format!("{:.0}", report.lines_per_s));
+        also(format!("rate={rate}"), rounded(report.lines_per_s));
     }
     let Report { lines_per_s, .. } = *report;
     Try { rate_per_s: rate, lines_per_s, p99_us: report.latency_us.p99, kept: missed.is_empty(), missed }

@@ -174,7 +174,11 @@ impl Generator {
             if self.control.is_stopped() {
                 self.cut(now_ns);
             }
-            let timeout = self.pace(now_ns, &mut due)?;
+            let mut timeout = self.pace(now_ns, &mut due)?;
+            if now_ns < self.until_ns {
+                // The end is an event too: what is measured lasts no longer.
+                timeout = timeout.min(Duration::from_nanos(self.until_ns - now_ns));
+            }
             let patience_ns = self.until_ns.saturating_add(self.wait_ns);
             let over = now_ns >= patience_ns || now_ns >= self.until_ns && self.nothing_due();
             if over {

@@ -7,7 +7,7 @@ use super::text::{megabytes, rounded, short};
 use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
-use crate::units::grouped;
+use crate::units::{count, grouped};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -92,11 +92,14 @@ fn verdict(page: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(
             page,
             "<p class=\"bad\">Not an exact echo: {} lines lost, {} altered, {} surplus, {} swapped.</p>",
-            errors.lost, errors.altered, errors.surplus, errors.swapped
+            grouped(errors.lost),
+            grouped(errors.altered),
+            grouped(errors.surplus),
+            grouped(errors.swapped)
         )?;
     }
     for (code, number) in &errors.by_code {
-        writeln!(page, "<p class=\"bad\">{number} connections: {}</p>", escape(code))?;
+        writeln!(page, "<p class=\"bad\">{}: {}</p>", count(*number, "connection"), escape(code))?;
     }
     for missed in &report.missed {
         let (required, measured) = (escape(&missed.required), escape(&missed.measured));

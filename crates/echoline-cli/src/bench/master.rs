@@ -247,7 +247,7 @@ impl Sum {
 
     fn outcome(&mut self, outcome: Outcome) {
         let Outcome { measured: totals, faults, failures, unsent, per_connection, .. } = outcome;
-        let Totals { connect, from_ns, last_answer_ns, cpu, waited, wall, latest_send_ns } = totals;
+        let Totals { connect, from_ns, last_answer_ns, cpu, waited, wall, measured, latest_send_ns } = totals;
         let sum = &mut self.measured;
         sum.connect.add(&connect);
         sum.faults.add(faults);
@@ -255,7 +255,7 @@ impl Sum {
         sum.unsent += unsent;
         sum.per_connection.extend(per_connection);
         let to_last_answer = Duration::from_nanos(last_answer_ns.saturating_sub(from_ns));
-        sum.elapsed = sum.elapsed.max(wall).max(to_last_answer);
+        sum.elapsed = sum.elapsed.max(measured).max(to_last_answer);
         sum.threads.push(ThreadTime { cpu, waited, wall });
         sum.latest_send = sum.latest_send.max(Duration::from_nanos(latest_send_ns));
     }

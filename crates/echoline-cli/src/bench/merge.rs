@@ -216,8 +216,9 @@ fn add_connections(sum: &mut Connections, other: &Connections) {
 
 fn add_cost(sum: &mut GeneratorCost, other: &GeneratorCost) {
     sum.threads = sum.threads.saturating_add(other.threads);
-    sum.busiest_thread_percent = sum.busiest_thread_percent.max(other.busiest_thread_percent);
-    sum.waited_percent = sum.waited_percent.max(other.waited_percent);
+    let most = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
+    sum.busiest_thread_percent = most(sum.busiest_thread_percent, other.busiest_thread_percent);
+    sum.waited_percent = most(sum.waited_percent, other.waited_percent);
     sum.latest_send_us = sum.latest_send_us.max(other.latest_send_us);
 }
 

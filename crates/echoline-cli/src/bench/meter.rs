@@ -34,6 +34,8 @@ pub(super) struct Totals {
     pub(super) cpu: Duration,
     pub(super) waited: Duration,
     pub(super) wall: Duration,
+    /// How long was measured: what came late behind the end of that is no part of it.
+    pub(super) measured: Duration,
     /// The open loop: by how much the generator itself came too late, at most.
     pub(super) latest_send_ns: u64,
 }
@@ -47,6 +49,7 @@ impl Meter {
             cpu: Duration::ZERO,
             waited: Duration::ZERO,
             wall: Duration::ZERO,
+            measured: Duration::ZERO,
             latest_send_ns: 0,
         };
         Self {
@@ -123,6 +126,8 @@ impl Meter {
     pub(super) fn over(&mut self) {
         if let (true, Some(at_start)) = (self.totals.wall.is_zero(), self.at_start) {
             self.totals.used(at_start);
+            let planned = Duration::from_nanos(self.until_ns.saturating_sub(self.from_ns));
+            self.totals.measured = self.totals.wall.min(planned);
         }
     }
 
@@ -168,12 +173,14 @@ impl Used {
     #[cfg(target_os = "linux")]
     fn now() -> Self {
         use rustix::time::{ClockId, clock_gettime};
+        // One behind the other, so that both spans are the same: to read the file takes long.
+        let at = Instant::now();
         let cpu = clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default();
         // Time on a processor, time runnable without one, slices: Documentation/scheduler/sched-stats.rst.
         // A kernel without it says nothing about waiting.
         let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
         let waited_ns = schedstat.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
-        Self { at: Instant::now(), cpu, waited: Duration::from_nanos(waited_ns) }
+        Self { at, cpu, waited: Duration::from_nanos(waited_ns) }
     }
 
     #[cfg(not(target_os = "linux"))]

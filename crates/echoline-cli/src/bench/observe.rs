@@ -8,7 +8,7 @@ use super::text::short;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
-use crate::units::grouped;
+use crate::units::{count, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -75,7 +75,7 @@ impl Observer for Show {
             }
             _ => "nothing came back".to_owned(),
         };
-        let errors = if row.errors > 0 { format!(", {} errors", row.errors) } else { String::new() };
+        let errors = if row.errors > 0 { format!(", {}", count(row.errors, "error")) } else { String::new() };
         let line = format!("{:>9} lines, {times}{errors}", grouped(row.lines));
         if self.each_second {
             self.talk.say(format_args!("{:>4} s {line}", row.second));

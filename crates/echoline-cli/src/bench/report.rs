@@ -116,9 +116,10 @@ pub(super) struct Connections {
 pub(super) struct GeneratorCost {
     pub(super) threads: usize,
     pub(super) cpu_us_per_line: Option<f64>,
-    pub(super) busiest_thread_percent: f64,
+    /// `None`: too little time was measured to judge by.
+    pub(super) busiest_thread_percent: Option<f64>,
     /// How long one of its threads was ready to run and had no processor, at most; of the measured time.
-    pub(super) waited_percent: f64,
+    pub(super) waited_percent: Option<f64>,
     /// The open loop: by how much the generator itself was late, at most.
     pub(super) latest_send_us: f64,
 }
@@ -263,12 +264,15 @@ fn connections(measured: &Measured) -> Connections {
     }
 }
 
+/// In a shorter time, what a thread does once, or one turn of another on its core, is a large share.
+const JUDGED: Duration = Duration::from_millis(100);
+
 fn generator(measured: &Measured, lines: u64) -> GeneratorCost {
     let cpu_us: f64 = measured.threads.iter().map(|thread| thread.cpu.as_secs_f64() * 1e6).sum();
     let highest = |part: fn(&ThreadTime) -> Duration| {
-        let shares = measured.threads.iter().filter(|thread| !thread.wall.is_zero());
+        let shares = measured.threads.iter().filter(|thread| thread.wall >= JUDGED);
         let shares = shares.map(|thread| 100.0 * part(thread).as_secs_f64() / thread.wall.as_secs_f64());
-        digits(shares.fold(0.0, f64::max), 1)
+        shares.reduce(f64::max).map(|share| digits(share, 1))
     };
     #[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
     let cpu_us_per_line = (lines > 0).then(|| digits(cpu_us / lines as f64, 3));

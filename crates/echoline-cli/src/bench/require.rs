@@ -2,7 +2,8 @@
 
 use super::report::Report;
 use super::samples::PERCENTILES;
-use crate::units::Span;
+use super::text::rounded;
+use crate::units::{Span, count, grouped};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -91,12 +92,12 @@ impl Requirement {
 impl Bound {
     fn missed(self, report: &Report) -> Option<Missed> {
         let (kept, measured) = match self {
-            Self::Errors(most) => (report.errors.total <= most, report.errors.total.to_string()),
+            Self::Errors(most) => (report.errors.total <= most, grouped(report.errors.total)),
             #[expect(clippy::cast_precision_loss, reason = "rates are far below 2^53")]
-            Self::Rate(least) => (report.lines_per_s >= least as f64, format!("{:.0}", report.lines_per_s)),
+            Self::Rate(least) => (report.lines_per_s >= least as f64, rounded(report.lines_per_s)),
             // Lines that never left would have waited longest.
             Self::Percentile(..) if report.errors.unsent > 0 => {
-                (false, format!("{} lines never left", report.errors.unsent))
+                (false, format!("{} never left", count(report.errors.unsent, "line")))
             }
             Self::Percentile(percent, limit) => match report.latency_us.at(percent) {
                 Some(us) => (us <= limit.as_secs_f64() * 1e6, format!("{us} us")),

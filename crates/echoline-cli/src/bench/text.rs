@@ -30,7 +30,7 @@ fn head(text: &mut String, report: &Report) -> std::fmt::Result {
         (min, max) => format!("{min} to {max} B"),
     };
     let pace = match options.rate_per_s {
-        Some(rate) => format!("open loop at {rate} lines/s"),
+        Some(rate) => format!("open loop at {} lines/s", grouped(rate)),
         None if options.churn => "a connection a line".to_owned(),
         None => format!("{} in flight on each", options.depth),
     };
@@ -120,11 +120,11 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         write!(text, "NOT an exact echo: {}.", found.join(", "))?;
     }
     if let Some(us) = report.generator.cpu_us_per_line {
-        let percent = report.generator.busiest_thread_percent;
-        write!(
-            text,
-            " The generator took {us:.2} us of CPU a line, its busiest thread {percent:.0} % of a core."
-        )?;
+        write!(text, " The generator took {us:.2} us of CPU a line")?;
+        if let Some(percent) = report.generator.busiest_thread_percent {
+            write!(text, ", its busiest thread {percent:.0} % of a core")?;
+        }
+        write!(text, ".")?;
     }
     writeln!(text)?;
     let connections =
@@ -133,7 +133,7 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "{} {what}.", count(number, "connection"))?;
     }
     for (code, number) in &errors.by_code {
-        writeln!(text, "  {number:>9}  {}", shown(code))?;
+        writeln!(text, "  {:>9}  {}", grouped(*number), shown(code))?;
     }
     if errors.total > 0 {
         next(text, report)?;
@@ -144,7 +144,7 @@ fn verdict(text: &mut String, report: &Report) -> std::fmt::Result {
     for tried in &report.tries {
         let kept = if tried.kept { "kept" } else { "missed" };
         let p99 = tried.p99_us.map_or("-".to_owned(), short);
-        writeln!(text, "  tried {:>9} lines/s: p99 {p99} us, {kept}", tried.rate_per_s)?;
+        writeln!(text, "  tried {:>9} lines/s: p99 {p99} us, {kept}", grouped(tried.rate_per_s))?;
     }
     for missed in &report.missed {
         writeln!(text, "missed   {}: {}", shown(&missed.required), shown(&missed.measured))?;

@@ -4,7 +4,7 @@ use super::report::Report;
 use super::samples::PERCENTILES;
 use super::text::rounded;
 use crate::code::Own;
-use crate::units::count;
+use crate::units::{count, grouped};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn warning(code: Own, message: String) -> Option<Warning> {
 }
 
 fn bound(report: &Report) -> Option<Warning> {
-    let percent = report.generator.busiest_thread_percent;
+    let percent = report.generator.busiest_thread_percent?;
     let advice = if report.options.threads == 1 {
         "more --threads may show more"
     } else {
@@ -62,7 +62,7 @@ fn bound(report: &Report) -> Option<Warning> {
 }
 
 fn crowded(report: &Report) -> Option<Warning> {
-    let percent = report.generator.waited_percent;
+    let percent = report.generator.waited_percent?;
     (percent >= WAITED_PERCENT).then(|| {
         let message = format!(
             "the generator was ready and had no processor for {percent:.0} % of the time: other work on this machine is in the figures"
@@ -108,6 +108,7 @@ fn starved(report: &Report) -> Option<Warning> {
         return None;
     }
     (min < median / 10).then(|| {
+        let (min, median) = (grouped(min), grouped(median));
         warning(Own::Starved, format!("one connection got {min} answers while the median got {median}"))
     })?
 }
