@@ -63,6 +63,9 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         const SHAPE: &str = "a size looks like 512, 64KiB or 1MiB";
+        if text.is_empty() {
+            return Err(UnitError(format!("the size is missing; {SHAPE}")));
+        }
         let (number, unit) = split(text);
         let factor = factor(&SIZE_UNITS, unit)
             .ok_or_else(|| UnitError(format!("\"{unit}\" is no unit of size; use B, KiB, MiB or GiB")))?;
@@ -78,6 +81,9 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         const SHAPE: &str = "a time looks like 500ms, 10s or 5m";
+        if text.is_empty() {
+            return Err(UnitError(format!("the time is missing; {SHAPE}")));
+        }
         let (number, unit) = split(text);
         if number == "0" && unit.is_empty() {
             return Ok(Self(Duration::ZERO));
@@ -99,6 +105,14 @@ pub(crate) fn patience(text: &str) -> Result<Span, UnitError> {
     match text.parse()? {
         Span(Duration::ZERO) => Err(UnitError(format!("{text} is no time to wait: give 1ms or more"))),
         span => Ok(span),
+    }
+}
+
+/// Room for something: with none at all, nothing could ever move.
+pub(crate) fn room(text: &str) -> Result<Size, UnitError> {
+    match text.parse()? {
+        Size(0) => Err(UnitError(format!("{text} is no room: give 1B or more"))),
+        size => Ok(size),
     }
 }
 
@@ -299,7 +313,8 @@ mod tests {
         assert_eq!(span("10"), Err("a time needs its unit: 10s or 10ms".into()));
         assert_eq!(span("10 parsec"), Err("\"parsec\" is no unit of time; use us, ms, s, m or h".into()));
         assert_eq!(span("soon"), Err("\"soon\" is no unit of time; use us, ms, s, m or h".into()));
-        assert_eq!(span(""), Err("\"\" is no unit of time; use us, ms, s, m or h".into()));
+        assert_eq!(span(""), Err("the time is missing; a time looks like 500ms, 10s or 5m".into()));
+        assert_eq!(size(""), Err("the size is missing; a size looks like 512, 64KiB or 1MiB".into()));
     }
 
     #[test]
@@ -324,6 +339,12 @@ mod tests {
     fn a_wait_is_longer_than_nothing() {
         assert_eq!(patience("0s").unwrap_err().to_string(), "0s is no time to wait: give 1ms or more");
         assert_eq!((patience("0").is_err(), patience("1ns")), (true, Ok(Span(Duration::from_nanos(1)))));
+    }
+
+    #[test]
+    fn room_is_more_than_nothing() {
+        assert_eq!(room("0KiB").unwrap_err().to_string(), "0KiB is no room: give 1B or more");
+        assert_eq!((room("0").is_err(), room("1")), (true, Ok(Size(1))));
     }
 
     #[test]

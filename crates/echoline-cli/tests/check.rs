@@ -362,6 +362,7 @@ fn an_endpoint_to_listen_on_that_cannot_be_read_exits_2() {
         (["--whoami", "0"], "0 lets a server pick a port"),
         (["--whoami", "70000"], "65535"),
         (["-w", "0s"], "0s is no time to wait: give 1ms or more"),
+        (["--watch", "0"], "0 is no time to wait: give 1ms or more"),
     ] {
         let ended = check(&[&arguments[..], &["127.0.0.1"]].concat());
         assert_eq!(ended.code, Some(2));

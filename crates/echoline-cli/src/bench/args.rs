@@ -2,7 +2,7 @@
 
 use super::require::Requirement;
 use crate::destination::Families;
-use crate::units::{SOME, Size, Span, number};
+use crate::units::{SOME, Size, Span, number, patience};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -69,11 +69,11 @@ pub(crate) struct Args {
     pub(super) find_capacity: bool,
 
     /// How long one connection may take to open
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s")]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     pub(super) connect_timeout: Span,
 
     /// Give a connection up that owes answers and is silent for so long
-    #[arg(long, value_name = "TIME", default_value = "5s")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     pub(super) wait: Span,
 
     /// Seed of the lines' contents and sizes

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     backends: Option<u16>,
 
     /// Check again and again, so long after the end of the one before, and print each new verdict; Ctrl-C ends
-    #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "json")]
+    #[arg(long, value_name = "TIME", requires = "host", conflicts_with = "json", value_parser = patience)]
     pub(super) watch: Option<Span>,
 
     /// Find when and how a connection dies on which nothing is said, within so long a time

@@ -6,7 +6,7 @@ use crate::args::Voice;
 use crate::destination::{Families, elsewhere};
 use crate::failure::Failure;
 use crate::talk::Talk;
-use crate::units::{Size, Span, patience};
+use crate::units::{Size, Span, patience, room};
 use echoline::{Endpoint, Family, Port, Socket};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     wait: Span,
 
     /// From a pipe: how much may be sent and not be back
-    #[arg(long, value_name = "SIZE", default_value = "8MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = room)]
     window: Size,
 
     /// Show each call on the socket, on standard error
