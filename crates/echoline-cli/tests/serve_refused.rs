@@ -102,8 +102,19 @@ fn a_port_held_by_a_socket_that_does_not_listen_says_that_it_is_not_listed() {
 fn an_address_asked_for_twice_is_not_blamed_on_another_program() {
     // No other test takes a port there once it is free again.
     let address = TcpListener::bind((own_loopback(), 0)).unwrap().local_addr().unwrap();
-    let ended = echoline(&["serve", &address.to_string(), &format!("echo-bytes={address}")]);
-    assert_refused(&ended, &format!("{address} is asked for twice   [address-in-use]\n"));
+    let port = address.port();
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    for (first, second) in [(address, address), (everywhere, address), (address, everywhere)] {
+        let ended = echoline(&["serve", &first.to_string(), &format!("echo-bytes={second}")]);
+        assert_refused(
+            &ended,
+            &format!(
+                "{second} is asked for twice   [address-in-use]\n  \
+                 held  by this very command, which listens on {first} already\n  \
+                 next  leave one of them out, or give it another port\n"
+            ),
+        );
+    }
 }
 
 #[test]
@@ -246,4 +257,14 @@ fn what_an_argument_contains_does_not_reach_the_terminal_unescaped() {
         Some(r#"there is no service "\x1b]0;title\x07\u{202e}"   [usage]"#)
     );
     assert_eq!(ended.code, Some(2));
+}
+
+#[test]
+fn a_bare_word_that_is_no_name_says_which_services_there_are() {
+    for (word, helps) in [("echho", true), ("echho.invalid", false)] {
+        let ended = echoline(&["serve", word]);
+        let services = "\n  next  if a service is meant, there are echo, echo-bytes, whoami, connect-four\n";
+        assert_eq!(ended.stderr.contains(services), helps, "{}", ended.stderr);
+        assert_eq!((ended.out(), ended.code), ("", Some(1)));
+    }
 }

@@ -1,6 +1,6 @@
 //! Opens the listeners, and says why one cannot be had.
 
-use super::target::Target;
+use super::target::{Target, services};
 use crate::failure::{Fact, Failure};
 use crate::holder::{Hold, Holder, holder_of};
 use crate::place::Place;
@@ -17,10 +17,23 @@ pub(super) struct Opened {
     pub(super) missing_family: Option<&'static str>,
 }
 
+impl Opened {
+    /// The own listener because of which there can be none at `wanted`. Those for IPv6 leave IPv4 alone.
+    fn keeps(&self, wanted: SocketAddr) -> Option<SocketAddr> {
+        let collides = |held: &SocketAddr| {
+            let any = held.ip().is_unspecified() || wanted.ip().is_unspecified();
+            held.port() == wanted.port()
+                && (held.ip() == wanted.ip() || any && held.is_ipv4() == wanted.is_ipv4())
+        };
+        self.listeners.iter().map(|(_, listener)| listener.local()).find(collides)
+    }
+}
+
 pub(super) fn open(targets: &[Target]) -> Result<Opened, Failure> {
     let mut opened = Opened { listeners: Vec::new(), missing_family: None };
     for target in targets {
-        let mut listeners = open_one(&target.place).map_err(|error| refused(&error, &opened))?;
+        let mut listeners =
+            open_one(&target.place).map_err(|error| refused(&error, &target.place, &opened))?;
         listeners.sort_by_key(|listener| listener.local().is_ipv6());
         if let ([only], Place::Loopbacks(_) | Place::Everywhere(_)) = (listeners.as_slice(), &target.place) {
             opened.missing_family = Some(if only.local().is_ipv4() { "IPv6" } else { "IPv4" });
@@ -39,19 +52,30 @@ fn open_one(place: &Place) -> Result<Vec<Listener>, Error> {
 }
 
 /// Says what this machine knows of the reason, in place of what is true in general.
-fn refused(error: &Error, opened: &Opened) -> Failure {
-    let failure = Failure::from(error);
+fn refused(error: &Error, place: &Place, opened: &Opened) -> Failure {
+    let mut failure = Failure::from(error);
+    let not_found = matches!(
+        error.code(),
+        Code::NameNotFound | Code::NameLookupFailed | Code::NameLookupTimedOut | Code::NoAddressOfFamily
+    );
+    if let Place::At(endpoint) = place
+        && not_found
+        && !endpoint.host().to_string().contains('.')
+    {
+        // Before the line that explains the code.
+        let services = format!("if a service is meant, there are {}", services());
+        failure.next.insert(failure.next.len().saturating_sub(1), services);
+    }
     let ip = error.endpoint().and_then(|endpoint| endpoint.host().ip());
     let (Some(ip), Some(port)) = (ip, error.endpoint().map(|endpoint| endpoint.port().get())) else {
         return failure;
     };
     let address = SocketAddr::new(ip, port);
     match error.code() {
-        Code::AddressInUse if opened.listeners.iter().any(|(_, held)| held.local() == address) => {
-            let message = format!("{address} is asked for twice");
-            Failure { message, facts: Vec::new(), next: Vec::new(), ..failure }
-        }
-        Code::AddressInUse => in_use(failure, holder_of(address)),
+        Code::AddressInUse => match opened.keeps(address) {
+            Some(held) => asked_for_twice(failure, address, held),
+            None => in_use(failure, holder_of(address)),
+        },
         Code::PermissionDenied => match unprivileged_from() {
             Some(first) if port < first => reserved(failure, first),
             _ => failure,
@@ -63,6 +87,16 @@ fn refused(error: &Error, opened: &Opened) -> Failure {
             if own.is_empty() { failure } else { failure.fact("have", own.join(", ")) }
         }
         _ => failure,
+    }
+}
+
+fn asked_for_twice(failure: Failure, address: SocketAddr, held: SocketAddr) -> Failure {
+    let fact = Fact::new("held", format!("by this very command, which listens on {held} already"));
+    Failure {
+        message: format!("{address} is asked for twice"),
+        facts: vec![fact],
+        next: vec!["leave one of them out, or give it another port".to_owned()],
+        ..failure
     }
 }
 

@@ -39,11 +39,15 @@ fn usual_port(service: ServiceKind) -> Port {
     }
 }
 
+/// The names of all of them.
+pub(super) fn services() -> String {
+    ServiceKind::ALL.map(ServiceKind::as_str).join(", ")
+}
+
 fn service(name: &str) -> Result<ServiceKind, Failure> {
     name.parse().map_err(|_| {
-        let have: Vec<_> = ServiceKind::ALL.iter().map(|kind| kind.as_str()).collect();
         Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no service \"{name}\""))
-            .fact("have", have.join(", "))
+            .fact("have", services())
             .next("echoline serve echo=5151")
     })
 }
