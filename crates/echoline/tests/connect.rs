@@ -163,6 +163,8 @@ fn the_source_address_is_where_the_connection_comes_from() {
 
     let error = Socket::new().source(source).connect(&on("[::1]:1")).unwrap_err();
     assert_eq!(error.code(), Code::NoAddressOfFamily);
+    assert_eq!(error.to_string(), "::1 has no IPv4 address, and the source address 127.0.0.77 is one");
+    assert!(error.remedy().starts_with("give a source address of the same IP version"));
     let error = Socket::new().source(source).family(Family::V6).connect(&on("localhost:1")).unwrap_err();
     assert_eq!(error.to_string(), "an IPv4 source address cannot reach localhost:1 over IPv6");
 }

@@ -9,9 +9,11 @@ use super::race::Race;
 use crate::attempt::{Attempt, Outcome, STAGGER, Schedule};
 use crate::code::Code;
 use crate::connection::Connection;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Host};
 use crate::error::{Error, Operation, deadline, span};
 use crate::resolve::{Family, resolve};
+
+const ANOTHER_SOURCE: &str = "give a source address of the same IP version as the host's, or leave it out";
 
 /// What [`Socket::connect_with`] tells while it works.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +58,8 @@ impl Socket {
         endpoint.can_be_connected_to()?;
         let begin = Instant::now();
         let deadline = deadline(begin, self.connect_timeout);
-        let addresses = resolve(endpoint, self.connect_family(endpoint)?, self.connect_timeout)?;
+        let addresses = resolve(endpoint, self.connect_family(endpoint)?, self.connect_timeout)
+            .map_err(|error| self.of_the_source(endpoint, error))?;
         let schedule = Schedule::new(addresses, STAGGER, deadline);
         observe(ConnectEvent::Resolved { addresses: schedule.addresses(), took: begin.elapsed() });
         let (winner, attempts) = Race::new(self, begin, observe).run(schedule);
@@ -78,9 +81,19 @@ impl Socket {
             (asked, of_source) if asked == of_source => Ok(asked),
             (asked, of_source) => {
                 let message = format!("an {of_source} source address cannot reach {endpoint} over {asked}");
-                Err(Error::new(Code::NoAddressOfFamily, Operation::Connect, message).on(endpoint))
+                Err(Error::new(Code::NoAddressOfFamily, Operation::Connect, message)
+                    .on(endpoint)
+                    .with_remedy(ANOTHER_SOURCE))
             }
         }
+    }
+
+    /// That there is no address of a family, where the source address is why it was asked for.
+    fn of_the_source(&self, endpoint: &Endpoint, error: Error) -> Error {
+        let narrowed = error.code() == Code::NoAddressOfFamily && self.family == Family::Any;
+        let Some(source) = self.source.filter(|_| narrowed) else { return error };
+        let message = format!("{error}, and the source address {source} is one");
+        Error::new(error.code(), error.operation(), message).on(endpoint).with_remedy(ANOTHER_SOURCE)
     }
 
     /// The error of a race without a winner.
@@ -92,9 +105,9 @@ impl Socket {
         // With no attempt at all, the lookup used up the time.
         let (code, os_error) = codes.max_by_key(|(code, _)| says(*code)).unwrap_or((Code::NoAnswer, None));
         let message = self.sentence(code, endpoint, &attempts);
-        let route = attempts
-            .first()
-            .map(|attempt| format!("see which route is used: ip route get {}", attempt.address.ip()));
+        let route = attempts.first().map(|attempt| {
+            format!("see which route is used: ip route get {}", route_to(endpoint, attempt.address))
+        });
         let mut error = Error::new(code, Operation::Connect, message).on(endpoint).with_attempts(attempts);
         if let (Code::NoRoute | Code::PermissionDenied, Some(route)) = (code, route) {
             error = error.with_remedy(route);
@@ -158,6 +171,18 @@ fn says(code: Code) -> u8 {
     }
 }
 
+/// The address as ip(8) takes it: a link-local one leads somewhere by its interface only.
+fn route_to(endpoint: &Endpoint, address: SocketAddr) -> String {
+    let ip = address.ip();
+    match (endpoint.host(), address) {
+        (Host::Scoped(_, zone), _) if zone.as_str().parse::<u32>().is_err() => {
+            format!("{ip} oif {}", zone.as_str())
+        }
+        (_, SocketAddr::V6(v6)) if v6.scope_id() != 0 => format!("{ip} oif if{}", v6.scope_id()),
+        _ => ip.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +215,13 @@ mod tests {
         let error = failed(vec![no_route]);
         assert_eq!(error.to_string(), "there is no route to host.test:7 (2001:db8::1)");
         assert_eq!(error.remedy(), "see which route is used: ip route get 2001:db8::1");
+
+        let link = "[fe80::1%3]:7";
+        for (zone, asked) in [("eth0", "oif eth0"), ("3", "oif if3")] {
+            let endpoint: Endpoint = format!("[fe80::1%{zone}]:7").parse().unwrap();
+            let error = Socket::new().failed(&endpoint, vec![attempt(link, Code::NoRoute, Some(101))]);
+            assert_eq!(error.remedy(), format!("see which route is used: ip route get fe80::1 {asked}"));
+        }
     }
 
     #[test]

@@ -265,7 +265,11 @@ pub(in crate::check) fn last_router(hops: &[Hop]) -> Option<(IpAddr, u8)> {
 /// This machine turned the request away before it was sent.
 fn no_way(finding: &AddressFinding) -> Verdict {
     let to = finding.address;
-    let see = format!("see which route is used: ip route get {}", to.ip());
+    let by = match to {
+        SocketAddr::V6(to) if to.scope_id() != 0 => format!(" oif if{}", to.scope_id()),
+        _ => String::new(),
+    };
+    let see = format!("see which route is used: ip route get {}{by}", to.ip());
     if let Some(missing) = &finding.route.missing {
         let family =
             if to.is_ipv4() { "" } else { " Without an IPv6 connection that is so for every IPv6 address." };
