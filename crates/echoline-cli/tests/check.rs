@@ -4,6 +4,7 @@
 
 mod support;
 
+use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
@@ -15,7 +16,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::pty::Terminal;
-use support::{Ended, Serving, echoline, has_ipv6};
+use support::{Ended, Serving, echoline, finish, has_ipv6, unshared};
 
 fn check(arguments: &[&str]) -> Ended {
     echoline(&[&["check"], arguments].concat())
@@ -490,4 +491,26 @@ fn an_interrupted_silence_says_what_is_known_so_far_and_exits_130() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(document["verdict"]["certainty"], "cannot-tell");
     assert_eq!(document["steps"].as_array().unwrap().last().unwrap()["evidence"]["interrupted"], true);
+}
+
+#[test]
+fn a_rule_that_drops_or_rejects_an_own_port_is_named_though_nothing_listens_there() {
+    const TEST: &str = "a_rule_that_drops_or_rejects_an_own_port_is_named_though_nothing_listens_there";
+    let network = "ip link set lo up && nft 'add table inet t; add chain inet t in { type filter hook input \
+                   priority 0; }; add rule inet t in tcp dport 7001 drop; add rule inet t in tcp dport 7002 reject'";
+    let inside = |script: &str| {
+        let mut command = unshared(&["--net"], &format!("{network} && {script}"));
+        finish(command.arg(support::ECHOLINE), b"")
+    };
+    if !have("ip") || !have("nft") || inside("true").code != Some(0) {
+        return skip(TEST, "unshare, ip and nft, and user namespaces");
+    }
+    for (port, rule, hint) in [
+        ("7001", "tcp dport 7001 drop", "what comes in"),
+        ("7002", "tcp dport 7002 reject", "what goes out and what comes in"),
+    ] {
+        let ended = inside(&format!("\"$0\" check -w 2s 127.0.0.1 {port}"));
+        let told = format!("The rule: {rule}.   [local-firewall, certain]");
+        assert!(ended.out().contains(&told) && ended.out().contains(hint), "{}", ended.out());
+    }
 }

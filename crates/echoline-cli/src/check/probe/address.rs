@@ -92,8 +92,13 @@ fn own_rule(
     deadline: Instant,
 ) -> Option<String> {
     let connect = &finding.connect;
-    let silent_or_refused = matches!(connect.ended, Ended::NoAnswer | Ended::Refused);
-    let shut_here = finding.own && silent_or_refused && finding.listens != Some(false);
+    // A port on which nothing listens is refused without any rule, and silent only by one.
+    let by_a_rule = match connect.ended {
+        Ended::NoAnswer => true,
+        Ended::Refused => finding.listens != Some(false),
+        _ => false,
+    };
+    let shut_here = finding.own && by_a_rule;
     let refused_near = end_of(&finding.hops) == Some(1) && is_bare_refusal(connect);
     if !(is_kept_here(connect) || shut_here || refused_near || connect.ended == Ended::Denied) {
         return None;

@@ -6,6 +6,7 @@ use crate::check::firewall::Stop;
 use crate::check::verdict::{led_elsewhere, listening_verdict as verdict, program, remarks};
 use echoline::AddressKind;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// So many addresses are listed; a machine full of containers has hundreds.
@@ -160,7 +161,9 @@ fn connect(findings: &ListenFindings) -> Step {
 
 fn firewall(findings: &ListenFindings) -> Step {
     if !findings.wanted.for_others {
-        let says = vec!["what this machine sends to itself is not looked at".to_owned()];
+        let to = findings.wanted.addresses.first().map(|ip| SocketAddr::new(*ip, findings.wanted.port));
+        let look = to.map_or_else(String::new, |to| format!("; echoline check {to} does"));
+        let says = vec![format!("what this machine sends to itself is not looked at here{look}")];
         return step("firewall", State::NotApplicable, says, Value::Null);
     }
     if findings.firewalls.is_empty() {

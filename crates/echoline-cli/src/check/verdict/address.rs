@@ -49,6 +49,8 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
 
 pub(super) const OWN_RULES_IN: &str =
     "look at the own rules for what comes in: sudo nft list ruleset, or sudo ufw status";
+pub(super) const OWN_RULES_BOTH: &str =
+    "look at the own rules for what goes out and what comes in: sudo nft list ruleset, or sudo ufw status";
 pub(super) const OWN_RULES: &str =
     "look at the own rules for what goes out: sudo nft list ruleset, or sudo ufw status";
 
@@ -231,13 +233,15 @@ fn silent_here(finding: &AddressFinding) -> Verdict {
             format!("{to} is this machine, and yet nothing answers: a rule of this machine drops it."),
         ),
     };
-    Verdict::new(Code::LocalFirewall, certainty, sentence)
-        .next(OWN_RULES_IN)
-        .next(format!("see whether the program takes connections: echoline check --listen {}", to.port()))
+    let verdict = Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES_IN);
+    if finding.listens == Some(false) {
+        return verdict;
+    }
+    verdict.next(format!("see whether the program takes connections: echoline check --listen {}", to.port()))
 }
 
 /// How sure the own rules make it, and the words for the one that does it.
-fn own_rule(finding: &AddressFinding) -> (super::Certainty, String) {
+pub(super) fn own_rule(finding: &AddressFinding) -> (super::Certainty, String) {
     match finding.own_rules.first() {
         Some(rule) => (Certain, format!(" The rule: {rule}.")),
         None => (Likely, String::new()),

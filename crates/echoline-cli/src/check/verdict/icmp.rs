@@ -2,7 +2,7 @@
 
 use super::Certainty::{Certain, Likely};
 use super::Verdict;
-use super::address::{OWN_RULES, absent_neighbour};
+use super::address::{OWN_RULES, OWN_RULES_BOTH, absent_neighbour, own_rule};
 use crate::check::findings::{AddressFinding, Icmp};
 use crate::units::human_time;
 use echoline::Code;
@@ -120,10 +120,13 @@ fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
         return absent_neighbour(finding, Likely);
     }
     let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
+    let (_, rule) = own_rule(finding);
     let sentence = format!(
-        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself."
+        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself.{rule}"
     );
-    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+    // What it sends to itself goes out and comes in.
+    let look = if finding.own { OWN_RULES_BOTH } else { OWN_RULES };
+    Verdict::new(Code::LocalFirewall, certainty, sentence).next(look)
 }
 
 /// It looked for a machine in vain, and not for the next one on the way to this address.

@@ -214,7 +214,11 @@ fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verd
         capital(&listed(serving)),
         failed.address
     );
-    Some(Verdict::new(Code::LocalFirewall, certainty, sentence).next(super::address::OWN_RULES_IN))
+    Some(
+        Verdict::new(Code::LocalFirewall, certainty, sentence)
+            .next(format!("see which rule it is: sudo echoline check {}", failed.address))
+            .next(super::address::OWN_RULES_IN),
+    )
 }
 
 /// The firewall lets nobody in.
