@@ -195,6 +195,11 @@ fn a_running_lab_is_entered_changed_and_ended_from_other_terminals() {
     let wrong = up.lab(&["link", "wam", "cut"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("no link of this lab is called `wam`; there is "), "{}", wrong.stderr);
+    for words in [&["link", "wam", "cut"][..], &["watch", "wam"], &["names", "remove", "wam"]] {
+        let wrong = up.lab(words);
+        assert!(wrong.stderr.contains("[lab-unknown-name]"), "{words:?}: {}", wrong.stderr);
+        assert_eq!(wrong.code, Some(2));
+    }
     assert_eq!(up.lab(&["down"]).code, Some(0));
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
     let gone = up.lab(&["down"]);
@@ -276,13 +281,16 @@ fn a_wrong_word_is_answered_before_anything_is_built() {
         ),
         (
             &["lab", "run", "laptop", "--with", "link wan lost=5%", "--", "true"],
-            "a link has no setting 'lost'",
+            "next  echoline lab link --help",
         ),
         (
             &["lab", "firewall", "server", "in", "block", "tcp", "1"],
             "`block` is no action: accept, drop, reject",
         ),
-        (&["lab", "run", "home", "--", "true"], "home is a topology, and on which of its hosts is not said"),
+        (
+            &["lab", "run", "home", "--", "true"],
+            "home is a topology, and the host on which to run the command is missing",
+        ),
         (&["lab", "run", "home", "laptop", "true"], "next  echoline lab run home laptop -- true ..."),
         (&["lab", "run", "home", "laptop"], "there is no command behind --"),
         (&["lab", "down", "--lab", "nope"], "no lab called `nope` is running; there is "),
@@ -291,6 +299,8 @@ fn a_wrong_word_is_answered_before_anything_is_built() {
         (&["lab", "names", "set", "a", "b"], "`b` is no address"),
         (&["lab", "link", "wan", "mtu=9"], "an MTU of `9` is not in 68 to 65535 bytes"),
         (&["lab", "test", "nat-outwards"], "nat-outwards: no such scenario"),
+        (&["lab", "run", "laptop", "--with", "cable wan cut", "--", "true"], "next  echoline lab --help"),
+        (&["lab", "show", "pair", "--toml", "--svg", "p.svg"], "cannot be used with"),
     ] {
         let ended = echoline(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
@@ -428,4 +438,48 @@ fn a_scenario_that_shows_something_else_fails_with_the_difference() {
     let ended = echoline(&["lab", "test", "--json", file.to_str().unwrap()]);
     let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((ended.code, &report["scenarios"][0]["pass"]), (Some(1), &serde_json::Value::Bool(false)));
+}
+
+#[test]
+fn a_name_that_a_change_does_not_find_has_one_code_and_the_names_that_there_are() {
+    if !possible("a_name_that_a_change_does_not_find_has_one_code_and_the_names_that_there_are") {
+        return;
+    }
+    for (change, told) in [
+        ("link nosuch cut", "no link of this lab is called `nosuch`; there is wire"),
+        ("names remove nosuch", "no name of this lab is called `nosuch`; there is alice.lab.test"),
+    ] {
+        let ended = echoline(&["lab", "run", "pair", "alice", "--with", change, "--", "true"]);
+        assert_eq!((ended.out(), ended.code), ("", Some(2)), "{}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(ended.stderr.contains("[lab-unknown-name]"), "{}", ended.stderr);
+    }
+    let change = "names remove echo.lab.test.";
+    let ended = echoline(&["lab", "run", "pair", "alice", "--with", change, "--", "true"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn without_a_path_a_host_finds_its_programs_where_a_login_does() {
+    if !possible("without_a_path_a_host_finds_its_programs_where_a_login_does") {
+        return;
+    }
+    let mut command = Command::new(ECHOLINE);
+    let ended = finish(
+        command.env_clear().args([
+            "lab",
+            "run",
+            "pair",
+            "alice",
+            "--",
+            "sh",
+            "-c",
+            "echo $PATH; echoline explain",
+        ]),
+        b"",
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let path = ended.out().lines().next().unwrap();
+    assert!(path.split(':').any(|directory| directory == "/bin"), "{path}");
+    assert!(path.split(':').all(|directory| directory.starts_with('/')), "{path}");
 }

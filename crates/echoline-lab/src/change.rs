@@ -176,7 +176,10 @@ impl FromStr for NamesChange {
                 }
                 Self::Set(name, addresses)
             }
-            "remove" => Self::Remove(words.next().ok_or_else(wrong)?.to_ascii_lowercase()),
+            "remove" => {
+                let name = words.next().ok_or_else(wrong)?;
+                Self::Remove(name.trim_end_matches('.').to_ascii_lowercase())
+            }
             word => {
                 let delay = word.strip_prefix("delay=").ok_or_else(wrong)?;
                 // A link's delay reads the same way, and has the same bound.

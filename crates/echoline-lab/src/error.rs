@@ -67,6 +67,14 @@ pub enum LabError {
     /// A change that cannot be understood or applied.
     #[error("{0}")]
     BadChange(String),
+    /// What a running lab answered to a request: its own failure, told by its code and in words.
+    #[error("{message}")]
+    Answered {
+        /// As [`LabError::code`].
+        code: &'static str,
+        /// The sentence.
+        message: String,
+    },
     /// A server of the topology did not start.
     #[error("the server on {host} did not start: {message}")]
     Server {
@@ -94,6 +102,21 @@ impl LabError {
         Self::io(format!("start a thread that stands on {place}"), source)
     }
 
+    /// One line that [`LabError::answered`] reads.
+    pub(crate) fn answer(&self) -> String {
+        format!("{} {}", self.code(), self.to_string().replace('\n', "; "))
+    }
+
+    /// The failure that a running lab told in one line. What it says without a code is about the change.
+    pub(crate) fn answered(line: &str) -> Self {
+        const TOLD: [&str; 4] = ["lab-unknown-name", "lab-command", "lab-system", "lab-bad-change"];
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match TOLD.iter().find(|code| **code == word) {
+            Some(code) => Self::Answered { code, message: rest.to_owned() },
+            None => Self::BadChange(line.to_owned()),
+        }
+    }
+
     /// A stable name of the kind of failure.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -105,6 +128,7 @@ impl LabError {
             Self::Command { .. } => "lab-command",
             Self::Unknown { .. } | Self::NotRunning { .. } => "lab-unknown-name",
             Self::BadChange(_) => "lab-bad-change",
+            Self::Answered { code, .. } => code,
             Self::Server { .. } => "lab-server",
             Self::Io { .. } => "lab-system",
         }

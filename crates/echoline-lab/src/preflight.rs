@@ -1,6 +1,7 @@
 //! What the machine must have and allow, told before anything is built.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,9 +38,15 @@ pub fn preflight() -> Result<(), LabError> {
     check()
 }
 
+/// PATH, or where there is none, what a login gives.
+pub(crate) fn own_path() -> OsString {
+    let own = env::var_os("PATH").filter(|path| !path.is_empty());
+    own.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
+}
+
 /// The file of a tool, from PATH or where systems keep their tools.
 pub(crate) fn find(tool: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = own_path();
     let system = SYSTEM_DIRECTORIES.iter().map(PathBuf::from);
     env::split_paths(&path).chain(system).map(|directory| directory.join(tool)).find(|file| file.is_file())
 }

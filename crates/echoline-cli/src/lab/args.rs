@@ -71,7 +71,7 @@ pub(super) struct Show {
     #[arg(value_name = "TOPOLOGY|FILE.toml", default_value = "home")]
     pub(super) topology: String,
     /// Write the drawing to this file as SVG
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "toml")]
     pub(super) svg: Option<PathBuf>,
     /// Print the topology's own file, to start one of your own
     #[arg(long)]
@@ -80,8 +80,8 @@ pub(super) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
-    /// A topology [default: home], then the host
-    #[arg(value_names = ["TOPOLOGY|FILE.toml", "HOST"], num_args = 1.., required = true)]
+    /// The host, and before it a topology or FILE.toml [default: home]
+    #[arg(value_name = "HOST", num_args = 1.., required = true)]
     pub(super) place: Vec<String>,
     /// Apply a change before the command starts, such as `link wan loss=5%` (repeatable)
     #[arg(long, value_name = "CHANGE")]
@@ -222,11 +222,13 @@ Examples:
   echoline lab run mine.toml alice -- ping -c 1 192.0.2.2";
 
 const LINK_EXAMPLES: &str = "\
-Settings: loss duplicate reorder corrupt (percent), delay jitter hold (times), rate (bits a second), queue (frames)
+Settings: loss duplicate reorder corrupt (percent), delay jitter hold (times), rate (bits/s),
+queue (frames), lose_text (frames with these bytes are lost)
 
 Examples:
   echoline lab link wan loss=5% delay=20ms
   echoline lab link wan there rate=1mbit     only from the first end to the second
+  echoline lab link wan lose_text=first      what has these bytes in it never arrives
   echoline lab link wan none                 a clean line again
   echoline lab link wan cut";
 

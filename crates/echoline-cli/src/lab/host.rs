@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     let (name, host) = match args.place.as_slice() {
         [name] if is_topology(name) => {
-            let message = format!("{name} is a topology, and on which of its hosts is not said");
+            let message =
+                format!("{name} is a topology, and the host on which to run the command is missing");
             return Err(misused(message, format!("echoline lab run {name} HOST -- COMMAND")));
         }
         [host] => ("home", host),
@@ -111,7 +112,12 @@ fn build(topology: &Topology, explain: bool, interrupted: &Arc<AtomicBool>) -> R
 
 pub(super) fn parse(text: &str) -> Result<Change, Stop> {
     text.parse().map_err(|message: String| {
-        Failure::new(Own::LabBadChange, ExitStatus::Usage, message).next("echoline lab --help").into()
+        // The command that makes such a change says in which forms.
+        let kinds = ["link", "firewall", "forward", "address", "names"];
+        let kind = text.split_whitespace().next().filter(|word| kinds.contains(word));
+        let help =
+            kind.map_or("echoline lab --help".to_owned(), |kind| format!("echoline lab {kind} --help"));
+        Failure::new(Own::LabBadChange, ExitStatus::Usage, message).next(help).into()
     })
 }
 

@@ -293,7 +293,10 @@ fn change_names(state: &State, change: &NamesChange) -> Result<(), LabError> {
             zone.records.insert(name.clone(), addresses.clone());
         }
         NamesChange::Remove(name) => {
-            zone.records.remove(name);
+            if zone.records.remove(name).is_none() {
+                let known = zone.records.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(LabError::Unknown { what: "name", name: name.clone(), known });
+            }
         }
     }
     Ok(())

@@ -58,7 +58,7 @@ pub(crate) fn spawn_here(host: &str, command: &mut Command) -> Result<Child, Lab
 
 /// PATH with the lab's own programs first, and where systems keep theirs last: `ip` is often found there only.
 fn path() -> OsString {
-    let own = std::env::var_os("PATH").unwrap_or_default();
+    let own = preflight::own_path();
     let parts = [super::bin()].into_iter().chain(std::env::split_paths(&own));
     let all = parts.chain(preflight::SYSTEM_DIRECTORIES.iter().map(PathBuf::from));
     std::env::join_paths(all).unwrap_or(own)

@@ -1,5 +1,5 @@
 //! The socket on which a running lab takes changes: one request a line, answered by lines that begin with a blank,
-//! then `.` or `! MESSAGE`.
+//! then `.` or `! CODE MESSAGE`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -73,12 +73,12 @@ fn serve(stream: &UnixStream, lab: &Lab, end: &SyncSender<()>) -> io::Result<()>
     let mut out = stream;
     match answer(request.trim(), lab, end, &mut out) {
         Ok(()) => writeln!(out, "."),
-        Err(message) => writeln!(out, "! {}", message.replace('\n', "; ")),
+        Err(error) => writeln!(out, "! {}", error.answer()),
     }
 }
 
-fn answer(request: &str, lab: &Lab, end: &SyncSender<()>, out: &mut impl Write) -> Result<(), String> {
-    let told = |error: io::Error| error.to_string();
+fn answer(request: &str, lab: &Lab, end: &SyncSender<()>, out: &mut impl Write) -> Result<(), LabError> {
+    let told = |error: io::Error| LabError::io("answer a request", error);
     match request.split_once(' ').unwrap_or((request, "")) {
         ("about", _) => {
             let topology = lab.topology();
@@ -86,8 +86,8 @@ fn answer(request: &str, lab: &Lab, end: &SyncSender<()>, out: &mut impl Write) 
             names.into_iter().try_for_each(|name| writeln!(out, " {name}")).map_err(told)
         }
         ("change", text) => {
-            let change: Change = text.parse()?;
-            let applied = lab.change(&change).map_err(|error| error.to_string())?;
+            let change: Change = text.parse().map_err(LabError::BadChange)?;
+            let applied = lab.change(&change)?;
             applied
                 .iter()
                 .flat_map(|text| text.lines())
@@ -96,13 +96,13 @@ fn answer(request: &str, lab: &Lab, end: &SyncSender<()>, out: &mut impl Write) 
         }
         ("ports", names) => {
             let names: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
-            let ports = lab.ports(&names).map_err(|error| error.to_string())?;
+            let ports = lab.ports(&names)?;
             ports.iter().try_for_each(|port| writeln!(out, " {} {}", port.link, port.interface)).map_err(told)
         }
         ("down", _) => {
             let _ = end.try_send(());
             Ok(())
         }
-        (other, _) => Err(format!("a lab does not know `{}`", other.escape_debug())),
+        (other, _) => Err(LabError::BadChange(format!("a lab does not know `{}`", other.escape_debug()))),
     }
 }

@@ -132,7 +132,7 @@ impl Running {
             match line.split_at_checked(1) {
                 Some((" ", line)) if !take(line) => return Ok(()),
                 Some((" ", _)) => {}
-                Some(("!", message)) => return Err(LabError::BadChange(message.trim_start().to_owned())),
+                Some(("!", message)) => return Err(LabError::answered(message.trim_start())),
                 _ => return Ok(()),
             }
         }
