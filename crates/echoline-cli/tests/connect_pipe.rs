@@ -96,6 +96,7 @@ fn json_is_one_document_and_all_there_is_on_standard_output() {
     let ended = connect(&["--json"], b"one\ntwo\n");
     let document: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((&document["result"], &document["embedded"]), (&"identical".into(), &true.into()));
+    assert_eq!(document["schema"], "echoline-connect/1");
     for side in ["sent", "received"] {
         assert_eq!(document[side], serde_json::json!({"lines": 2, "bytes": 8}));
     }

@@ -298,5 +298,6 @@ fn with_json_the_failure_is_the_document() {
     let ended = echoline(&["connect", "--json", &address.to_string()]);
     let document: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((&document["result"], &document["error"]["code"]), (&"refused".into(), &"refused".into()));
+    assert_eq!(document["schema"], "echoline-connect/1");
     assert_eq!(ended.code, Some(1));
 }

@@ -314,6 +314,7 @@ fn a_scenario_that_cannot_be_played_is_one_json_document_with_the_failure_in_it(
     let ended = echoline(&["lab", "test", "--json", "nope"]);
     let document: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(document["error"]["code"], "lab-topology");
+    assert_eq!(document["schema"], "echoline-lab-test/1");
     assert_eq!((document["scenarios"].as_array().map(Vec::len), ended.code), (Some(0), Some(2)));
     assert!(ended.stderr.contains("nope: no such scenario"), "{}", ended.stderr);
 }

@@ -45,7 +45,7 @@ pub(super) struct Listening {
 /// The JSON document.
 #[derive(Serialize)]
 struct Document<'a> {
-    schema: u32,
+    schema: &'static str,
     machine: &'a Machine,
 }
 
@@ -54,8 +54,8 @@ pub(super) fn describe(json: bool, redact: bool) -> Result<ExitStatus, Stop> {
     let mut redactor = redact.then(|| Redactor::new(""));
     let mut output = Output::new()?;
     if json {
-        let mut document =
-            serde_json::to_value(Document { schema: 1, machine: &machine }).unwrap_or_default();
+        let document = Document { schema: "echoline-check-machine/1", machine: &machine };
+        let mut document = serde_json::to_value(document).unwrap_or_default();
         if let Some(redactor) = &mut redactor {
             redactor.value(&mut document);
         }

@@ -38,7 +38,7 @@ use args::Config;
 use dial::{Dialled, dial};
 use exchange::{Exchanged, exchange};
 use interrupt::Interrupt;
-use report::{NotConnected, Report};
+use report::{NotConnected, Report, SCHEMA};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Instant;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
 /// With `--json` a failure that leaves nothing to report is the document.
 fn in_json<T>(args: &Args, stop: Stop, output: &mut Output) -> Result<T, Stop> {
     if let (true, Stop::Failure(failure)) = (args.json, &stop) {
-        output.json(&NotConnected { result: failure.code, error: failure })?;
+        output.json(&NotConnected { schema: SCHEMA, result: failure.code, error: failure })?;
     }
     Err(stop)
 }

@@ -14,9 +14,13 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// The document of `--json` and its version, which grows when a field changes or goes.
+pub(super) const SCHEMA: &str = "echoline-connect/1";
+
 /// The document of `--json`, and what the summary is made of.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    schema: &'static str,
     /// `identical`, `finished` (not compared), `interrupted`, or the code of the failure.
     result: String,
     server: SocketAddr,
@@ -38,6 +42,7 @@ pub(super) struct Report {
 /// The document when there was no conversation.
 #[derive(Debug, Serialize)]
 pub(super) struct NotConnected<'a> {
+    pub(super) schema: &'static str,
     pub(super) result: Code,
     pub(super) error: &'a Failure,
 }
@@ -74,6 +79,7 @@ impl Report {
             outcome: outcome_text(attempt.outcome),
         });
         Self {
+            schema: SCHEMA,
             result,
             server: dialled.server,
             client: dialled.client,

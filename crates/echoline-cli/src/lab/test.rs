@@ -13,7 +13,7 @@ use std::path::Path;
 pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
     let ended = play(args);
     if let (true, Err(Stop::Failure(failure))) = (args.json, &ended) {
-        Output::new()?.json(&Report { version: 1, scenarios: Vec::new(), error: Some(failure) })?;
+        Output::new()?.json(&Report { schema: SCHEMA, scenarios: Vec::new(), error: Some(failure) })?;
     }
     ended
 }
@@ -37,7 +37,7 @@ fn play(args: &Test) -> Result<ExitStatus, Stop> {
             format!("cannot find this program's own file: {error}"),
         )
     })?;
-    let mut report = Report { version: 1, scenarios: Vec::new(), error: None };
+    let mut report = Report { schema: SCHEMA, scenarios: Vec::new(), error: None };
     for scenario in &scenarios {
         let Played { took, difference } = scenario.play(&inside, &program)?;
         if !args.json {
@@ -59,10 +59,12 @@ fn play(args: &Test) -> Result<ExitStatus, Stop> {
     Ok(if failed == 0 { ExitStatus::Success } else { ExitStatus::Refused })
 }
 
+const SCHEMA: &str = "echoline-lab-test/1";
+
 /// The JSON document of `lab test --json`.
 #[derive(Serialize)]
 struct Report<'a> {
-    version: u32,
+    schema: &'static str,
     scenarios: Vec<Line<'a>>,
     /// Why they were not played; then there are none.
     #[serde(skip_serializing_if = "Option::is_none")]

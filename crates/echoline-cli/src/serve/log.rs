@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) enum LogFormat {
     /// A line of text for each record
     Text,
-    /// A JSON object for each record, and for everything else on standard error, a failure to start included
+    /// A JSON object for each record, and for everything else on standard error, a failure to start included; only flags that cannot be read are told in plain text
     Json,
 }
 

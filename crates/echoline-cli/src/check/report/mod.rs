@@ -18,13 +18,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The version of the JSON document. It grows when something that was there changes or goes; new fields may come.
-const SCHEMA: u32 = 1;
+/// The JSON document and its version. That grows when something that was there changes or goes; new fields may come.
+const SCHEMA: &str = "echoline-check/1";
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// The version of this document.
-    pub(super) schema: u32,
+    pub(super) schema: &'static str,
     pub(super) verdict: Verdict,
     /// What was asked for.
     pub(super) target: Value,
