@@ -36,7 +36,7 @@ fn an_echo_server_passes_every_step_and_exits_0() {
     assert!(first.starts_with(&format!("{address} echoes every byte")), "{first}");
     assert!(first.ends_with("[ok, certain]"), "{first}");
     for what in [
-        "a long line: 8192 bytes, identical",
+        "a long line: 8,192 bytes, identical",
         "all byte values",
         "ends with CR LF",
         "two pieces",
@@ -518,4 +518,20 @@ fn a_rule_that_drops_or_rejects_an_own_port_is_named_though_nothing_listens_ther
         let told = format!("The rule: {rule}.   [local-firewall, certain]");
         assert!(ended.out().contains(&told) && ended.out().contains(hint), "{}", ended.out());
     }
+}
+
+#[test]
+fn a_source_address_of_another_machine_is_named_and_nothing_else_is_said_to_have_been_tried() {
+    // 203.0.113.0/24 is for documentation (RFC 5737): no machine has it.
+    let ended = check(&["-s", "203.0.113.9", "localhost", "1"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.out());
+    let first =
+        "The source address 203.0.113.9 belongs to no interface of this machine.   [address-not-available";
+    assert!(ended.out().starts_with(first), "{}", ended.out());
+    assert!(
+        ended.out().contains("127.0.0.1:1: the source address is none of this machine\n"),
+        "{}",
+        ended.out()
+    );
+    assert!(!ended.out().contains("listens there"), "{}", ended.out());
 }

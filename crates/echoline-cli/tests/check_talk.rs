@@ -211,3 +211,11 @@ fn of_a_whoami_that_does_not_answer_nothing_is_told_but_that() {
     }
     assert_eq!(refusals.count(), 2, "{}", ended.out());
 }
+
+#[test]
+fn a_program_that_does_not_reply_in_time_may_be_given_longer() {
+    let silent = answering(|_| Vec::new());
+    let ended = check(&["-w", "200ms", "--expect", "echo", &silent]);
+    assert!(ended.out().contains("[no-reply, likely]"), "{}", ended.out());
+    assert!(ended.out().contains("next  if it may only be slow, give it longer: -w 1m"), "{}", ended.out());
+}

@@ -61,7 +61,9 @@ fn a_server_that_drips_is_waited_for_no_longer_than_one_line_may_take() {
     });
     let game = play(&["--wait", "500ms", &address], "1\n");
     assert_eq!(game.code, Some(1), "{game:?}");
-    assert!(game.stderr.contains("sent no whole line in time"), "{}", game.stderr);
+    let told = format!("{address} did not answer the greeting in 500 ms   [timed-out]\n");
+    assert!(game.stderr.contains(&told), "{}", game.stderr);
+    assert!(game.stderr.contains("next  wait longer: --wait 1m"), "{}", game.stderr);
 }
 
 /// Answers each line with the next of these, then finishes.
@@ -108,7 +110,10 @@ fn a_server_that_breaks_the_protocol_is_named() {
         (&[&endless], "line-too-long", "sent 256 bytes without an LF"),
     ];
     for (answers, code, message) in cases {
-        let game = play(&["-q", &scripted(answers).to_string()], "4\n");
+        let address = scripted(answers).to_string();
+        let game = play(&["-q", &address], "4\n");
+        let again = format!("begin a new game: echoline play {address}\n");
+        assert_eq!(game.stderr.contains(&again), code == "closed-early", "{}", game.stderr);
         assert_eq!(game.code, Some(1), "{}", game.stderr);
         assert!(
             game.stderr.contains(&format!("[{code}]")) && game.stderr.contains(message),

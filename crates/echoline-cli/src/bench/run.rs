@@ -12,7 +12,7 @@ use crate::descriptors::{Short, make_room_for};
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
 use crate::output::Output;
-use crate::units::count;
+use crate::units::{count, grouped};
 use echoline::{Code, Endpoint, Family, Socket};
 use echoline_server::{Config, Server, ServiceKind};
 use serde::Serialize;
@@ -135,7 +135,8 @@ fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
     make_room_for(files).map_err(|Short { limit, .. }| {
         let connections = count(shape.connections as u64, "connection");
         let need = if shape.connections == 1 { "needs" } else { "need" };
-        let message = format!("{connections} {need} more open files than the {limit} allowed here");
+        let message =
+            format!("{connections} {need} more open files than the {} allowed here", grouped(limit));
         let failure = Failure::new(Code::TooManyOpenFiles, ExitStatus::Usage, message);
         let failure = if embedded {
             failure.fact("so", "both ends of each connection are in this process")

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let config = args.config()?;
     let mut screen = Screen::new()?;
     let (connection, _embedded) = dial(&config, talk)?;
-    let mut game = Game::begin(connection, &config.name, config.size, config.wait)?;
+    let mut game = Game::begin(connection, &config)?;
     talk.say(format_args!("You are R and move first. {HELP}"));
     screen.show(&game, None)?;
 

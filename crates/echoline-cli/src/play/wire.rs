@@ -1,9 +1,11 @@
 //! The protocol from the client's side. The board is kept here as well, so a server that breaks the rules is found
 //! out.
 
+use super::args::Config;
 use crate::code::Own;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, Stop};
+use crate::units::human_time;
 use echoline::escape::escape;
 use echoline::{Code, Connection};
 use echoline_server::connect_four::{Board, MAX_LINE, Move, Side, Size};
@@ -15,6 +17,8 @@ pub(super) struct Game {
     board: Board,
     /// How long one line of the server may take.
     wait: Duration,
+    /// The command that begins another game with the same server.
+    again: String,
 }
 
 /// What came of a move.
@@ -29,13 +33,12 @@ pub(super) enum Round {
 
 impl Game {
     /// Greets the server and asks for a game.
-    pub(super) fn begin(
-        connection: Connection,
-        name: &str,
-        size: Size,
-        wait: Duration,
-    ) -> Result<Self, Stop> {
-        let mut game = Self { connection, board: Board::new(size), wait };
+    pub(super) fn begin(connection: Connection, config: &Config) -> Result<Self, Stop> {
+        let Config { name, size, wait, .. } = config;
+        let (size, wait) = (*size, *wait);
+        let target = config.target.as_ref().map(|target| format!(" {target}")).unwrap_or_default();
+        let again = format!("echoline play{target}");
+        let mut game = Self { connection, board: Board::new(size), wait, again };
         game.send(format_args!("I32CFSP_HELLO {name}"))?;
         game.expect(&format!("WELCOME {name}"), "the greeting")?;
         // The short form is all that some servers know.
@@ -110,13 +113,23 @@ impl Game {
 
     /// A line without its end.
     fn receive(&mut self, doing: &str) -> Result<Vec<u8>, Stop> {
-        let line = self.connection.recv_line_until(MAX_LINE, Instant::now() + self.wait)?;
-        let Some(line) = line else {
-            let peer = self.connection.peer();
+        let deadline = Instant::now() + self.wait;
+        let line = self.connection.recv_line_until(MAX_LINE, deadline);
+        let peer = self.connection.peer();
+        // Before that, it is the system that gave the connection up.
+        let is_late = Instant::now() >= deadline;
+        if line.as_ref().is_err_and(|error| is_late && error.code() == Code::TimedOut) {
+            let message = format!("{peer} did not answer {doing} in {}", human_time(self.wait));
+            return Err(Failure::new(Code::TimedOut, ExitStatus::Refused, message)
+                .fact("so", "the server thinks for longer than --wait allows, is stuck, or cannot be reached")
+                .next("wait longer: --wait 1m")
+                .into());
+        }
+        let Some(line) = line? else {
             let message = format!("{peer} finished before it answered {doing}");
             return Err(Failure::new(Code::ClosedEarly, ExitStatus::Refused, message)
                 .fact("so", "the server ended, or it closed a conversation that was silent for too long")
-                .next("echoline play again begins a new game")
+                .next(format!("begin a new game: {}", self.again))
                 .into());
         };
         Ok(line.trim_matches('\r').as_bytes().to_vec())

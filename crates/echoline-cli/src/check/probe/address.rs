@@ -57,6 +57,10 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
         Ok(flight) => fly(job, flight, far, &mut finding, &mut rules),
     };
     finding.connect.ended = without_source(finding.connect.ended, &finding.route);
+    if finding.connect.ended == Ended::NoSuchSource {
+        // No socket has it, so only what was asked for can be told.
+        finding.connect.source = job.source.map(|source| SocketAddr::new(source, 0));
+    }
     if stream.is_none() && own {
         let listener = own::listener(job.address);
         (finding.listens, finding.queue) = (listener.map(|listener| listener.is_some()), listener.flatten());

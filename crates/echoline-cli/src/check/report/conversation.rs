@@ -3,7 +3,7 @@
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, Scheme};
 use crate::check::quote::quoted;
-use crate::units::count;
+use crate::units::{count, grouped};
 use serde_json::json;
 
 pub(super) fn conversation(findings: &Findings) -> Step {
@@ -41,14 +41,16 @@ pub(super) fn conversation(findings: &Findings) -> Step {
 
 fn exchange_line(exchange: &Exchange) -> String {
     let what = exchange.what.words();
-    let bytes = exchange.sent_bytes;
+    let (bytes, got) = (grouped(exchange.sent_bytes as u64), count(exchange.got_bytes as u64, "byte"));
     let reads = if exchange.reads == 1 { "1 read".to_owned() } else { format!("{} reads", exchange.reads) };
     match exchange.result {
         Answer::Identical => format!("{what}: {bytes} bytes, identical, {reads}, {}", ms(exchange.took_us)),
         Answer::LineEndings => {
             format!("{what}: {bytes} bytes, came back with {}", LineEnds::words(exchange.line_ends))
         }
-        Answer::Altered { at } => format!("{what}: {bytes} bytes, byte {} came back changed", at + 1),
+        Answer::Altered { at } => {
+            format!("{what}: {bytes} bytes, byte {} came back changed", grouped(at as u64 + 1))
+        }
         Answer::Added { bytes: more, .. } => {
             format!("{what}: {bytes} bytes, all came back, and {} more", count(more as u64, "byte"))
         }
@@ -70,13 +72,13 @@ fn exchange_line(exchange: &Exchange) -> String {
                 if exchange.got_bytes == 0 {
                     "nothing".to_owned()
                 } else {
-                    format!("only {}", exchange.got_bytes)
+                    format!("only {}", grouped(exchange.got_bytes as u64))
                 },
                 ms(exchange.took_us)
             )
         }
-        Answer::Closed => format!("{what}: the other side closed after {} bytes", exchange.got_bytes),
-        Answer::Reset => format!("{what}: the connection was reset after {} bytes", exchange.got_bytes),
+        Answer::Closed => format!("{what}: the other side closed after {got}"),
+        Answer::Reset => format!("{what}: the connection was reset after {got}"),
     }
 }
 

@@ -149,7 +149,7 @@ fn ended(ended: Ended) -> &'static str {
         Ended::Denied => "denied by this machine",
         Ended::NoAnswer => "no answer",
         Ended::NoLocalPort => "no local port is free",
-        Ended::NoSuchSource => "the source address is not of this machine",
+        Ended::NoSuchSource => "the source address is none of this machine",
         Ended::Other => "failed",
     }
 }

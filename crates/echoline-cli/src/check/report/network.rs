@@ -69,6 +69,7 @@ fn connect_line(finding: &AddressFinding) -> String {
     let connect = &finding.connect;
     let time = match connect.ended {
         Ended::NoAnswer => format!(" in {}", ms(connect.took_us)),
+        Ended::NoSuchSource => String::new(),
         _ => format!(" after {}", ms(connect.took_us)),
     };
     let what = match &connect.icmp {
@@ -101,7 +102,7 @@ fn connect_details(finding: &AddressFinding) -> Vec<String> {
         let does = if neighbour.answers { "told its hardware address" } else { "does not say where it is" };
         says.push(format!("next on the way: {} {does}", neighbour.address));
     }
-    if finding.connect.ended != Ended::Connected {
+    if !matches!(finding.connect.ended, Ended::Connected | Ended::NoSuchSource) {
         says.extend(finding.listens.map(|listens| match listens {
             true => "a program of this machine listens there".to_owned(),
             false => "no program of this machine listens there".to_owned(),

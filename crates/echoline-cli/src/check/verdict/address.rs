@@ -31,7 +31,10 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
         (Ended::NoSuchSource, None) => Verdict::new(
             Code::AddressNotAvailable,
             Certain,
-            "The source address belongs to no interface of this machine.",
+            format!(
+                "The source address{} belongs to no interface of this machine.",
+                finding.connect.source.map_or_else(String::new, |source| format!(" {}", source.ip()))
+            ),
         )
         .next("see which addresses there are: ip address"),
         (Ended::Other, None) => {

@@ -4,7 +4,7 @@ use super::Certainty::{Certain, Likely};
 use super::{Verdict, VerdictCode, connected};
 use crate::check::findings::{Answer, Conversation, Exchange, Expect, Findings, LineEnds, What};
 use crate::check::quote::quoted;
-use crate::units::{count, human_time};
+use crate::units::{count, grouped, human_time};
 use echoline::Code;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -93,7 +93,10 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     let (before, first) = match exchange.what {
         What::Line => (String::new(), true),
         _ => (
-            format!(" A short line came back before that; {what} ({} bytes) did not.", exchange.sent_bytes),
+            format!(
+                " A short line came back before that; {what} ({}) did not.",
+                count(exchange.sent_bytes as u64, "byte")
+            ),
             false,
         ),
     };
@@ -131,7 +134,7 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
             Certain,
             format!(
                 "{with} changes what it sends back: {what} differs from byte {} on.{before}{got}",
-                at + 1
+                grouped(at as u64 + 1)
             ),
         )
         .next("look for a server or proxy that reads text, and let it handle bytes"),
@@ -157,16 +160,17 @@ fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, bef
         .next("let ICMP \"packet too big\" and \"fragmentation needed\" through the firewalls on the way");
     }
     let what = exchange.what.words();
-    let (sent, got) = (exchange.sent_bytes, exchange.got_bytes);
+    let (sent, got) = (exchange.sent_bytes as u64, exchange.got_bytes as u64);
     let reply = match got {
         0 => format!("did not reply to {what}"),
-        _ => format!("sent back only {got} of the {sent} bytes of {what}"),
+        _ => format!("sent back only {} of the {} of {what}", grouped(got), count(sent, "byte")),
     };
     let sentence = format!(
         "{with} {reply}, which did arrive at that machine.{before} The program waits for something \
          else or is stuck, or its reply is lost on the way."
     );
     Verdict::new(Code::NoReply, Likely, sentence)
+        .next("if it may only be slow, give it longer: -w 1m")
         .next("with an echoline server there, --whoami PORT tells a lost reply from none")
         .next("check that an echo service listens there, and not another program")
         .next("if another program is meant: --expect connect")
@@ -184,7 +188,7 @@ fn added(with: SocketAddr, exchange: &Exchange, at: usize, bytes: usize, got: &s
     let first = match at {
         0 => "before it".to_owned(),
         at if at >= exchange.sent_bytes => "behind it".to_owned(),
-        at => format!("at byte {}", at + 1),
+        at => format!("at byte {}", grouped(at as u64 + 1)),
     };
     let more = count(bytes as u64, "byte");
     let sentence = format!(
