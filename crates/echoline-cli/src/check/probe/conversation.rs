@@ -58,8 +58,8 @@ fn echo(
     patience: Duration,
     conversation: &mut Conversation,
 ) -> Option<Timing> {
-    let mut identical = |what, pieces: &[&[u8]]| {
-        let (exchange, got) = exchange(stream, what, pieces, patience);
+    let mut identical = |what, pieces: &[&[u8]], reset| {
+        let (exchange, got) = exchange(Intake { reset, ..Intake::new(stream) }, what, pieces, patience);
         let result = exchange.result;
         if matches!(
             result,
@@ -73,24 +73,24 @@ fn echo(
     let line = format!("echoline check {nonce:016x}\n");
     let long = [vec![b'x'; LONG_LINE - 1], vec![b'\n']].concat();
     let binary: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').chain([b'\n']).collect();
-    let all = identical(What::Line, &[line.as_bytes()])
-        && identical(What::LongLine, &[&long])
-        && identical(What::BinaryLine, &[&binary])
-        && identical(What::CrLf, &[b"a CR \r and CR LF\r\n"])
-        && identical(What::Pieces, &[b"in two ", b"pieces\n"])
-        && identical(What::Pair, &[b"first\nsecond\n"]);
-    let timing = if all { timing::measure(stream, patience) } else { None };
-    if all {
-        identical(What::HalfClose, &[b"unfinished"]);
+    let all = identical(What::Line, &[line.as_bytes()], false)
+        && identical(What::LongLine, &[&long], false)
+        && identical(What::BinaryLine, &[&binary], false)
+        && identical(What::CrLf, &[b"a CR \r and CR LF\r\n"], false)
+        && identical(What::Pieces, &[b"in two ", b"pieces\n"], false)
+        && identical(What::Pair, &[b"first\nsecond\n"], false);
+    if !all {
+        return None;
     }
+    let (timing, reset) = timing::measure(stream, patience);
+    identical(What::HalfClose, &[b"unfinished"], reset);
     timing
 }
 
 /// Sends the pieces and takes what comes back.
-fn exchange(stream: &TcpStream, what: What, pieces: &[&[u8]], patience: Duration) -> (Exchange, Vec<u8>) {
-    let begin = Instant::now();
+fn exchange(mut intake: Intake<'_>, what: What, pieces: &[&[u8]], patience: Duration) -> (Exchange, Vec<u8>) {
+    let (begin, stream) = (Instant::now(), intake.stream);
     let sent = pieces.concat();
-    let mut intake = Intake::new(stream);
     let mut broken = stream.set_write_timeout(Some(patience)).is_err();
     for (number, piece) in pieces.iter().enumerate() {
         if number > 0 {
@@ -246,12 +246,35 @@ mod tests {
     fn a_reset_of_which_the_write_is_told_is_no_close() {
         let patience = Duration::from_secs(20);
         for what in [What::Line, What::HalfClose] {
-            let (exchange, _) = exchange(&reset(), what, &[b"in two ", b"pieces\n"], patience);
+            let stream = reset();
+            let (exchange, _) = exchange(Intake::new(&stream), what, &[b"in two ", b"pieces\n"], patience);
             assert_eq!(exchange.result, Answer::Reset, "{what:?}");
         }
         let with = SocketAddr::from(([127, 0, 0, 1], 80));
         let (conversation, _) = converse(&reset(), with, Expect::Connect, Some("host"), 0, patience);
         assert_eq!(conversation.broke, Some(Broke::Reset));
+    }
+
+    #[test]
+    fn a_reset_among_the_round_trips_is_no_close_behind_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let serving = std::thread::spawn(move || {
+            let mut accepted = listener.accept().unwrap().0;
+            let mut piece = [0; 16 * 1024];
+            while let Ok(length @ 1..) = accepted.read(&mut piece) {
+                if piece.starts_with(b"round trip") {
+                    SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
+                    return;
+                }
+                accepted.write_all(&piece[..length]).unwrap();
+            }
+        });
+        let with = stream.peer_addr().unwrap();
+        let (conversation, _) = converse(&stream, with, Expect::Echo, None, 0, Duration::from_secs(20));
+        serving.join().unwrap();
+        let last = conversation.exchanges.last().map(|exchange| (exchange.what, exchange.result));
+        assert_eq!(last, Some((What::HalfClose, Answer::Reset)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::exact::read_exact_until;
 use super::micros;
 use crate::check::findings::Timing;
 use echoline_sys::tcp_info;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,28 @@ const ROUND_TRIPS: usize = 20;
 const BUDGET: Duration = Duration::from_secs(1);
 const LINE: &[u8] = b"round trip\n";
 
-/// Sends a short line again and again, each once the one before is back.
-pub(super) fn measure(stream: &TcpStream, patience: Duration) -> Option<Timing> {
+/// Sends a short line again and again, each once the one before is back. And whether it was told of a reset: the system
+/// tells it once.
+pub(super) fn measure(stream: &TcpStream, patience: Duration) -> (Option<Timing>, bool) {
     let begin = Instant::now();
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     let mut output = stream;
+    let mut reset = false;
     while times.len() < ROUND_TRIPS && begin.elapsed() < BUDGET {
         let sent = Instant::now();
         let mut back = [0; LINE.len()];
         let answer = |()| read_exact_until(stream, &mut back, sent + patience);
-        if output.write_all(LINE).and_then(answer).is_err() || back != LINE {
+        let echoed = output.write_all(LINE).and_then(answer);
+        reset = echoed.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+        if echoed.is_err() || back != LINE {
             break;
         }
         times.push(micros(sent.elapsed()));
     }
+    (summed(stream, times, begin), reset)
+}
+
+fn summed(stream: &TcpStream, mut times: Vec<u64>, begin: Instant) -> Option<Timing> {
     let mut timing = of_kernel(stream)?;
     timing.jitter_us = jitter(&times);
     timing.round_trips = times.len();
@@ -84,7 +92,7 @@ mod tests {
             }
         });
         let begin = Instant::now();
-        let timing = measure(&stream, Duration::from_millis(1500)).unwrap();
+        let timing = measure(&stream, Duration::from_millis(1500)).0.unwrap();
         assert_eq!((timing.round_trips, timing.min_us), (0, None));
         assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
         drop(stream);
