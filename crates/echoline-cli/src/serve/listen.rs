@@ -1,6 +1,7 @@
 //! Opens the listeners, and says why one cannot be had.
 
 use super::target::{Target, services};
+use crate::exit::ExitStatus;
 use crate::failure::{Fact, Failure};
 use crate::holder::{Hold, Holder, holder_of};
 use crate::place::Place;
@@ -73,7 +74,7 @@ fn refused(error: &Error, place: &Place, opened: &Opened) -> Failure {
     let address = SocketAddr::new(ip, port);
     match error.code() {
         Code::AddressInUse => match opened.keeps(address) {
-            Some(held) => asked_for_twice(failure, address, held),
+            Some(held) => asked_for_twice(address, held),
             None => in_use(failure, holder_of(address)),
         },
         Code::PermissionDenied => match unprivileged_from() {
@@ -90,14 +91,10 @@ fn refused(error: &Error, place: &Place, opened: &Opened) -> Failure {
     }
 }
 
-fn asked_for_twice(failure: Failure, address: SocketAddr, held: SocketAddr) -> Failure {
-    let fact = Fact::new("held", format!("by this very command, which listens on {held} already"));
-    Failure {
-        message: format!("{address} is asked for twice"),
-        facts: vec![fact],
-        next: vec!["leave one of them out, or give it another port".to_owned()],
-        ..failure
-    }
+fn asked_for_twice(address: SocketAddr, held: SocketAddr) -> Failure {
+    Failure::new(Code::AddressInUse, ExitStatus::Usage, format!("{address} is asked for twice"))
+        .fact("held", format!("by this very command, which listens on {held} already"))
+        .next("leave one of them out, or give it another port")
 }
 
 fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {

@@ -76,10 +76,11 @@ impl Flight {
     pub(super) fn land(self) -> Landed {
         let took_us = micros(self.started.elapsed());
         let bound = self.bound;
+        // Before the error is looked for: a reset in between would look like no answer, and is told when it is sent to.
+        let stands = self.socket.peer_addr().is_ok() && !is_self_connected(&self.socket);
         let error = self.failed.or_else(|| self.socket.take_error().ok().flatten());
         let icmp = error_queue(&self.socket);
-        let connected =
-            error.is_none() && self.socket.peer_addr().is_ok() && !is_self_connected(&self.socket);
+        let connected = error.is_none() && stands;
         let ended = match &error {
             _ if connected => Ended::Connected,
             None if is_self_connected(&self.socket) => Ended::Refused,
@@ -190,6 +191,8 @@ pub(super) const FIRST_REPETITION: Duration = Duration::from_millis(1_050);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use socket2::SockRef;
+    use std::net::TcpListener;
 
     #[test]
     fn what_the_system_says_of_a_request_decides_how_it_ended() {
@@ -223,5 +226,25 @@ mod tests {
         if let Ok(landed) = landed {
             assert_ne!(landed.connect.ended, Ended::NetUnreachable);
         }
+    }
+
+    #[test]
+    fn a_connection_that_is_reset_as_soon_as_it_stands_is_never_one_without_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // Many, since the reset must come at the moment at which one is landed.
+        const MANY: usize = 3_000;
+        let resetting = std::thread::spawn(move || {
+            for _ in 0..MANY {
+                let (accepted, _) = listener.accept().unwrap();
+                SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        for _ in 0..MANY {
+            let flight = Flight::start(address, Manner::default()).unwrap();
+            wait(&[&flight], Instant::now() + Duration::from_secs(20));
+            assert_ne!(flight.land().connect.ended, Ended::NoAnswer);
+        }
+        resetting.join().unwrap();
     }
 }
