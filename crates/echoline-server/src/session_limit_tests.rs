@@ -413,3 +413,28 @@ fn a_client_that_leaves_the_cap_unread_is_held_up_once_until_it_reads() {
     sent_part(&mut session, batch, &[7; CAP + 1], 1, 1, now);
     assert!(session.was_held_up());
 }
+
+#[test]
+fn who_has_been_told_the_end_and_leaves_it_unread_is_not_asked_for_its_line() {
+    /// Ends the conversation in the middle of a line.
+    struct Ends(Vec<u8>);
+    impl Service for Ends {
+        fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+            self.0.extend_from_slice(input);
+            out.write(&[b'x'; CAP]);
+            out.finish();
+            input.len()
+        }
+        fn held(&self) -> usize {
+            self.0.len()
+        }
+        fn on_pressure(&mut self, out: &mut Out<'_>) {
+            out.write(&std::mem::take(&mut self.0));
+        }
+    }
+    let (mut session, now) = session(Ends(Vec::new()));
+    let batch = session.on_input(b"held", now);
+    sent_part(&mut session, batch, &[], 1, 1, now);
+    assert!(session.relieve(now).is_none());
+    assert_eq!((session.wants(), session.buffered()), (Wants::Close(Ending::Memory), 0));
+}
