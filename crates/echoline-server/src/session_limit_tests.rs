@@ -438,3 +438,30 @@ fn who_has_been_told_the_end_and_leaves_it_unread_is_not_asked_for_its_line() {
     assert!(session.relieve(now).is_none());
     assert_eq!((session.wants(), session.buffered()), (Wants::Close(Ending::Memory), 0));
 }
+
+#[test]
+fn a_job_under_way_is_known_by_its_ticket_until_it_is_done() {
+    struct Thinks;
+    impl Service for Thinks {
+        fn on_input(&mut self, input: &[u8], out: &mut Out<'_>) -> usize {
+            out.compute(|| b"thought\n".to_vec());
+            input.len()
+        }
+        fn on_computed(&mut self, result: Vec<u8>, out: &mut Out<'_>) {
+            out.write_vec(result);
+        }
+    }
+    let (mut session, now) = session(Thinks);
+    assert!(session.on_input(b"think\n", now).is_none());
+    let job = session.take_job().expect("a job");
+    assert_eq!(session.ticket(), None);
+    let pool = crate::compute::Pool::new(1);
+    let (deliver, result) = std::sync::mpsc::channel();
+    let ticket = pool.run(job, Box::new(move |result| deliver.send(result).unwrap()));
+    session.on_job_queued(ticket);
+    assert!(ticket.is_some() && session.ticket() == ticket);
+    let batch = session.on_computed(result.recv().unwrap(), now);
+    assert_eq!(sent_all(&mut session, batch, &[], now), b"thought\n");
+    assert_eq!(session.ticket(), None);
+    pool.stop();
+}
