@@ -225,14 +225,14 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use rustix::event::{PollFd, PollFlags, poll};
     use socket2::SockRef;
     use std::net::TcpListener;
 
     /// A connection whose other side has reset it, and that is known here.
-    fn reset() -> TcpStream {
+    pub(in super::super) fn reset() -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let accepted = listener.accept().unwrap().0;

@@ -366,6 +366,7 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::probe::conversation::tests::reset;
     use std::net::TcpListener;
     use std::thread;
 
@@ -416,15 +417,15 @@ mod tests {
 
     #[test]
     fn a_reset_of_which_the_poke_is_told_is_no_close() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let accepted = listener.accept().unwrap().0;
-        SockRef::from(&accepted).set_linger(Some(Duration::ZERO)).unwrap();
-        drop(accepted);
-        poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).unwrap();
         let now = Instant::now();
-        let mut held =
-            Held { stream, silent_since: now, age: LIMIT, phase: Phase::Silent, closer: false, reset: false };
+        let mut held = Held {
+            stream: reset(),
+            silent_since: now,
+            age: LIMIT,
+            phase: Phase::Silent,
+            closer: false,
+            reset: false,
+        };
         held.poke(Poke::Echo, now);
         let end = held.outcome(Poke::Echo, LIMIT, now).map(|one| one.end);
         assert_eq!(end, Some(IdleEnd::Reset));
