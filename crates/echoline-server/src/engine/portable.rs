@@ -28,8 +28,10 @@ const LISTENERS: usize = usize::MAX / 2;
 
 const RECEIVE_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
-/// Bytes of one connection before the others have their turn.
+/// What one turn receives, of all together, as far as the least share of each allows: a crowd in which everybody says
+/// much must not have one who says little wait until it is over.
 const TURN_BYTES: usize = 4 * RECEIVE_BUFFER;
+const LEAST_SHARE: usize = 4 * 1024;
 
 /// An urgent byte must be heard of: a receive stops before it, however much stands behind it.
 #[cfg(target_os = "linux")]
@@ -44,6 +46,10 @@ pub(crate) struct Portable {
     listeners: Vec<Acceptor>,
     /// There is more to do for them, once others have had their turn.
     unfinished: VecDeque<Key>,
+    /// Bytes of one connection before others have their turn.
+    share: usize,
+    /// Bytes of all connections in this turn.
+    received: usize,
     /// The listeners have their last turn.
     retiring: bool,
     buffer: Box<[u8]>,
@@ -58,6 +64,8 @@ struct Connection {
     read_to_end: bool,
     /// It is among the unfinished.
     unfinished: bool,
+    /// The last receive brought as much as the least share.
+    says_much: bool,
 }
 
 struct Acceptor {
@@ -92,6 +100,8 @@ impl Engine for Portable {
             connections: Slots::new(),
             listeners: Vec::new(),
             unfinished: VecDeque::new(),
+            share: RECEIVE_BUFFER,
+            received: 0,
             retiring: false,
             buffer: vec![0; RECEIVE_BUFFER].into_boxed_slice(),
         })
@@ -116,18 +126,8 @@ impl Engine for Portable {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => now = Instant::now(),
             }
-            for event in &events {
-                self.on_event(&mut worker, event, now);
-                self.relieve(&mut worker, now);
-            }
-            for _ in 0..TURN.min(self.unfinished.len()) {
-                let Some(key) = self.unfinished.pop_front() else { break };
-                if let Some(connection) = self.connections.get_mut(key) {
-                    connection.unfinished = false;
-                    self.advance(&mut worker, key, now);
-                    self.relieve(&mut worker, now);
-                }
-            }
+            self.on_events(&mut worker, &events, now);
+            self.go_on(&mut worker, now);
             for key in worker.take_due(now) {
                 if let Some(Connection { stream, client, .. }) = self.connections.get_mut(key) {
                     worker.on_due(key, client, &SockRef::from(&*stream), now);
@@ -151,6 +151,14 @@ impl Portable {
         Ok(())
     }
 
+    fn on_events(&mut self, worker: &mut Worker, events: &Events, now: Instant) {
+        self.share = (TURN_BYTES / events.iter().count().max(1)).max(LEAST_SHARE);
+        for event in events {
+            self.on_event(worker, event, now);
+            self.relieve(worker, now);
+        }
+    }
+
     fn on_event(&mut self, worker: &mut Worker, event: &Event, now: Instant) {
         let token = event.token();
         if token == WAKE {
@@ -171,11 +179,31 @@ impl Portable {
                 let batch = connection.client.session.on_writable(now);
                 connection.send_all(worker, batch, &[], now);
             }
-            // A client that leaves can wait, and an error cannot: what follows it would hide it.
-            if event.is_read_closed() && !event.is_error() {
+            // Who leaves, waits for a turn already, or says much in a crowd can wait; an error cannot: what follows it
+            // would hide it.
+            let is_of_many = connection.says_much && self.share < RECEIVE_BUFFER;
+            let can_wait = event.is_read_closed() || connection.unfinished || is_of_many;
+            if can_wait && !event.is_error() {
                 self.put_off(key);
             } else {
                 self.advance(worker, key, now);
+            }
+        }
+    }
+
+    /// Sees to some of those whose turn ended before they had said all: few, since new events wait meanwhile.
+    fn go_on(&mut self, worker: &mut Worker, now: Instant) {
+        self.share = RECEIVE_BUFFER;
+        self.received = 0;
+        for _ in 0..TURN.min(self.unfinished.len()) {
+            if self.received >= RECEIVE_BUFFER {
+                break;
+            }
+            let Some(key) = self.unfinished.pop_front() else { break };
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.unfinished = false;
+                self.advance(worker, key, now);
+                self.relieve(worker, now);
             }
         }
     }
@@ -257,8 +285,14 @@ impl Portable {
         let (stream, client) = worker.open(accepted, now);
         // Every connection of this engine comes from mio's accept, so it does not block.
         let stream = TcpStream::from_std(stream);
-        let connection =
-            Connection { stream, client, readable: false, read_to_end: false, unfinished: false };
+        let connection = Connection {
+            stream,
+            client,
+            readable: false,
+            read_to_end: false,
+            unfinished: false,
+            says_much: false,
+        };
         let key = self.connections.insert(connection);
         let Some(connection) = self.connections.get_mut(key) else { return };
         let token = Token(key.index as usize);
@@ -280,7 +314,7 @@ impl Portable {
     /// Does what the session wants until it waits for an event, or its turn is over.
     fn advance(&mut self, worker: &mut Worker, key: Key, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let mut received = 0;
+        let mut left = self.share;
         for _ in 0..TURN {
             match connection.client.session.wants() {
                 Wants::Close(ending) => {
@@ -292,8 +326,11 @@ impl Portable {
                 }
                 Wants::ShutOutput => connection.shut_output(now),
                 Wants::Events { read } if read && connection.readable => {
-                    received += connection.receive(worker, &mut self.buffer, now);
-                    if received >= TURN_BYTES {
+                    let room = left.min(self.buffer.len());
+                    let received = connection.receive(worker, &mut self.buffer[..room], now);
+                    self.received += received;
+                    left -= received;
+                    if left == 0 {
                         break;
                     }
                 }
@@ -322,6 +359,7 @@ impl Connection {
             Ok(received) => {
                 // A short receive empties a stream's queue (epoll(7)); what was announced is the exception.
                 self.readable = received == buffer.len() || self.read_to_end;
+                self.says_much = received >= LEAST_SHARE;
                 let batch = worker.on_input(&mut self.client, &buffer[..received], now);
                 self.send_all(worker, batch, &buffer[..received], now);
                 return received;

@@ -34,8 +34,7 @@ fn config(long_lines: LongLines) -> Config {
     }
 }
 
-/// Serves so many clients on this thread until they have left, and then nobody.
-fn serve(listener: TcpListener, config: Config, clients: u64) -> Stats {
+fn engine(listener: TcpListener, config: Config) -> (Portable, Worker) {
     listener.set_nonblocking(true).expect("a socket can be");
     let address = listener.local_addr().expect("bound");
     let factory = ServiceKind::Echo.factory(&config, &Arc::new(Instance::new()));
@@ -44,6 +43,13 @@ fn serve(listener: TcpListener, config: Config, clients: u64) -> Stats {
     let worker = Worker::new(Arc::clone(&shared), 0, vec![Listening { listener, address, service: 0 }]);
     let engine = Portable::new().expect("a poller");
     shared.post(0).set_waker(engine.waker());
+    (engine, worker)
+}
+
+/// Serves so many clients on this thread until they have left, and then nobody.
+fn serve(listener: TcpListener, config: Config, clients: u64) -> Stats {
+    let (engine, worker) = engine(listener, config);
+    let shared = Arc::clone(&worker.shared);
     thread::scope(|scope| {
         scope.spawn(|| {
             let since = Instant::now();
@@ -152,4 +158,59 @@ fn deadlines_hold_for_a_client_that_pours_faster_than_anybody_reads() {
     (&client).write_all(b"x").expect("room for a byte");
     let stats = serving.join().expect("the server");
     assert_eq!(stats.ended_by(Ending::LongLine), 1, "{stats:?}");
+}
+
+#[test]
+fn a_turn_of_those_who_all_say_much_is_as_long_as_that_of_one_and_they_take_turns() {
+    const CROWD: usize = 8;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let (mut engine, mut worker) = engine(listener, config(LongLines::Pass));
+    let now = Instant::now();
+    engine.listen(&mut worker).expect("a listener can be watched");
+    let clients = [address; CROWD].map(|address| TcpStream::connect(address).expect("loopback"));
+    while worker.shared.stats().accepted < CROWD as u64 {
+        engine.accept_all(&mut worker, now);
+    }
+    failing::flood();
+    // What each turn received, until all were heard. The flood leaves the bytes themselves where they are.
+    let mut spoken = 0;
+    let mut speak = |engine: &mut Portable, worker: &mut Worker| {
+        spoken += 1;
+        clients.iter().for_each(|mut client| client.write_all(b"x").expect("room for a byte"));
+        let arrived = |one: &Connection| one.stream.peek(&mut [0; 8]).is_ok_and(|bytes| bytes == spoken);
+        while !engine.connections.iter().all(|(_, one)| arrived(one)) {
+            assert!(now.elapsed() < PATIENCE, "a byte does not arrive");
+            thread::yield_now();
+        }
+        let mut events = Events::with_capacity(EVENTS);
+        let (mut turns, mut heard) = (Vec::new(), [false; CROWD]);
+        while heard.contains(&false) {
+            let before = worker.shared.stats().bytes_in;
+            engine.poll.poll(&mut events, Some(PATIENCE)).expect("polling works");
+            let ready = events.iter().filter(|event| event.is_readable() && event.token().0 < CROWD);
+            ready.for_each(|event| heard[event.token().0] = true);
+            engine.on_events(worker, &events, now);
+            turns.push(worker.shared.stats().bytes_in - before);
+        }
+        turns
+    };
+    let turns = speak(&mut engine, &mut worker);
+    assert!(turns.iter().all(|received| *received <= TURN_BYTES as u64), "{turns:?}");
+    assert_eq!(engine.unfinished.len(), CROWD, "each was heard in part");
+    let turns = speak(&mut engine, &mut worker);
+    assert!(
+        turns.iter().all(|received| *received == 0),
+        "who waits for a turn does not get another: {turns:?}"
+    );
+    let order: Vec<_> = engine.unfinished.iter().copied().collect();
+    engine.go_on(&mut worker, now);
+    let rotated = [&order[1..], &order[..1]].concat();
+    assert_eq!(engine.unfinished, rotated, "one has had its turn");
+    for key in std::mem::take(&mut engine.unfinished) {
+        engine.connections.get_mut(key).expect("it is open").unfinished = false;
+    }
+    let turns = speak(&mut engine, &mut worker);
+    assert!(turns.iter().all(|received| *received == 0), "who said much waits in a crowd: {turns:?}");
+    assert_eq!(engine.unfinished.len(), CROWD);
 }
