@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use socket2::SockRef;
@@ -24,6 +24,8 @@ use crate::worker::{Client, Worker};
 const FULL_BEFORE_BULK: u8 = 4;
 /// Buffers from one connection before others have their turn: the kernel fills up to 32 of them at a time.
 pub(super) const TURN_BUFFERS: u8 = if cfg!(test) { 2 } else { 8 };
+/// So often a turn asks for what else has happened before it sees to a crowd: bytes may stand behind it.
+pub(super) const MORE_ENTRIES: usize = 16;
 
 pub(super) struct Driver<K> {
     pub(super) kernel: K,
@@ -84,14 +86,19 @@ impl<K: Kernel> Driver<K> {
         let accept_again = self.accept_all(worker, *now);
         let is_behind = !self.more.is_empty() || !self.crowd.is_empty();
         let again_at = if is_behind { Some(*now) } else { accept_again };
-        self.kernel.enter(worker.sleep(again_at, *now))?;
+        let mut has_more = self.kernel.enter(worker.sleep(again_at, *now))?;
         *now = self.kernel.now();
         self.round = self.round.wrapping_add(1);
         for completion in std::mem::take(&mut self.more) {
             self.in_turn(worker, completion, *now);
         }
-        while let Some(completion) = self.kernel.next() {
-            self.in_turn(worker, completion, *now);
+        self.take_completions(worker, *now);
+        for _ in 0..MORE_ENTRIES {
+            if self.crowd.is_empty() || !has_more {
+                break;
+            }
+            has_more = self.kernel.enter(Some(Duration::ZERO))?;
+            self.take_completions(worker, *now);
         }
         for _ in 0..TURN {
             let Some(completion) = self.crowd.pop_front() else { break };
@@ -107,6 +114,12 @@ impl<K: Kernel> Driver<K> {
         self.feed_starved(worker, *now);
         self.follow_orders(worker, *now);
         Ok(!worker.is_over() && !worker.orders().stop)
+    }
+
+    fn take_completions(&mut self, worker: &mut Worker, now: Instant) {
+        while let Some(completion) = self.kernel.next() {
+            self.in_turn(worker, completion, now);
+        }
     }
 
     /// Handles a completion, or puts it off for the sake of others. What is received from one connection stays in order:

@@ -94,8 +94,8 @@ pub(super) trait Kernel {
 
     fn shut_output(&mut self, socket: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Submits what was asked and waits for a completion, at most so long.
-    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+    /// Submits what was asked and waits for a completion, at most so long. True if there may be more than it took.
+    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
 
     /// The next completion, if there is one.
     fn next(&mut self) -> Option<Completion>;

@@ -23,6 +23,9 @@ use crate::slots::Key;
 const SUBMISSIONS: u32 = 512;
 /// Completions that fit before the kernel keeps the rest aside (IORING_FEAT_NODROP: none is lost).
 const COMPLETIONS: u32 = 4096;
+/// Linux 6.14 and later complete no more than so many requests an entry, or as many as are waited for
+/// (`IO_LOCAL_TW_DEFAULT_MAX` in its `io_uring/`), however many are ready: the rest waits for the next entry.
+const AN_ENTRY: usize = 20;
 
 /// Small buffers: a first batch of one connection was measured at 33 of them, and all of it may have to be kept.
 const STREAM_BUFFERS: u16 = 512;
@@ -177,8 +180,10 @@ impl Ring {
         }
     }
 
-    /// Submits all that waits and takes what has completed; waits for so many completions if there are none yet.
-    fn enter_for(&mut self, many: usize, timeout: Option<Duration>) -> io::Result<()> {
+    /// Submits all that waits and takes what has completed; waits for so many completions if there are none yet. True if
+    /// the kernel may have more.
+    fn enter_for(&mut self, many: usize, timeout: Option<Duration>) -> io::Result<bool> {
+        let before = self.completions.len();
         while !self.fill() {
             self.submit(0, Some(Duration::ZERO))?;
             self.completions.extend(self.ring.completion());
@@ -186,7 +191,7 @@ impl Ring {
         let wait_for = if self.completions.is_empty() { many } else { 0 };
         self.submit(wait_for, timeout)?;
         self.completions.extend(self.ring.completion());
-        Ok(())
+        Ok(self.completions.len() - before >= AN_ENTRY)
     }
 
     fn pool(&mut self, appetite: Appetite) -> &mut Pool {
@@ -298,7 +303,7 @@ impl Kernel for Ring {
         Ok(rustix::net::shutdown(socket, rustix::net::Shutdown::Write)?)
     }
 
-    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.enter_for(1, timeout)
     }
 

@@ -225,6 +225,32 @@ fn more_requests_and_completions_than_both_queues_hold_all_arrive_in_order() {
 }
 
 #[test]
+fn an_entry_says_that_the_kernel_has_more_until_all_that_is_ready_has_come() {
+    const CONNECTIONS: u32 = 2 * AN_ENTRY as u32 + 5;
+    let Some(mut ring) = ring() else { return };
+    let pairs: Vec<_> = (0..CONNECTIONS).map(|_| pair()).collect();
+    for (index, (ours, _)) in (0..).zip(&pairs) {
+        ring.receive(Key { index, generation: 0 }, ours.as_fd(), Appetite::Stream);
+    }
+    ring.enter(Some(Duration::ZERO)).unwrap();
+    for (ours, peer) in &pairs {
+        (&*peer).write_all(b"x").unwrap();
+        assert_eq!(ours.peek(&mut [0]).unwrap(), 1, "it is there");
+    }
+    let mut came = 0;
+    let mut has_more = true;
+    while has_more {
+        has_more = ring.enter(Some(Duration::ZERO)).unwrap();
+        while let Some(completion) = ring.next() {
+            let Completion::Received { result, .. } = completion else { panic!("{completion:?}") };
+            ring.recycle(result.unwrap());
+            came += 1;
+        }
+    }
+    assert_eq!(came, CONNECTIONS);
+}
+
+#[test]
 fn the_waker_ends_a_sleep_from_another_thread_every_time() {
     let Some(mut ring) = ring() else { return };
     for _ in 0..3 {

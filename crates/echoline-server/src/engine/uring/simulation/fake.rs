@@ -79,6 +79,9 @@ pub(super) struct FakeKernel {
     /// Failed accepts, by the time at which they failed.
     pub(super) failed_accepts: Vec<Instant>,
     ready: VecDeque<Completion>,
+    /// It completes so many requests an entry, and has completed so many since the last.
+    pub(super) an_entry: usize,
+    completed: usize,
     null: Rc<OwnedFd>,
 }
 
@@ -115,7 +118,7 @@ impl FakeKernel {
         let to_accept = (0..CONNECTIONS).map(|_| Client::random(&mut rng)).collect();
         let stream = Pool::new(rng.usize(1..6), 8);
         let bulk = Pool::new(rng.usize(1..3), 32);
-        let now = Instant::now();
+        let (now, an_entry) = (Instant::now(), rng.usize(1..20));
         Self {
             wanted,
             // There may be one look into the queue alone.
@@ -137,6 +140,8 @@ impl FakeKernel {
             exhausted: false,
             failed_accepts: Vec::new(),
             ready: VecDeque::new(),
+            an_entry,
+            completed: 0,
             null,
         }
     }
@@ -420,7 +425,8 @@ impl Kernel for FakeKernel {
         self.note_for(socket.as_raw_fd(), Operation::ShutOutput, result)
     }
 
-    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.completed = 0;
         if let Some((turns, errno)) = &mut self.enter_fails {
             match turns.checked_sub(1) {
                 Some(left) => *turns = left,
@@ -428,11 +434,11 @@ impl Kernel for FakeKernel {
             }
         }
         if self.by_hand {
-            return Ok(());
+            return Ok(self.ready.len() >= self.an_entry);
         }
         if let Some(errno) = self.error(Operation::Enter) {
-            let told = self.note::<()>(Operation::Enter, Err(errno));
-            return told.or_else(|error| if is_passing(&error) { Ok(()) } else { Err(error) });
+            let told = self.note::<bool>(Operation::Enter, Err(errno));
+            return told.or_else(|error| if is_passing(&error) { Ok(false) } else { Err(error) });
         }
         for _ in 0..self.rng.usize(1..12) {
             self.step();
@@ -442,11 +448,13 @@ impl Kernel for FakeKernel {
             // What a sleep would come to: the deadlines here are far, so only a pause of accepting is slept out.
             self.now += timeout.unwrap_or_default().min(Duration::from_millis(200));
         }
-        Ok(())
+        Ok(self.ready.len() >= self.an_entry)
     }
 
     fn next(&mut self) -> Option<Completion> {
-        self.ready.pop_front()
+        let next = self.ready.pop_front_if(|_| self.completed < self.an_entry);
+        self.completed += usize::from(next.is_some());
+        next
     }
 
     fn bytes(&self, received: &Received) -> &[u8] {

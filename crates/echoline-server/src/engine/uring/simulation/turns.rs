@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::fake::{FakeKernel, Pool};
 use super::{Manner, Seat};
 use crate::engine::TURN;
-use crate::engine::uring::driver::{Driver, TURN_BUFFERS};
+use crate::engine::uring::driver::{Driver, MORE_ENTRIES, TURN_BUFFERS};
 use crate::engine::uring::kernel::Kernel as _;
 use crate::stats::Ending;
 use crate::worker::Worker;
@@ -22,7 +22,7 @@ struct Play {
 impl Play {
     fn begin(seat: &Seat) -> Self {
         let mut kernel = FakeKernel::new(1, None, Rc::clone(&seat.null));
-        (kernel.by_hand, kernel.stream) = (true, Pool::new(64, 8));
+        (kernel.by_hand, kernel.stream, kernel.an_entry) = (true, Pool::new(64, 8), usize::MAX);
         kernel.to_accept.clear();
         let now = kernel.now();
         let (driver, worker) = seat.begin(kernel, Manner::Bytes);
@@ -44,30 +44,45 @@ impl Play {
 
 #[test]
 fn a_crowd_comes_and_leaves_some_at_a_time_and_bytes_of_others_go_first() {
+    // Also where the kernel completes few requests an entry.
+    for an_entry in [usize::MAX, 3] {
+        let seat = Seat::new();
+        let mut play = Play::begin(&seat);
+        play.driver.kernel.an_entry = an_entry;
+        play.driver.kernel.arrive(1, b"hello");
+        play.turn();
+        let first = play.served()[0];
+        let crowd = 5 * TURN;
+        play.driver.kernel.arrive(crowd, b"");
+        // It stands behind all of them.
+        play.driver.kernel.pour(first);
+        for turn in 1..=5 {
+            play.turn();
+            assert_eq!(play.served().len(), turn * TURN, "without the one who has said all");
+            assert_eq!(play.worker.shared.stats().bytes_in, 5, "served in the first turn");
+        }
+        // The end of the first one is the last to have waited; it has still to be sent its bytes.
+        play.turn();
+        for fd in play.served() {
+            play.driver.kernel.pour(fd);
+        }
+        let open = play.worker.shared.stats().open;
+        for turn in 1..=3 {
+            play.turn();
+            assert_eq!(play.worker.shared.stats().open, open - (turn * TURN) as u64);
+        }
+    }
+}
+
+#[test]
+fn a_crowd_has_its_turn_however_much_more_the_kernel_has() {
     let seat = Seat::new();
     let mut play = Play::begin(&seat);
-    play.driver.kernel.arrive(1, b"hello");
-    play.turn();
-    let first = play.served()[0];
-    let crowd = 5 * TURN;
+    play.driver.kernel.an_entry = 1;
+    let crowd = MORE_ENTRIES + 2;
     play.driver.kernel.arrive(crowd, b"");
-    // It stands behind all of them.
-    play.driver.kernel.pour(first);
-    for turn in 1..=5 {
-        play.turn();
-        assert_eq!(play.served().len(), turn * TURN, "without the one who has said all");
-        assert_eq!(play.worker.shared.stats().bytes_in, 5, "served in the first turn");
-    }
-    // The end of the first one is the last to have waited; it has still to be sent its bytes.
     play.turn();
-    for fd in play.served() {
-        play.driver.kernel.pour(fd);
-    }
-    let open = play.worker.shared.stats().open;
-    for turn in 1..=3 {
-        play.turn();
-        assert_eq!(play.worker.shared.stats().open, open - (turn * TURN) as u64);
-    }
+    assert_eq!((play.served().len(), play.driver.kernel.left()), (TURN, 1));
 }
 
 #[test]

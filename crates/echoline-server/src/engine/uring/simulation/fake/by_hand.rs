@@ -56,6 +56,11 @@ impl FakeKernel {
         self.clients.entry(fd).and_modify(|client| client.receive = None);
     }
 
+    /// So much is complete that no entry has brought yet.
+    pub(in super::super) fn left(&self) -> usize {
+        self.ready.len()
+    }
+
     /// Every send that is under way completes, if only in part.
     pub(in super::super) fn complete_sends(&mut self) {
         for fd in self.clients.keys().copied().collect::<Vec<_>>() {
