@@ -113,15 +113,13 @@ fn talk(mut stream: &TcpStream, phase: &AtomicU8, samples: &mut Samples) -> Resu
         if now == FORGETTING && phase.compare_exchange(FORGETTING, ATTACKED, SeqCst, SeqCst).is_ok() {
             samples.attacked.clear();
         }
-        // A line that is late because the one before came late has waited since it was due.
+        // A line that is late because the one before it came late has waited since it was due. One that is late because
+        // this thread overslept has not, nor have those after it: the server knew nothing of them.
         due += INTERVAL;
-        let start = match due.checked_duration_since(Instant::now()) {
-            Some(early) => {
-                std::thread::sleep(early);
-                Instant::now()
-            }
-            None => due,
-        };
+        if let Some(early) = due.checked_duration_since(Instant::now()) {
+            std::thread::sleep(early);
+            due = due.max(Instant::now());
+        }
         let line = line(number);
         let mut back = [0; LINE];
         stream.write_all(&line).with_context(|| format!("line {number} could not be sent"))?;
@@ -129,7 +127,7 @@ fn talk(mut stream: &TcpStream, phase: &AtomicU8, samples: &mut Samples) -> Resu
         if back != line {
             return Err(anyhow!("line {number} came back as {}", back.escape_ascii()));
         }
-        let waited = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let waited = u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX);
         match now {
             QUIET => samples.quiet.push(waited),
             ATTACKED | FORGETTING => samples.attacked.push(waited),
