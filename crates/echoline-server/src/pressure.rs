@@ -4,9 +4,13 @@
 //! not meet at one counter for every line that comes in two pieces. When it is used up, those workers relieve their
 //! largest holders that have more than an even share.
 
+use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use crate::slots::Key;
+
+/// No more than this is made free at once, however large the budget: it has to be sent, and everybody waits for that.
+const MOST_FREED: usize = 512 * 1024;
 
 /// What all workers have together.
 #[derive(Debug)]
@@ -65,17 +69,17 @@ impl Pressure {
     }
 
     /// Whom to relieve: the largest holders, as many as it takes to have an eighth free, of the budget or of this
-    /// worker's share of it. So the look at all of them is paid for by an eighth of what clients had to send first.
+    /// worker's share of it, or [`MOST_FREED`]. So the look at all of them is paid for by what clients had to send first.
     pub(crate) fn largest(&self, budget: &Budget, holders: impl Iterator<Item = (Key, usize)>) -> Vec<Key> {
-        let mut holders: Vec<_> = holders.filter(|(_, bytes)| *bytes > 0).collect();
-        holders.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-        let over = |used: usize, most: usize| used.saturating_sub(most - most / 8);
+        // A heap, since few of many are needed.
+        let holders = holders.filter(|(_, bytes)| *bytes > 0);
+        let mut holders: BinaryHeap<_> = holders.map(|(key, bytes)| (bytes, key)).collect();
+        let over = |used: usize, most: usize| used.saturating_sub(most - (most / 8).min(MOST_FREED));
         let mut excess = over(self.used(budget), budget.most).min(over(self.buffered, budget.share));
         let mut chosen = Vec::new();
-        for (key, bytes) in holders {
-            if excess == 0 {
-                break;
-            }
+        while excess > 0
+            && let Some((bytes, key)) = holders.pop()
+        {
             chosen.push(key);
             excess = excess.saturating_sub(bytes);
         }
@@ -120,6 +124,17 @@ mod tests {
         pressure.changed(&budget, 2251, 0);
         assert_eq!(pressure.buffered(), 0);
         assert!(pressure.largest(&budget, holders.into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_large_budget_is_made_free_a_little_at_a_time() {
+        const EACH: usize = 200 << 10;
+        let budget = Budget::new(64 << 20, 1);
+        let mut pressure = Pressure::default();
+        pressure.changed(&budget, 0, budget.most + 1);
+        assert!(pressure.is_high(&budget));
+        let freed = pressure.largest(&budget, (0..500).map(|index| (key(index), EACH))).len() * EACH;
+        assert!((MOST_FREED + 1..MOST_FREED + 1 + EACH).contains(&freed), "{freed}");
     }
 
     #[test]
