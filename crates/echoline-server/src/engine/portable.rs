@@ -48,7 +48,7 @@ pub(crate) struct Portable {
     unfinished: VecDeque<Key>,
     /// Bytes of one connection before others have their turn.
     share: usize,
-    /// Bytes of all connections in this turn.
+    /// Bytes of all connections since the unfinished began to go on.
     received: usize,
     /// The listeners have their last turn.
     retiring: bool,
