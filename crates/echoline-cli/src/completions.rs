@@ -1,11 +1,11 @@
 //! `echoline completions`: what a shell needs to complete our command line.
 
 use crate::args::Cli;
-use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
 use clap::CommandFactory;
 use clap_complete::Shell;
+use echoline_diagnosis::ExitStatus;
 
 /// Print the completions of a shell
 #[derive(Debug, clap::Args)]

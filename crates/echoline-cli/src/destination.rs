@@ -1,9 +1,9 @@
 //! The server that a command talks to: elsewhere, as the command line names it, or one in this process.
 
 use crate::descriptors::{make_room_for, room_for};
-use crate::failure::Failure;
 use crate::shortage::no_server;
 use echoline::{Endpoint, Error, Family, Port};
+use echoline_diagnosis::Diagnosis;
 use echoline_server::{Builder, Server};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -42,14 +42,14 @@ pub(crate) fn elsewhere(
     host: Option<&str>,
     port: Option<&str>,
     default: Port,
-) -> Result<Option<Endpoint>, Failure> {
+) -> Result<Option<Endpoint>, Diagnosis> {
     let Some(host) = host else { return Ok(None) };
     endpoint(host, port, default).map(Some).map_err(|error| {
-        let failure = Failure::from(&error);
+        let failure = error;
         // A script whose variable is empty must not talk to itself.
         let empty = host.trim().is_empty();
         if empty {
-            failure.fact("so", "only without any host is there a server in this process")
+            failure.evidence("so", "only without any host is there a server in this process")
         } else {
             failure
         }
@@ -63,7 +63,7 @@ const FILES: usize = 4;
 pub(crate) fn here(
     family: Family,
     service: impl FnOnce(Builder, TcpListener) -> Builder,
-) -> Result<(SocketAddr, Server), Failure> {
+) -> Result<(SocketAddr, Server), Diagnosis> {
     let loopback: IpAddr = match family {
         Family::V6 => Ipv6Addr::LOCALHOST.into(),
         _ => Ipv4Addr::LOCALHOST.into(),

@@ -4,8 +4,6 @@
 
 // The program's frame.
 mod args;
-mod code;
-mod exit;
 mod failure;
 mod output;
 mod talk;
@@ -20,7 +18,6 @@ mod recognise;
 mod shortage;
 #[cfg(target_os = "linux")]
 mod sockets;
-mod units;
 
 // The commands.
 mod bench;
@@ -39,7 +36,7 @@ mod serve;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use exit::ExitStatus;
+pub use echoline_diagnosis::ExitStatus;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -61,7 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Err(Stop::OutputClosed) => ExitStatus::Success,
         Err(Stop::Failure(failure)) => {
             Talk::default().failure(&failure);
-            failure.exit
+            failure.exit()
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `echoline man`: the manual pages, made from the same definitions as `--help`.
 
 use crate::args::Cli;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
 use clap::CommandFactory;
 use clap_mangen::Man;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use std::io;
 
 /// Print a manual page
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     Ok(ExitStatus::Success)
 }
 
-fn page(words: &[String]) -> Result<Vec<u8>, Failure> {
+fn page(words: &[String]) -> Result<Vec<u8>, Diagnosis> {
     let mut program = Cli::command();
     // Fills in the usage lines and the flags that commands inherit.
     program.build();
@@ -86,9 +86,9 @@ fn escaped(line: &str) -> String {
     if line.starts_with('.') { format!("\\&{line}") } else { line }
 }
 
-fn unknown(name: &str, about: &clap::Command) -> Failure {
+fn unknown(name: &str, about: &clap::Command) -> Diagnosis {
     let names: Vec<_> = commands(about).map(clap::Command::get_name).collect();
-    let failure = Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no command \"{name}\""));
-    let failure = if names.is_empty() { failure } else { failure.fact("have", names.join(", ")) };
+    let failure = Diagnosis::new(code::USAGE, format!("there is no command \"{name}\""));
+    let failure = if names.is_empty() { failure } else { failure.evidence("have", names.join(", ")) };
     failure.next("echoline man COMMAND")
 }

@@ -1,10 +1,9 @@
 //! Standard output: data, and nothing else.
 
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::shortage::no_file;
-use echoline::escape;
+use echoline_diagnosis::escape;
+use echoline_diagnosis::{Diagnosis, code};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -62,15 +61,13 @@ impl Output {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn stop(error: io::Error) -> Stop {
     if error.kind() == ErrorKind::BrokenPipe {
         return Stop::OutputClosed;
     }
-    let failure =
-        Failure::new(Own::Output, ExitStatus::Usage, format!("cannot write to standard output: {error}"));
+    let failure = Diagnosis::new(code::OUTPUT, "cannot write to standard output").caused_by(error);
     failure
-        .fact("so", "what follows would be lost, so the command ended here")
+        .evidence("so", "what follows would be lost, so the command ended here")
         .next("give standard output a place that takes it: a disk with room, a pipe that is read")
         .into()
 }

@@ -1,8 +1,7 @@
 //! LISTEN: the forms in which a place to listen is written.
 
-use crate::exit::ExitStatus;
-use crate::failure::Failure;
 use echoline::{Endpoint, Port};
+use echoline_diagnosis::{Diagnosis, code};
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,21 +16,21 @@ pub(crate) enum Place {
 
 impl Place {
     /// Reads `PORT`, `:PORT`, `HOST` or `HOST:PORT`; `usual` is the port where none is written.
-    pub(crate) fn parse(listen: &str, usual: Port) -> Result<Self, Failure> {
+    pub(crate) fn parse(listen: &str, usual: Port) -> Result<Self, Diagnosis> {
         // As other programs write "everywhere".
         if let Some(port) = listen.strip_prefix("*:") {
             let message = format!("the * in {listen} is no address");
-            return Err(Failure::new(echoline::Code::BadAddress, ExitStatus::Usage, message)
+            return Err(Diagnosis::new(code::BAD_ADDRESS, message)
                 .next(format!("every network, IPv4 and IPv6: :{port}")));
         }
         // `:PORT`, but not `::1`.
         if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {
-            return Ok(Self::Everywhere(port.parse::<Port>().map_err(|error| Failure::from(&error))?));
+            return Ok(Self::Everywhere(port.parse::<Port>()?));
         }
         if !listen.is_empty() && listen.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(Self::Loopbacks(listen.parse::<Port>().map_err(|error| Failure::from(&error))?));
+            return Ok(Self::Loopbacks(listen.parse::<Port>()?));
         }
-        let endpoint = Endpoint::parse_with_default(listen, usual).map_err(|error| Failure::from(&error))?;
+        let endpoint = Endpoint::parse_with_default(listen, usual)?;
         Ok(if endpoint.host().is_localhost() { Self::Loopbacks(endpoint.port()) } else { Self::At(endpoint) })
     }
 }

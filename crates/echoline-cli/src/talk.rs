@@ -1,7 +1,8 @@
 //! Standard error: everything that is said to a person.
 
 use crate::args::Voice;
-use crate::failure::Failure;
+use crate::failure::Shown;
+use echoline_diagnosis::Diagnosis;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -37,8 +38,8 @@ impl Talk {
     }
 
     /// A failure, also when quiet.
-    pub(crate) fn failure(self, failure: &Failure) {
-        write(failure.text());
+    pub(crate) fn failure(self, failure: &Diagnosis) {
+        write(Shown::of(failure).text());
     }
 }
 

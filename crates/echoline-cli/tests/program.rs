@@ -147,7 +147,7 @@ fn explain_lists_every_code_and_prints_its_page() {
     let list = echoline(&["explain"]);
     assert_eq!((list.stderr.as_str(), list.code), ("", Some(0)));
     let listed: Vec<&str> = list.out().lines().map(|line| line.split(' ').next().unwrap()).collect();
-    for code in echoline::Code::ALL {
+    for code in echoline::Code::all() {
         assert!(listed.contains(&code.as_str()), "{code}");
     }
     for code in listed {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use echoline_diagnosis::{Code, Diagnosis, code};
+
 use crate::topology::TopologyError;
 
 /// Why a lab could not be built, changed or used.
@@ -71,7 +73,7 @@ pub enum LabError {
     #[error("{message}")]
     Answered {
         /// As [`LabError::code`].
-        code: &'static str,
+        code: Code,
         /// The sentence.
         message: String,
     },
@@ -84,7 +86,7 @@ pub enum LabError {
         message: String,
     },
     /// A system call failed.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io {
         /// What was tried, on what.
         what: String,
@@ -104,14 +106,19 @@ impl LabError {
 
     /// One line that [`LabError::answered`] reads.
     pub(crate) fn answer(&self) -> String {
-        format!("{} {}", self.code(), self.to_string().replace('\n', "; "))
+        let mut sentence = self.to_string();
+        if let Self::Io { source, .. } = self {
+            sentence += &format!(": {source}");
+        }
+        format!("{} {}", self.code(), sentence.replace('\n', "; "))
     }
 
     /// The failure that a running lab told in one line. What it says without a code is about the change.
     pub(crate) fn answered(line: &str) -> Self {
-        const TOLD: [&str; 4] = ["lab-unknown-name", "lab-command", "lab-system", "lab-bad-change"];
+        const TOLD: [Code; 4] =
+            [code::LAB_UNKNOWN_NAME, code::LAB_COMMAND, code::LAB_SYSTEM, code::LAB_BAD_CHANGE];
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match TOLD.iter().find(|code| **code == word) {
+        match TOLD.into_iter().find(|code| code.as_str() == word) {
             Some(code) => Self::Answered { code, message: rest.to_owned() },
             None => Self::BadChange(line.to_owned()),
         }
@@ -119,18 +126,18 @@ impl LabError {
 
     /// A stable name of the kind of failure.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Topology(_) => "lab-topology",
-            Self::MissingTool { .. } => "lab-missing-tool",
-            Self::Forbidden { .. } => "lab-forbidden",
-            Self::Misuse(_) | Self::Running { .. } => "lab-misuse",
-            Self::Command { .. } => "lab-command",
-            Self::Unknown { .. } | Self::NotRunning { .. } => "lab-unknown-name",
-            Self::BadChange(_) => "lab-bad-change",
-            Self::Answered { code, .. } => code,
-            Self::Server { .. } => "lab-server",
-            Self::Io { .. } => "lab-system",
+            Self::Topology(_) => code::LAB_TOPOLOGY,
+            Self::MissingTool { .. } => code::LAB_MISSING_TOOL,
+            Self::Forbidden { .. } => code::LAB_FORBIDDEN,
+            Self::Misuse(_) | Self::Running { .. } => code::LAB_MISUSE,
+            Self::Command { .. } => code::LAB_COMMAND,
+            Self::Unknown { .. } | Self::NotRunning { .. } => code::LAB_UNKNOWN_NAME,
+            Self::BadChange(_) => code::LAB_BAD_CHANGE,
+            Self::Answered { code, .. } => *code,
+            Self::Server { .. } => code::LAB_SERVER,
+            Self::Io { .. } => code::LAB_SYSTEM,
         }
     }
 
@@ -155,6 +162,21 @@ impl LabError {
                 Some("look at the limit of processes and threads: ulimit -u".to_owned())
             }
             _ => None,
+        }
+    }
+}
+
+/// The system's words are its source; the rest is in the sentence.
+impl From<LabError> for Diagnosis {
+    fn from(error: LabError) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        let failure = match error.remedy() {
+            Some(remedy) => failure.next(remedy),
+            None => failure,
+        };
+        match error {
+            LabError::Io { source, .. } => failure.caused_by(source),
+            _ => failure,
         }
     }
 }

@@ -66,24 +66,25 @@ pub struct Drained {
 #[non_exhaustive]
 pub enum ServerError {
     /// The engine that was asked for does not work here.
-    #[error("the {engine} engine does not work here: {reason}")]
+    #[error("the {engine} engine does not work here")]
     EngineUnavailable {
         /// Its name.
         engine: &'static str,
         /// What failed.
+        #[source]
         reason: Unavailable,
     },
     /// There is nothing to serve.
     #[error("the server has no listener: add one with `listen`")]
     NoListener,
     /// A listener cannot be used.
-    #[error("the listener cannot be used: {0}")]
+    #[error("the listener cannot be used")]
     Listener(#[source] io::Error),
     /// The system gave no thread for a worker.
-    #[error("no thread for a worker: {0}")]
+    #[error("the system gave no thread for a worker")]
     NoThread(#[source] io::Error),
     /// A worker ended with an error of the system.
-    #[error("a worker ended: {0}")]
+    #[error("a worker ended")]
     Worker(#[source] io::Error),
     /// A worker met a broken invariant: a defect of the server.
     #[error("a worker panicked; this is a defect of the server")]
@@ -279,7 +280,7 @@ fn start_engine(
         EngineChoice::Auto => match prepare_workers::<Uring>(count) {
             Ok(prepared) => (prepared, Uring::NAME, None),
             Err(ServerError::EngineUnavailable { engine, reason }) => {
-                let why = format!("{engine} does not work here: {reason}");
+                let why = format!("{engine} does not work here: {reason}: {}", reason.system());
                 tracing::info!("the portable engine serves, because {why}");
                 (prepare_workers::<Portable>(count)?, Portable::NAME, Some(why))
             }

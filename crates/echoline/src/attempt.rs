@@ -3,43 +3,10 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
-use crate::code::Code;
+pub use echoline_diagnosis::{Attempt, Outcome};
 
 /// How long an attempt runs alone before the next one starts beside it: RFC 8305 section 5.
 pub const STAGGER: Duration = Duration::from_millis(250);
-
-/// One try to connect to one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The address and port that were tried.
-    pub address: SocketAddr,
-    /// The local address and port it left from; `None` if it did not get that far.
-    pub source: Option<SocketAddr>,
-    /// When it started, counted from the call of connect.
-    pub started_after: Duration,
-    /// How long it took from its start to its end.
-    pub took: Duration,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The connection stands.
-    Connected,
-    /// Another attempt was faster.
-    Abandoned,
-    /// It failed.
-    Failed {
-        /// Why.
-        code: Code,
-        /// The `errno` of the operating system; `None` if our own deadline ended it.
-        os_error: Option<i32>,
-    },
-}
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

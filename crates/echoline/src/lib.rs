@@ -2,7 +2,7 @@
 //!
 //! A [`Socket`] holds options and connects to, or listens on, an [`Endpoint`]. A [`Connection`] is an input stream
 //! and an output stream. A [`line::Framer`] cuts a byte stream into lines. An [`Error`] says what was tried, on
-//! which endpoint, what happened and what to do next, and [`explain`] tells the longer story of its [`Code`].
+//! which endpoint, what happened and what to do next, and [`Code::page`] explains its code at length.
 //!
 //! ```
 //! use echoline::{Endpoint, Socket};
@@ -28,21 +28,19 @@
 #![forbid(unsafe_code)]
 
 pub mod attempt;
-pub mod escape;
-pub mod explain;
+pub mod code;
 pub mod line;
 
-mod code;
 mod connection;
 mod endpoint;
 mod error;
 mod resolve;
 mod socket;
 
-pub use code::{Code, UnknownCode};
+pub use echoline_diagnosis::{Code, Diagnosis as Error, Operation, Target, escape};
+
 pub use connection::{Connection, Input, Output};
 pub use endpoint::{AddressKind, Endpoint, Host, Name, Port, Zone};
-pub use error::{Error, Operation};
 pub use resolve::{Family, resolve};
 pub use socket::{ConnectEvent, Keepalive, Listener, Socket};
 

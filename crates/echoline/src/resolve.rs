@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
 
-use crate::code::Code;
+use echoline_diagnosis::{Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
+
+use crate::code;
 use crate::endpoint::{Endpoint, Host, Zone};
-use crate::error::{Error, Operation, deadline, span};
+use crate::error::{deadline, error, span};
 
 /// How many lookups of one program may be under way, those included that were abandoned at their deadline.
 const MAX_LOOKUPS: usize = 16;
@@ -42,13 +44,20 @@ impl Family {
     }
 }
 
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Family {
+    /// The family as people write it: `IPv4`, `IPv6`, or `IP` for both.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Any => "IP",
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -119,33 +128,37 @@ enum Failure {
 impl Failure {
     fn on(self, endpoint: &Endpoint, family: Family) -> Error {
         let host = endpoint.host();
-        let error = |code, message: String| Error::new(code, Operation::Resolve, message).on(endpoint);
+        let name = || quoted(host);
+        let error = |code, sentence: Text| error(code, Operation::Resolve, sentence).on(endpoint);
         match self {
-            Self::NotFound => error(Code::NameNotFound, format!("the name {host} does not exist")),
+            Self::NotFound => error(code::NAME_NOT_FOUND, text!("the name {} does not exist", name())),
             Self::NoAddressOfFamily => {
-                error(Code::NoAddressOfFamily, format!("{host} has no {family} address"))
+                error(code::NO_ADDRESS_OF_FAMILY, text!("{} has no {} address", name(), family.as_str()))
             }
             Self::NoThread(source) => {
-                let message =
-                    format!("the name {host} could not be looked up: the system gave no thread: {source}");
-                error(Code::System, message)
-                    .with_remedy("look at the limit of processes and threads: ulimit -u")
+                let sentence = text!("the name {} could not be looked up: the system gave no thread", name());
+                error(code::SYSTEM, sentence)
+                    .next("look at the limit of processes and threads: ulimit -u")
                     .caused_by(source)
             }
             Self::Failed(source) => {
                 let said = source.to_string();
                 // The crate says first what this sentence says already.
                 let said = said.strip_prefix("failed to lookup address information: ").unwrap_or(&said);
-                error(Code::NameLookupFailed, format!("the name {host} could not be looked up: {said}"))
-                    .caused_by(source)
+                error(code::NAME_LOOKUP_FAILED, text!("the name {} could not be looked up", name()))
+                    .caused_by(io::Error::new(source.kind(), said.to_owned()))
             }
             Self::TimedOut(timeout) => {
                 let time = span(timeout);
-                error(Code::NameLookupTimedOut, format!("the lookup of {host} did not end in {time}"))
+                error(code::NAME_LOOKUP_TIMED_OUT, text!("the lookup of {} did not end in {}", name(), time))
             }
             Self::Busy => error(
-                Code::ResolverBusy,
-                format!("{host} was not looked up: {MAX_LOOKUPS} lookups of this program are stuck already"),
+                code::RESOLVER_BUSY,
+                text!(
+                    "{} was not looked up: {} lookups of this program are stuck already",
+                    name(),
+                    MAX_LOOKUPS
+                ),
             ),
         }
     }
@@ -283,22 +296,25 @@ fn lacks_zone(address: &SocketAddr) -> bool {
 
 fn zone_missing(ip: IpAddr, endpoint: &Endpoint) -> Error {
     let what = match endpoint.host() {
-        Host::Name(name) => format!("{}, the address of {},", ip, name.as_str()),
-        _ => ip.to_string(),
+        Host::Name(name) => text!("{}, the address of {},", ip, quoted(name.as_str())),
+        _ => ip.into(),
     };
-    let message = format!("{what} is link-local: the interface that leads to it is missing");
+    let sentence = text!("{} is link-local: the interface that leads to it is missing", what);
     let port = endpoint.port();
-    Error::new(Code::BadAddress, Operation::Resolve, message)
-        .on(endpoint)
-        .with_remedy(format!("add the interface after a %, such as [{ip}%eth0]:{port}"))
+    error(code::BAD_ADDRESS, Operation::Resolve, sentence).on(endpoint).next(text!(
+        "add the interface after a %, such as [{}%eth0]:{}",
+        ip,
+        port.get()
+    ))
 }
 
 /// The number of the interface that a zone names, or is.
 fn scope_id(zone: &Zone, endpoint: &Endpoint) -> Result<u32, Error> {
     let number = zone.as_str().parse().ok().filter(|number| *number != 0);
     number.or_else(|| interface_number(zone.as_str())).ok_or_else(|| {
-        let message = format!("{} in {endpoint} is no interface of this machine", zone.as_str());
-        Error::new(Code::BadAddress, Operation::Resolve, message).on(endpoint).with_remedy(
+        let sentence =
+            text!("{} in {} is no interface of this machine", foreign(zone.as_str()), quoted(endpoint));
+        error(code::BAD_ADDRESS, Operation::Resolve, sentence).on(endpoint).next(
             "list the interfaces with `ip link` (Linux) or `ifconfig`, and write one of their names after the %",
         )
     })

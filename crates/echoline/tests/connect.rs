@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use echoline::attempt::Outcome;
-use echoline::{Code, ConnectEvent, Endpoint, Error, Family, Keepalive, Listener, Operation, Socket};
+use echoline::{ConnectEvent, Endpoint, Error, Family, Keepalive, Listener, Operation, Socket, Target, code};
 use echoline_testing::skip;
 
 fn on(text: &str) -> Endpoint {
@@ -59,13 +59,16 @@ fn a_closed_port_is_refused_with_the_attempt_on_record() {
         }
         let (_bound, endpoint) = closed_port(ip.parse().unwrap());
         let error = Socket::new().connect(&endpoint).unwrap_err();
-        assert_eq!(error.code(), Code::Refused);
+        assert_eq!(error.code(), code::REFUSED);
         assert_eq!(error.to_string(), format!("{endpoint} refused the connection"));
-        assert_eq!((error.operation(), error.endpoint()), (Operation::Connect, Some(&endpoint)));
+        assert_eq!(
+            (error.operation(), error.endpoint()),
+            (Some(Operation::Connect), Some(&Target::from(&endpoint)))
+        );
         assert!(error.remedy().starts_with("start the server"));
         let [attempt] = error.attempts() else { panic!("{error:?}") };
         assert_eq!(Endpoint::from(attempt.address), endpoint);
-        assert_eq!(attempt.outcome, Outcome::Failed { code: Code::Refused, os_error: Some(111) });
+        assert_eq!(attempt.outcome, Outcome::Failed { code: code::REFUSED, os_error: Some(111) });
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("refused"));
     }
 }
@@ -75,7 +78,7 @@ fn a_full_backlog_is_no_answer_at_the_deadline() {
     let (_listener, _held, endpoint) = full_backlog();
     let begin = Instant::now();
     let error = Socket::new().connect_timeout(Duration::from_millis(300)).connect(&endpoint).unwrap_err();
-    assert_eq!(error.code(), Code::NoAnswer);
+    assert_eq!(error.code(), code::NO_ANSWER);
     assert!(begin.elapsed() >= Duration::from_millis(300));
     let message = error.to_string();
     assert!(
@@ -83,7 +86,7 @@ fn a_full_backlog_is_no_answer_at_the_deadline() {
         "{message}"
     );
     let [attempt] = error.attempts() else { panic!("{error:?}") };
-    assert_eq!(attempt.outcome, Outcome::Failed { code: Code::NoAnswer, os_error: None });
+    assert_eq!(attempt.outcome, Outcome::Failed { code: code::NO_ANSWER, os_error: None });
     assert_eq!(attempt.source.unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
 }
 
@@ -158,11 +161,11 @@ fn the_source_address_is_where_the_connection_comes_from() {
     // A failure at the start ends it; nothing is left to wait for.
     let socket = Socket::new().connect_timeout(Duration::MAX).source("192.0.2.7".parse().unwrap());
     let error = socket.connect(&listener.local().into()).unwrap_err();
-    assert_eq!(error.code(), Code::AddressNotAvailable);
+    assert_eq!(error.code(), code::ADDRESS_NOT_AVAILABLE);
     assert!(error.to_string().starts_with("192.0.2.7 is no address of this machine"), "{error}");
 
     let error = Socket::new().source(source).connect(&on("[::1]:1")).unwrap_err();
-    assert_eq!(error.code(), Code::NoAddressOfFamily);
+    assert_eq!(error.code(), code::NO_ADDRESS_OF_FAMILY);
     assert_eq!(error.to_string(), "::1 has no IPv4 address, and the source address 127.0.0.77 is one");
     assert!(error.remedy().starts_with("give a source address of the same IP version"));
     let error = Socket::new().source(source).family(Family::V6).connect(&on("localhost:1")).unwrap_err();
@@ -190,23 +193,23 @@ fn options_reach_the_socket() {
 fn the_longest_timeout_is_no_overflow() {
     let (_bound, endpoint) = closed_port(Ipv4Addr::LOCALHOST.into());
     let error = Socket::new().connect_timeout(Duration::MAX).connect(&endpoint).unwrap_err();
-    assert_eq!(error.code(), Code::Refused);
+    assert_eq!(error.code(), code::REFUSED);
 }
 
 #[test]
 fn port_0_and_addresses_of_groups_are_refused_before_anything_is_sent() {
     for (target, code) in [
-        ("127.0.0.1:0", Code::BadPort),
-        ("no-such-host.invalid:0", Code::BadPort),
-        ("224.0.0.1:7", Code::BadAddress),
-        ("255.255.255.255:7", Code::BadAddress),
-        ("[ff02::1]:7", Code::BadAddress),
-        ("[::ffff:239.1.2.3]:7", Code::BadAddress),
+        ("127.0.0.1:0", code::BAD_PORT),
+        ("no-such-host.invalid:0", code::BAD_PORT),
+        ("224.0.0.1:7", code::BAD_ADDRESS),
+        ("255.255.255.255:7", code::BAD_ADDRESS),
+        ("[ff02::1]:7", code::BAD_ADDRESS),
+        ("[::ffff:239.1.2.3]:7", code::BAD_ADDRESS),
     ] {
         let error = Socket::new().connect(&on(target)).unwrap_err();
         assert_eq!(error.code(), code, "{target}: {error}");
-        assert_eq!((error.operation(), error.attempts()), (Operation::Connect, &[][..]), "{target}");
-        assert_eq!(error.endpoint(), Some(&on(target)));
+        assert_eq!((error.operation(), error.attempts()), (Some(Operation::Connect), &[][..]), "{target}");
+        assert_eq!(error.endpoint(), Some(&Target::from(&on(target))));
     }
     for target in ["127.0.0.1:1", "0.0.0.0:7", "[fe80::1%1]:7", "223.255.255.255:65535", "somewhere:7"] {
         assert!(on(target).can_be_connected_to().is_ok(), "{target}");
@@ -217,7 +220,7 @@ fn port_0_and_addresses_of_groups_are_refused_before_anything_is_sent() {
 fn no_time_at_all_is_no_answer_without_an_attempt() {
     let (_bound, endpoint) = closed_port(Ipv4Addr::LOCALHOST.into());
     let error = Socket::new().connect_timeout(Duration::ZERO).connect(&endpoint).unwrap_err();
-    assert_eq!((error.code(), error.attempts().len()), (Code::NoAnswer, 0));
+    assert_eq!((error.code(), error.attempts().len()), (code::NO_ANSWER, 0));
 }
 
 #[test]
@@ -225,9 +228,12 @@ fn a_port_that_listens_already_is_in_use() {
     let first = Socket::new().listen(&on("127.0.0.1:0")).unwrap();
     let endpoint = Endpoint::from(first.local());
     let error = Socket::new().listen(&endpoint).unwrap_err();
-    assert_eq!(error.code(), Code::AddressInUse);
+    assert_eq!(error.code(), code::ADDRESS_IN_USE);
     assert_eq!(error.to_string(), format!("{endpoint} is in use by another program"));
-    assert_eq!((error.operation(), error.endpoint()), (Operation::Listen, Some(&endpoint)));
+    assert_eq!(
+        (error.operation(), error.endpoint()),
+        (Some(Operation::Listen), Some(&Target::from(&endpoint)))
+    );
 }
 
 #[test]
@@ -247,7 +253,7 @@ fn a_port_is_free_again_while_old_connections_wait_out_their_minute() {
 #[test]
 fn an_address_of_another_machine_cannot_be_listened_on() {
     let error = Socket::new().listen(&on("192.0.2.1:0")).unwrap_err();
-    assert_eq!(error.code(), Code::AddressNotAvailable);
+    assert_eq!(error.code(), code::ADDRESS_NOT_AVAILABLE);
     assert_eq!(error.to_string(), "192.0.2.1 is no address of this machine");
 }
 
@@ -265,7 +271,7 @@ fn localhost_listens_on_both_loopbacks_with_one_port() {
         TcpStream::connect(listener.local()).unwrap();
     }
     let error = Socket::new().listen_all(&Endpoint::try_from(("localhost", port)).unwrap()).unwrap_err();
-    assert_eq!(error.code(), Code::AddressInUse);
+    assert_eq!(error.code(), code::ADDRESS_IN_USE);
 }
 
 #[test]

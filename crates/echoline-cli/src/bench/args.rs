@@ -2,7 +2,7 @@
 
 use super::require::Requirement;
 use crate::destination::Families;
-use crate::units::{SOME, Size, Span, number, patience};
+use echoline_diagnosis::units::{SOME, Size, Span, number, patience};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -119,7 +119,8 @@ impl FromStr for Sizes {
     fn from_str(text: &str) -> Result<Self, String> {
         let (from, to) = text.split_once("..").unwrap_or((text, text));
         let read = |part: &str| {
-            let Size(bytes) = part.parse().map_err(|error: crate::units::UnitError| error.to_string())?;
+            let Size(bytes) =
+                part.parse().map_err(|error: echoline_diagnosis::units::UnitError| error.to_string())?;
             u32::try_from(bytes)
                 .ok()
                 .filter(|bytes| (1..=LONGEST).contains(bytes))

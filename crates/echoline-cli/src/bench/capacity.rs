@@ -4,7 +4,7 @@ use super::report::{Report, Try};
 use super::require::Missed;
 use super::text::rounded;
 use crate::failure::Stop;
-use crate::units::grouped;
+use echoline_diagnosis::units::grouped;
 
 const FIRST: u64 = 1_000;
 /// No rate above this is tried.

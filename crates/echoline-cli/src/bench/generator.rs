@@ -9,7 +9,7 @@ use super::meter::Meter;
 use super::schedule::{Schedule, own_connections};
 use super::tape::Tape;
 use super::verify::Faults;
-use echoline::Code;
+use echoline_diagnosis::code;
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use std::io;
@@ -329,10 +329,10 @@ impl Generator {
             }
             let faults = link.faults();
             if faults.surplus > MOST_FAULTS || link.is_endless() {
-                return self.give_up(n, now_ns, Code::Endless);
+                return self.give_up(n, now_ns, code::ENDLESS);
             }
             if faults.total() > MOST_FAULTS {
-                return self.give_up(n, now_ns, Code::Altered);
+                return self.give_up(n, now_ns, code::ALTERED);
             }
             if bytes < self.buffer.len() && !to_end {
                 break;

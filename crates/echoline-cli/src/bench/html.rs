@@ -4,18 +4,18 @@ use super::report::Report;
 use super::samples::{PERCENTILES, Samples};
 use super::svg::{Chart, Scale, Series};
 use super::text::{megabytes, rounded, short};
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::Failure;
-use crate::units::{count, grouped};
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Diagnosis, code};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Writes the page of `report` to `file`.
-pub(super) fn write(report: &Report, file: &Path) -> Result<(), Failure> {
+pub(super) fn write(report: &Report, file: &Path) -> Result<(), Diagnosis> {
     std::fs::write(file, page(report)).map_err(|error| {
-        let message = format!("cannot write the page {}: {error}", file.display());
-        Failure::new(Own::Output, ExitStatus::Usage, message).next("name a file in a directory that takes it")
+        let message = format!("cannot write the page {}", file.display());
+        Diagnosis::new(code::OUTPUT, message)
+            .caused_by(error)
+            .next("name a file in a directory that takes it")
     })
 }
 
@@ -205,6 +205,6 @@ fn options(page: &mut String, report: &Report) -> std::fmt::Result {
 
 /// As text of a page; and nobody's terminal is steered who looks at the file in one.
 fn escape(text: &str) -> String {
-    let text = echoline::escape::escape(text.as_bytes()).with_plain_backslash().to_string();
+    let text = echoline_diagnosis::escape::escape(text.as_bytes()).with_plain_backslash().to_string();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -3,7 +3,7 @@
 use super::generator::Generator;
 use super::link::Phase;
 use super::load::{Message, Outcome, Pace};
-use echoline::Code;
+use echoline_diagnosis::{Code, code};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
@@ -54,7 +54,7 @@ impl Generator {
         self.opening += 1;
         match opened {
             Ok(stream) => link.stream = Some(stream),
-            Err(error) => self.not_opened(n, now_ns, Code::of_connect(&error)),
+            Err(error) => self.not_opened(n, now_ns, echoline::code::of_connect(&error)),
         }
     }
 
@@ -63,14 +63,18 @@ impl Generator {
         let link = &mut self.links[n];
         if event.is_error() || event.is_write_closed() {
             let error = link.stream.as_ref().and_then(|stream| stream.take_error().ok().flatten());
-            return self.not_opened(n, now_ns, error.map_or(Code::Reset, |error| Code::of_connect(&error)));
+            return self.not_opened(
+                n,
+                now_ns,
+                error.map_or(code::RESET, |error| echoline::code::of_connect(&error)),
+            );
         }
         if event.is_writable() {
             // A closed port of this machine may be met by its own request, and would echo every byte (simultaneous open,
             // RFC 9293 section 3.5). Nobody listens there.
             let own = link.stream.as_ref().and_then(|stream| stream.local_addr().ok());
             if own == Some(self.load.address) {
-                return self.not_opened(n, now_ns, Code::Refused);
+                return self.not_opened(n, now_ns, code::REFUSED);
             }
             self.opening -= 1;
             link.phase = Phase::Open;
@@ -96,8 +100,8 @@ impl Generator {
         }
         // What is silence to a connection request is the loss of a connection that stood.
         let code = match error.kind() {
-            io::ErrorKind::TimedOut => Code::TimedOut,
-            _ => Code::of_connect(error),
+            io::ErrorKind::TimedOut => code::TIMED_OUT,
+            _ => echoline::code::of_connect(error),
         };
         self.give_up(n, now_ns, code);
     }
@@ -106,7 +110,7 @@ impl Generator {
         if self.links[n].phase == Phase::Finishing {
             return self.close(n);
         }
-        self.give_up(n, self.control.now_ns(), Code::ClosedEarly);
+        self.give_up(n, self.control.now_ns(), code::CLOSED_EARLY);
     }
 
     pub(super) fn give_up(&mut self, n: usize, now_ns: u64, code: Code) {
@@ -156,9 +160,9 @@ impl Generator {
             let link = &self.links[n];
             let silent_ns = now_ns.saturating_sub(link.since_ns);
             match link.phase {
-                Phase::Connecting if silent_ns > connect_ns => self.not_opened(n, now_ns, Code::NoAnswer),
+                Phase::Connecting if silent_ns > connect_ns => self.not_opened(n, now_ns, code::NO_ANSWER),
                 Phase::Open if link.in_flight() > 0 && silent_ns > self.wait_ns => {
-                    self.give_up(n, now_ns, Code::NoReply);
+                    self.give_up(n, now_ns, code::NO_REPLY);
                 }
                 Phase::Idle if link.pending > 0 => self.send(n, now_ns),
                 _ => {}
@@ -202,7 +206,7 @@ impl Generator {
     pub(super) fn give_up_all(&mut self, now_ns: u64) {
         for n in 0..self.links.len() {
             if self.links[n].phase == Phase::Open && self.links[n].in_flight() > 0 {
-                self.give_up(n, now_ns, Code::NoReply);
+                self.give_up(n, now_ns, code::NO_REPLY);
             }
         }
     }

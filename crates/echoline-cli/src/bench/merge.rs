@@ -8,10 +8,10 @@ use super::report::{
 };
 use super::samples::Samples;
 use super::{html, text};
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<ExitStatus, Stop> {
 /// Several times the report of the longest run.
 const MAX_FILE: u64 = 128 << 20;
 
-fn read(file: &Path) -> Result<Report, Failure> {
+fn read(file: &Path) -> Result<Report, Diagnosis> {
     let bytes = contents(file).map_err(|error| unreadable(file, &error.to_string()))?;
     let no_report = |error: serde_json::Error| {
         unreadable(file, &format!("no report: {error}")).next("write one: echoline bench --json > FILE")
@@ -98,8 +98,8 @@ fn impossible(value: &Value) -> Option<&Number> {
     }
 }
 
-fn unreadable(file: &Path, why: &str) -> Failure {
-    Failure::new(Own::Usage, ExitStatus::Usage, format!("cannot merge {}: {why}", file.display()))
+fn unreadable(file: &Path, why: &str) -> Diagnosis {
+    Diagnosis::new(code::USAGE, format!("cannot merge {}: {why}", file.display()))
 }
 
 /// The sum so far.
@@ -113,7 +113,7 @@ struct Sum {
 }
 
 /// The three histograms of a report.
-fn histograms(report: &Report, file: &Path) -> Result<[Samples; 3], Failure> {
+fn histograms(report: &Report, file: &Path) -> Result<[Samples; 3], Diagnosis> {
     let decode = |text: &str| {
         Samples::decode(text).map_err(|error| unreadable(file, &format!("a histogram is damaged: {error}")))
     };
@@ -122,13 +122,13 @@ fn histograms(report: &Report, file: &Path) -> Result<[Samples; 3], Failure> {
 }
 
 impl Sum {
-    fn new(report: Report, file: &Path) -> Result<Self, Failure> {
+    fn new(report: Report, file: &Path) -> Result<Self, Diagnosis> {
         let [latency, service, connect] = histograms(&report, file)?;
         let cpu_us = cpu_us(&report);
         Ok(Self { report, latency, service, connect, cpu_us, several: false })
     }
 
-    fn add(&mut self, other: &Report, file: &Path) -> Result<(), Failure> {
+    fn add(&mut self, other: &Report, file: &Path) -> Result<(), Diagnosis> {
         let sum = &mut self.report;
         let alike = |report: &Report| (report.options.mode.clone(), report.options.churn);
         if alike(sum) != alike(other) {

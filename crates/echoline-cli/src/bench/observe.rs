@@ -8,7 +8,7 @@ use super::text::short;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
-use crate::units::{count, grouped};
+use echoline_diagnosis::units::{count, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::IsTerminal;

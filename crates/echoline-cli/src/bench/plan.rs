@@ -3,11 +3,10 @@
 use super::args::Args;
 use super::load::Pace;
 use super::require::Requirement;
-use crate::code::Own;
 use crate::destination::elsewhere;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use echoline::{Endpoint, Family, Port};
+use echoline_diagnosis::{Diagnosis, Text, code};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,7 +99,7 @@ impl Plan {
 }
 
 impl Shape {
-    fn new(args: &Args) -> Result<Self, Failure> {
+    fn new(args: &Args) -> Result<Self, Diagnosis> {
         let sizes = args.size.0.clone();
         let longest = u64::from(*sizes.end());
         let open = args.rate.is_some() || args.find_capacity;
@@ -144,6 +143,6 @@ impl Shape {
     }
 }
 
-fn usage(message: impl Into<String>) -> Failure {
-    Failure::new(Own::Usage, ExitStatus::Usage, message)
+fn usage(message: impl Into<Text>) -> Diagnosis {
+    Diagnosis::new(code::USAGE, message)
 }

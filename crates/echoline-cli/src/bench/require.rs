@@ -3,7 +3,7 @@
 use super::report::Report;
 use super::samples::PERCENTILES;
 use super::text::rounded;
-use crate::units::{Span, count, grouped};
+use echoline_diagnosis::units::{Span, count, grouped};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;

@@ -9,11 +9,12 @@ use super::report::{Options, Report, SCHEMA};
 use super::tape::Tape;
 use super::{capacity, html, merge, text};
 use crate::descriptors::{Short, make_room_for};
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::{Stop, as_json};
 use crate::output::Output;
-use crate::units::{count, grouped};
-use echoline::{Code, Endpoint, Family, Socket};
+use echoline::{Endpoint, Family, Socket};
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::{Config, Server, ServiceKind};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -44,7 +45,8 @@ pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
 #[derive(Serialize)]
 struct NotMeasured<'a> {
     schema: &'static str,
-    error: &'a Failure,
+    #[serde(serialize_with = "as_json")]
+    error: &'a Diagnosis,
 }
 
 fn run_load(args: Args) -> Result<ExitStatus, Stop> {
@@ -129,7 +131,7 @@ impl Target {
 }
 
 /// Each connection is an open file, and two where the server is in this process too.
-fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
+fn make_room(shape: &Shape, embedded: bool) -> Result<(), Diagnosis> {
     let ends = if embedded { 2 } else { 1 };
     let files = shape.connections.saturating_mul(ends).saturating_add(shape.threads.saturating_mul(4));
     make_room_for(files).map_err(|Short { limit, .. }| {
@@ -137,9 +139,9 @@ fn make_room(shape: &Shape, embedded: bool) -> Result<(), Failure> {
         let need = if shape.connections == 1 { "needs" } else { "need" };
         let message =
             format!("{connections} {need} more open files than the {} allowed here", grouped(limit));
-        let failure = Failure::new(Code::TooManyOpenFiles, ExitStatus::Usage, message);
+        let failure = Diagnosis::new(code::TOO_MANY_OPEN_FILES, message);
         let failure = if embedded {
-            failure.fact("so", "both ends of each connection are in this process")
+            failure.evidence("so", "both ends of each connection are in this process")
         } else {
             failure
         };
@@ -182,8 +184,8 @@ fn measure(
     Ok(report)
 }
 
-pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |error| Failure::new(Code::System, ExitStatus::Usage, format!("{what}: {error}"))
+pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Diagnosis {
+    move |error| Diagnosis::new(code::SYSTEM, what).caused_by(error)
 }
 
 /// An interrupt first; then bytes that differ; then the bounds, which may allow errors of other kinds.

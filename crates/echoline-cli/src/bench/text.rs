@@ -2,9 +2,9 @@
 
 use super::report::Report;
 use super::samples::{PERCENTILES, Samples, Times};
-use crate::units::{count, grouped, human_size};
-use echoline::Code;
-use echoline::escape::{Escaped, escape};
+use echoline_diagnosis::escape::{Escaped, escape};
+use echoline_diagnosis::units::{count, grouped, human_size};
+use echoline_diagnosis::{Code, code};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -167,8 +167,8 @@ fn next(text: &mut String, report: &Report) -> std::fmt::Result {
     let errors = &report.errors;
     let of_bytes = match (errors.surplus, errors.of_bytes()) {
         (_, 0) => None,
-        (surplus, all) if surplus == all => Some(Code::Added),
-        _ => Some(Code::Altered),
+        (surplus, all) if surplus == all => Some(code::ADDED),
+        _ => Some(code::ALTERED),
     };
     let code = frequent.map(|(code, _)| code.as_str()).or(of_bytes.map(Code::as_str));
     code.map_or(Ok(()), |code| writeln!(text, "  next  echoline explain {code}"))

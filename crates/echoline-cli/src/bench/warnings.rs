@@ -3,8 +3,8 @@
 use super::report::Report;
 use super::samples::PERCENTILES;
 use super::text::rounded;
-use crate::code::Own;
-use crate::units::{count, grouped};
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Code, code};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(super) fn of(report: &Report, clock_step: Option<Duration>) -> Vec<Warning> 
     .collect()
 }
 
-fn warning(code: Own, message: String) -> Option<Warning> {
+fn warning(code: Code, message: String) -> Option<Warning> {
     Some(Warning { code: code.as_str().to_owned(), message })
 }
 
@@ -55,7 +55,7 @@ fn bound(report: &Report) -> Option<Warning> {
     };
     (percent >= BUSY_PERCENT).then(|| {
         warning(
-            Own::GeneratorBound,
+            code::GENERATOR_BOUND,
             format!("the generator used {percent:.0} % of a core: the server may not be the limit; {advice}"),
         )
     })?
@@ -67,7 +67,7 @@ fn crowded(report: &Report) -> Option<Warning> {
         let message = format!(
             "the generator was ready and had no processor for {percent:.0} % of the time: other work on this machine is in the figures"
         );
-        warning(Own::GeneratorCrowded, message)
+        warning(code::GENERATOR_CROWDED, message)
     })?
 }
 
@@ -78,7 +78,7 @@ fn late(report: &Report) -> Option<Warning> {
             "the generator itself was up to {:.1} ms late: response times include that, service times do not",
             late_us / 1000.0
         );
-        warning(Own::GeneratorLate, message)
+        warning(code::GENERATOR_LATE, message)
     })?
 }
 
@@ -91,7 +91,7 @@ fn few(report: &Report) -> Option<Warning> {
     let (name, percent) = PERCENTILES.into_iter().filter(|(_, percent)| *percent < 100.0).find(thin)?;
     let needed = (BEYOND / (1.0 - percent / 100.0)).round();
     warning(
-        Own::FewSamples,
+        code::FEW_SAMPLES,
         format!(
             "{} {} too few for {name} and above: {name} needs {}",
             count(times.count, "line"),
@@ -109,7 +109,7 @@ fn starved(report: &Report) -> Option<Warning> {
     }
     (min < median / 10).then(|| {
         let (min, median) = (grouped(min), grouped(median));
-        warning(Own::Starved, format!("one connection got {min} answers while the median got {median}"))
+        warning(code::STARVED, format!("one connection got {min} answers while the median got {median}"))
     })?
 }
 
@@ -118,14 +118,14 @@ fn unsent(report: &Report) -> Option<Warning> {
     (unsent > 0).then(|| {
         let (lines, were) = (count(unsent, "line"), if unsent == 1 { "was" } else { "were" });
         let message = format!("{lines} {were} due and never left: that waiting is in no percentile");
-        warning(Own::Unsent, message)
+        warning(code::UNSENT, message)
     })?
 }
 
 fn stepped(step: Option<Duration>) -> Option<Warning> {
     let ms = step?.as_secs_f64() * 1e3;
     warning(
-        Own::ClockStep,
+        code::CLOCK_STEP,
         format!("the wall clock was set by {ms:.0} ms; the times here do not depend on it"),
     )
 }

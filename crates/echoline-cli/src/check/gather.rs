@@ -5,8 +5,9 @@ use super::findings::{AddressFinding, Expect, Findings, NameFinding, Poke, Probl
 use super::probe::{
     IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
 };
-use super::verdict::{VerdictCode, verdict};
-use echoline::{Code, Family};
+use super::verdict::verdict;
+use echoline::Family;
+use echoline_diagnosis::code;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -84,7 +85,7 @@ pub(super) fn gather(config: &Config) -> Findings {
         findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
         findings.backends =
             whoami.zip(config.backends).map(|(address, asked)| ask_backends(address, asked, config.timeout));
-        if let Some(longest) = config.idle.filter(|_| verdict(&findings).code == VerdictCode::Ok) {
+        if let Some(longest) = config.idle.filter(|_| verdict(&findings).code == code::OK) {
             drop(stream);
             let poke = if config.expect == Expect::Echo { Poke::Echo } else { Poke::Keepalive };
             let (source, patience) = (config.source, config.timeout);
@@ -107,12 +108,12 @@ fn family(config: &Config) -> Result<Family, Problem> {
         return Ok(of_source);
     }
     let message = format!("the source address {source} is no {} address", config.family);
-    Err(Problem { code: Code::NoAddressOfFamily, message, remedy: ANOTHER_SOURCE.to_owned() })
+    Err(Problem { code: code::NO_ADDRESS_OF_FAMILY, message, remedy: ANOTHER_SOURCE.to_owned() })
 }
 
 /// That there is no address of a family, where the source address is why it was asked for.
 fn of_the_source(source: Option<IpAddr>, problem: Problem) -> Problem {
-    let Some(source) = source.filter(|_| problem.code == Code::NoAddressOfFamily) else { return problem };
+    let Some(source) = source.filter(|_| problem.code == code::NO_ADDRESS_OF_FAMILY) else { return problem };
     let message = format!("{}, and the source address {source} is one", problem.message);
     Problem { message, remedy: ANOTHER_SOURCE.to_owned(), ..problem }
 }

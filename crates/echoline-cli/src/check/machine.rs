@@ -1,13 +1,13 @@
 //! `echoline check` alone: what this machine has, and who can reach it.
 
 use super::redact::Redactor;
-use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::holder::HolderProcess;
 use crate::output::Output;
-use crate::units::count;
 use echoline::AddressKind;
-use echoline::escape::escape;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::count;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 

@@ -26,13 +26,13 @@ mod verdict;
 
 pub(crate) use args::Args;
 
-use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::place::Place;
 use crate::talk::Talk;
-use crate::units::human_time;
 use args::Config;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::units::human_time;
 use redact::Redactor;
 use report::Report;
 use std::io::IsTerminal;

@@ -3,8 +3,8 @@
 use super::quote::words;
 use super::report::{Report, Step};
 use super::verdict::Verdict;
-use crate::units::human_time;
-use echoline::escape::escape;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::human_time;
 use std::fmt::Write;
 use std::time::Duration;
 

@@ -3,8 +3,9 @@
 use super::Certainty::{CannotTell, Certain, Likely};
 use super::*;
 use crate::check::findings::*;
-use echoline::Code::*;
 use echoline::Family;
+use echoline_diagnosis::Code;
+use echoline_diagnosis::code::*;
 use std::net::{IpAddr, SocketAddr};
 
 const HOST: &str = "203.0.113.10:5151";
@@ -106,12 +107,12 @@ fn of(address: AddressFinding) -> Verdict {
 
 /// The code, how sure, and words of the sentence.
 fn expect(verdict: &Verdict, code: Code, certainty: Certainty, words: &[&str]) {
-    assert_eq!((verdict.code, verdict.certainty), (VerdictCode::Failure(code), certainty), "{verdict:?}");
+    assert_eq!((verdict.code, verdict.certainty), (code, certainty), "{verdict:?}");
     for word in words {
         assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
     }
     assert_eq!(verdict.next.last().unwrap(), &format!("echoline explain {code}"));
-    assert!(verdict.next.len() >= 2 || matches!(code, Reset | System), "{verdict:?}");
+    assert!(verdict.next.len() >= 2 || matches!(code, RESET | SYSTEM), "{verdict:?}");
 }
 
 #[test]
@@ -119,33 +120,33 @@ fn an_icmp_message_names_who_rejects_and_is_judged_by_its_sender_and_kind() {
     let refused = || far(Ended::Refused);
     let unreachable = || far(Ended::HostUnreachable);
     for (finding, code, certainty, words) in [
-        (told(refused(), icmp(3, 3, OWN), 40), LocalFirewall, Certain, "this machine itself"),
-        (told(unreachable(), icmp(3, 13, OWN), 40), LocalFirewall, Certain, "admin-prohibited"),
-        (told(unreachable(), icmp(3, 1, OWN), 40), LocalFirewall, Likely, "own firewall"),
-        (told(unreachable(), icmp(3, 1, OWN), 3_070_000), HostUnreachable, Likely, "destination NAT"),
-        (told(refused(), icmp(3, 3, "203.0.113.10"), 400), Rejected, Certain, "itself rejects"),
-        (told(unreachable(), icmp(3, 13, "203.0.113.1"), 400), Rejected, Certain, "203.0.113.1"),
-        (told(unreachable(), icmp(3, 10, "203.0.113.1"), 400), Rejected, Certain, "host-prohibited"),
-        (told(refused(), icmp(3, 3, "203.0.113.1"), 400), Rejected, Certain, "port-unreachable"),
-        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 400), HostUnreachable, Likely, "at once"),
-        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 3_000_000), HostUnreachable, Likely, "3.0 s"),
+        (told(refused(), icmp(3, 3, OWN), 40), LOCAL_FIREWALL, Certain, "this machine itself"),
+        (told(unreachable(), icmp(3, 13, OWN), 40), LOCAL_FIREWALL, Certain, "admin-prohibited"),
+        (told(unreachable(), icmp(3, 1, OWN), 40), LOCAL_FIREWALL, Likely, "own firewall"),
+        (told(unreachable(), icmp(3, 1, OWN), 3_070_000), HOST_UNREACHABLE, Likely, "destination NAT"),
+        (told(refused(), icmp(3, 3, "203.0.113.10"), 400), REJECTED, Certain, "itself rejects"),
+        (told(unreachable(), icmp(3, 13, "203.0.113.1"), 400), REJECTED, Certain, "203.0.113.1"),
+        (told(unreachable(), icmp(3, 10, "203.0.113.1"), 400), REJECTED, Certain, "host-prohibited"),
+        (told(refused(), icmp(3, 3, "203.0.113.1"), 400), REJECTED, Certain, "port-unreachable"),
+        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 400), HOST_UNREACHABLE, Likely, "at once"),
+        (told(unreachable(), icmp(3, 1, "203.0.113.1"), 3_000_000), HOST_UNREACHABLE, Likely, "3.0 s"),
         (
             told(far(Ended::NetUnreachable), icmp(3, 0, "203.0.113.1"), 400),
-            NoRoute,
+            NO_ROUTE,
             Likely,
             "no way to that network",
         ),
-        (told(unreachable(), icmp(11, 0, "203.0.113.1"), 400), NoRoute, Likely, "circle"),
-        (told(unreachable(), icmp(1, 1, "2001:db8::1"), 400), Rejected, Certain, "ICMPv6 admin-prohibited"),
-        (told(refused(), icmp(1, 4, "2001:db8::1"), 400), Rejected, Certain, "ICMPv6 port-unreachable"),
-        (told(unreachable(), icmp(1, 3, "2001:db8::1"), 3_000_000), HostUnreachable, Likely, "ICMPv6"),
+        (told(unreachable(), icmp(11, 0, "203.0.113.1"), 400), NO_ROUTE, Likely, "circle"),
+        (told(unreachable(), icmp(1, 1, "2001:db8::1"), 400), REJECTED, Certain, "ICMPv6 admin-prohibited"),
+        (told(refused(), icmp(1, 4, "2001:db8::1"), 400), REJECTED, Certain, "ICMPv6 port-unreachable"),
+        (told(unreachable(), icmp(1, 3, "2001:db8::1"), 3_000_000), HOST_UNREACHABLE, Likely, "ICMPv6"),
         (
             told(far(Ended::NetUnreachable), icmp(1, 0, "2001:db8::1"), 400),
-            NoRoute,
+            NO_ROUTE,
             Likely,
             "ICMPv6 no-route",
         ),
-        (told(far(Ended::Denied), icmp(1, 6, "2001:db8::1"), 400), Rejected, Certain, "reject-route"),
+        (told(far(Ended::Denied), icmp(1, 6, "2001:db8::1"), 400), REJECTED, Certain, "reject-route"),
     ] {
         expect(&of(finding), code, certainty, &[words]);
     }
@@ -160,13 +161,13 @@ fn an_absent_neighbour_is_certain_only_by_the_neighbour_table_and_never_this_mac
     };
     let far = || far(Ended::HostUnreachable);
     let router = &["The router 192.168.1.1"];
-    expect(&unreachable(far(), Some(false), 3_070_000), HostUnreachable, Certain, router);
-    expect(&unreachable(far(), None, 3_070_000), HostUnreachable, Likely, router);
+    expect(&unreachable(far(), Some(false), 3_070_000), HOST_UNREACHABLE, Certain, router);
+    expect(&unreachable(far(), None, 3_070_000), HOST_UNREACHABLE, Likely, router);
     // A rule of its own may say the same at once, and the table holds what was so a minute ago.
-    expect(&unreachable(far(), Some(false), 40), HostUnreachable, Likely, router);
+    expect(&unreachable(far(), Some(false), 40), HOST_UNREACHABLE, Likely, router);
     for neighbour in [None, Some(false), Some(true)] {
         let own = own(Ended::HostUnreachable, Some(false));
-        expect(&unreachable(own, neighbour, 3_070_000), HostUnreachable, Likely, &["destination NAT"]);
+        expect(&unreachable(own, neighbour, 3_070_000), HOST_UNREACHABLE, Likely, &["destination NAT"]);
     }
 }
 
@@ -180,19 +181,19 @@ fn a_message_with_the_hosts_own_address_proves_a_rule_only_where_it_means_one() 
     };
     let unreachable = || far(Ended::HostUnreachable);
     for (finding, code, certainty, words) in [
-        (told(unreachable(), icmp(3, 13, host), 400), Rejected, Certain, "itself rejects"),
-        (told(unreachable(), icmp(3, 1, host), 3_100_000), HostUnreachable, Likely, "forwards port 5151"),
-        (told(unreachable(), icmp(3, 1, host), 400), Rejected, Likely, "Or it forwards the port"),
-        (told(unreachable(), icmp(3, 0, host), 400), Rejected, Likely, "Or it forwards the port"),
-        (told(unreachable(), icmp(3, 2, host), 400), Rejected, Likely, "protocol-unreachable"),
-        (told(unreachable(), icmp(11, 0, host), 400), NoRoute, Likely, "forwards the port"),
+        (told(unreachable(), icmp(3, 13, host), 400), REJECTED, Certain, "itself rejects"),
+        (told(unreachable(), icmp(3, 1, host), 3_100_000), HOST_UNREACHABLE, Likely, "forwards port 5151"),
+        (told(unreachable(), icmp(3, 1, host), 400), REJECTED, Likely, "Or it forwards the port"),
+        (told(unreachable(), icmp(3, 0, host), 400), REJECTED, Likely, "Or it forwards the port"),
+        (told(unreachable(), icmp(3, 2, host), 400), REJECTED, Likely, "protocol-unreachable"),
+        (told(unreachable(), icmp(11, 0, host), 400), NO_ROUTE, Likely, "forwards the port"),
         (
             from_ipv6(told(unreachable(), icmp(1, 3, host_ipv6), 3_100_000)),
-            HostUnreachable,
+            HOST_UNREACHABLE,
             Likely,
             "ICMPv6 address-unreachable",
         ),
-        (from_ipv6(told(unreachable(), icmp(3, 0, host_ipv6), 400)), NoRoute, Likely, "time-exceeded"),
+        (from_ipv6(told(unreachable(), icmp(3, 0, host_ipv6), 400)), NO_ROUTE, Likely, "time-exceeded"),
     ] {
         expect(&of(finding), code, certainty, &[words]);
     }
@@ -203,17 +204,17 @@ fn unreachable_for_one_port_of_a_host_that_answers_on_another_is_a_rule() {
     for code in [0, 1] {
         let mut finding = told(far(Ended::HostUnreachable), icmp(3, code, "203.0.113.1"), 400);
         finding.controls = vec![control(22, Ended::NoAnswer), control(80, Ended::Refused)];
-        expect(&of(finding), Rejected, Likely, &["203.0.113.1", "answers on port 80"]);
+        expect(&of(finding), REJECTED, Likely, &["203.0.113.1", "answers on port 80"]);
     }
 }
 
 #[test]
 fn a_refusal_is_certain_only_where_this_machine_can_look_itself() {
-    expect(&of(own(Ended::Refused, Some(false))), Refused, Certain, &["Nothing listens"]);
-    expect(&of(own(Ended::Refused, Some(true))), LocalFirewall, Likely, &["listens on", "rejects"]);
-    expect(&of(own(Ended::Refused, None)), Refused, Likely, &["Nothing listens"]);
-    expect(&of(near(Ended::Refused)), Refused, Likely, &["does not prove who sent it"]);
-    expect(&of(far(Ended::Refused)), Refused, Likely, &["does not prove who sent it"]);
+    expect(&of(own(Ended::Refused, Some(false))), REFUSED, Certain, &["Nothing listens"]);
+    expect(&of(own(Ended::Refused, Some(true))), LOCAL_FIREWALL, Likely, &["listens on", "rejects"]);
+    expect(&of(own(Ended::Refused, None)), REFUSED, Likely, &["Nothing listens"]);
+    expect(&of(near(Ended::Refused)), REFUSED, Likely, &["does not prove who sent it"]);
+    expect(&of(far(Ended::Refused)), REFUSED, Likely, &["does not prove who sent it"]);
 }
 
 #[test]
@@ -227,19 +228,19 @@ fn a_refusal_from_nearer_than_the_host_comes_from_something_between() {
         (finding.hops, finding.control_hops) = (series(here), series(there));
         of(finding)
     };
-    expect(&compared(2, 4), Rejected, Likely, &["2 hops away", "4 away"]);
-    expect(&compared(1, 3), LocalFirewall, Likely, &["before the first router"]);
-    expect(&compared(3, 3), Refused, Likely, &["does not prove"]);
+    expect(&compared(2, 4), REJECTED, Likely, &["2 hops away", "4 away"]);
+    expect(&compared(1, 3), LOCAL_FIREWALL, Likely, &["before the first router"]);
+    expect(&compared(3, 3), REFUSED, Likely, &["does not prove"]);
     // The target is the router itself.
-    expect(&compared(1, 1), Refused, Likely, &["does not prove"]);
+    expect(&compared(1, 1), REFUSED, Likely, &["does not prove"]);
     // A forwarded port leads further than the others.
-    expect(&compared(3, 2), Refused, Likely, &["does not prove"]);
+    expect(&compared(3, 2), REFUSED, Likely, &["does not prove"]);
 }
 
 #[test]
 fn silence_is_judged_by_what_else_answers() {
     let nobody = silent(Some(true));
-    expect(&of(nobody.clone()), NoAnswer, CannotTell, &["is down, or a firewall drops"]);
+    expect(&of(nobody.clone()), NO_ANSWER, CannotTell, &["is down, or a firewall drops"]);
 
     let mut with_hops = nobody.clone();
     with_hops.hops = vec![
@@ -247,22 +248,22 @@ fn silence_is_judged_by_what_else_answers() {
         hop(2, HopAnswer::Router(ip("203.0.113.1"))),
         hop(3, HopAnswer::Silent),
     ];
-    expect(&of(with_hops), NoAnswer, CannotTell, &["203.0.113.1, 2 hops away"]);
+    expect(&of(with_hops), NO_ANSWER, CannotTell, &["203.0.113.1, 2 hops away"]);
 
     for ended in [Ended::Refused, Ended::Connected] {
         let mut up = nobody.clone();
         up.controls = vec![control(22, Ended::NoAnswer), control(443, ended)];
-        expect(&of(up), Dropped, Likely, &["port 443"]);
+        expect(&of(up), DROPPED, Likely, &["port 443"]);
     }
 
     // What a router says about another port shows nothing of the host.
     let mut other = nobody.clone();
     other.controls = vec![Control { icmp: icmp(3, 3, "203.0.113.1"), ..control(22, Ended::Refused) }];
-    expect(&of(other), NoAnswer, CannotTell, &[]);
+    expect(&of(other), NO_ANSWER, CannotTell, &[]);
 
     let mut gateway_gone = nobody;
     gateway_gone.neighbour.as_mut().unwrap().answers = false;
-    expect(&of(gateway_gone), HostUnreachable, Likely, &["The router 192.168.1.1"]);
+    expect(&of(gateway_gone), HOST_UNREACHABLE, Likely, &["The router 192.168.1.1"]);
 }
 
 #[test]
@@ -276,9 +277,9 @@ fn silence_in_the_own_network_is_judged_by_the_neighbour_table() {
             Some(Requests { repeated: 1, left_this_machine: Some(answers != Some(false)) });
         of(finding)
     };
-    expect(&quiet(Some(true)), Dropped, Likely, &["hardware address"]);
-    expect(&quiet(Some(false)), HostUnreachable, Likely, &["No machine answers to 203.0.113.10"]);
-    expect(&quiet(None), NoAnswer, CannotTell, &[]);
+    expect(&quiet(Some(true)), DROPPED, Likely, &["hardware address"]);
+    expect(&quiet(Some(false)), HOST_UNREACHABLE, Likely, &["No machine answers to 203.0.113.10"]);
+    expect(&quiet(None), NO_ANSWER, CannotTell, &[]);
 }
 
 #[test]
@@ -286,25 +287,25 @@ fn a_link_local_host_is_named_with_its_zone() {
     let mut finding = near(Ended::NoAnswer);
     finding.address = "[fe80::9%3]:5151".parse().unwrap();
     finding.neighbour = Some(Neighbour { address: finding.address.ip(), answers: false });
-    expect(&of(finding), HostUnreachable, Likely, &["No machine answers to fe80::9%eth0 "]);
+    expect(&of(finding), HOST_UNREACHABLE, Likely, &["No machine answers to fe80::9%eth0 "]);
 }
 
 #[test]
 fn a_request_that_never_left_is_the_own_firewalls() {
-    expect(&of(silent(Some(false))), LocalFirewall, Likely, &["never left"]);
+    expect(&of(silent(Some(false))), LOCAL_FIREWALL, Likely, &["never left"]);
     let mut readable = silent(Some(false));
     readable.own_rules = vec!["tcp dport 5151 drop".to_owned()];
-    expect(&of(readable), LocalFirewall, Certain, &["tcp dport 5151 drop"]);
+    expect(&of(readable), LOCAL_FIREWALL, Certain, &["tcp dport 5151 drop"]);
     // Too short a time to see a repetition.
-    expect(&of(silent(None)), NoAnswer, CannotTell, &[]);
+    expect(&of(silent(None)), NO_ANSWER, CannotTell, &[]);
     expect(
         &of(own(Ended::NoAnswer, Some(true))),
-        LocalFirewall,
+        LOCAL_FIREWALL,
         CannotTell,
         &["no longer takes connections"],
     );
-    expect(&of(own(Ended::NoAnswer, Some(false))), LocalFirewall, Likely, &["drops"]);
-    expect(&of(far(Ended::Denied)), LocalFirewall, Likely, &["denied"]);
+    expect(&of(own(Ended::NoAnswer, Some(false))), LOCAL_FIREWALL, Likely, &["drops"]);
+    expect(&of(far(Ended::Denied)), LOCAL_FIREWALL, Likely, &["denied"]);
 }
 
 #[test]
@@ -312,18 +313,18 @@ fn without_a_route_the_kernels_word_is_passed_on() {
     for ended in [Ended::NetUnreachable, Ended::HostUnreachable, Ended::Denied] {
         let mut finding = far(ended);
         finding.route = Route { found: None, missing: Some("Network is unreachable".to_owned()), took_us: 5 };
-        expect(&of(finding), NoRoute, Certain, &["Network is unreachable"]);
+        expect(&of(finding), NO_ROUTE, Certain, &["Network is unreachable"]);
     }
-    expect(&of(far(Ended::NetUnreachable)), NoRoute, Likely, &["no way"]);
-    expect(&of(near(Ended::HostUnreachable)), HostUnreachable, Likely, &["own network"]);
+    expect(&of(far(Ended::NetUnreachable)), NO_ROUTE, Likely, &["no way"]);
+    expect(&of(near(Ended::HostUnreachable)), HOST_UNREACHABLE, Likely, &["own network"]);
 }
 
 #[test]
 fn what_this_machine_lacks_is_certain() {
-    expect(&of(far(Ended::NoLocalPort)), NoLocalPort, Certain, &["local port"]);
-    expect(&of(far(Ended::NoSuchSource)), AddressNotAvailable, Certain, &["source address"]);
-    expect(&of(far(Ended::Other)), System, Certain, &["could not send"]);
-    expect(&of(far(Ended::Reset)), Reset, Likely, &["does not prove"]);
+    expect(&of(far(Ended::NoLocalPort)), NO_LOCAL_PORT, Certain, &["local port"]);
+    expect(&of(far(Ended::NoSuchSource)), ADDRESS_NOT_AVAILABLE, Certain, &["source address"]);
+    expect(&of(far(Ended::Other)), SYSTEM, Certain, &["could not send"]);
+    expect(&of(far(Ended::Reset)), RESET, Likely, &["does not prove"]);
 }
 
 #[test]
@@ -334,9 +335,9 @@ fn of_several_addresses_the_one_that_came_furthest_decides() {
     let both =
         |first: AddressFinding, second| verdict(&Findings { addresses: vec![first, second], ..findings() });
     let judged = both(six.clone(), far(Ended::Refused));
-    expect(&judged, Refused, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
+    expect(&judged, REFUSED, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
     let judged = both(far(Ended::Refused), six);
-    expect(&judged, Refused, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
+    expect(&judged, REFUSED, Likely, &["203.0.113.10:5151", "[2001:db8::10]:5151: no-route."]);
 }
 
 /// Addresses that differ in their last number, from 10 on.
@@ -353,17 +354,17 @@ fn several(finding: &AddressFinding, many: u8) -> Vec<AddressFinding> {
 fn addresses_that_ended_alike_are_told_of_together() {
     let all = Findings { addresses: several(&own(Ended::Refused, Some(false)), 5), ..findings() };
     let same = " 203.0.113.11:5151, 203.0.113.12:5151, 203.0.113.13:5151 and 1 more: the same.";
-    expect(&verdict(&all), Refused, Certain, &["listens on 203.0.113.10:5151", same]);
+    expect(&verdict(&all), REFUSED, Certain, &["listens on 203.0.113.10:5151", same]);
     // Who was not tried may be the one that works.
     let judged = verdict(&Findings { addresses_left_out: 7, ..all.clone() });
-    expect(&judged, Refused, Likely, &[same, " 7 more of the name were not tried."]);
+    expect(&judged, REFUSED, Likely, &[same, " 7 more of the name were not tried."]);
     let narrowed = Findings { narrowed_by: Some(ip("192.168.1.10")), ..all };
     let wrong = Findings { addresses: vec![far(Ended::NoSuchSource)], ..narrowed.clone() };
-    expect(&verdict(&wrong), AddressNotAvailable, Certain, &[]);
+    expect(&verdict(&wrong), ADDRESS_NOT_AVAILABLE, Certain, &[]);
     let judged = verdict(&narrowed);
     expect(
         &judged,
-        Refused,
+        REFUSED,
         Likely,
         &[same, " Only IPv4 was tried, since the source address 192.168.1.10 is"],
     );
@@ -378,9 +379,9 @@ fn addresses_that_ended_alike_are_told_of_together() {
 #[test]
 fn what_cannot_be_read_is_said_with_its_remedy() {
     let problem =
-        Problem { code: BadPort, message: "70000 is above 65535".to_owned(), remedy: "use less".to_owned() };
+        Problem { code: BAD_PORT, message: "70000 is above 65535".to_owned(), remedy: "use less".to_owned() };
     let judged = verdict(&Findings { unreadable: Some(problem), ..findings() });
-    expect(&judged, BadPort, Certain, &["70000 is above 65535."]);
+    expect(&judged, BAD_PORT, Certain, &["70000 is above 65535."]);
     assert_eq!(judged.next[0], "use less");
 }
 
@@ -405,25 +406,35 @@ fn named(code: Code, answers: &[NameAnswer]) -> Verdict {
 fn a_failed_lookup_is_told_apart_by_what_the_servers_answer() {
     use NameAnswer::{Code as Answered, Silent, Undelivered};
     let undelivered = Undelivered("Connection refused".to_owned());
-    expect(&named(NameNotFound, &[]), NameNotFound, Certain, &["The lookup failed."]);
-    expect(&named(NoAddressOfFamily, &[]), NoAddressOfFamily, Certain, &[]);
-    expect(&named(ResolverBusy, &[]), ResolverBusy, Certain, &[]);
-    expect(&named(NameLookupFailed, &[]), NameLookupFailed, Certain, &[]);
+    expect(&named(NAME_NOT_FOUND, &[]), NAME_NOT_FOUND, Certain, &["The lookup failed."]);
+    expect(&named(NO_ADDRESS_OF_FAMILY, &[]), NO_ADDRESS_OF_FAMILY, Certain, &[]);
+    expect(&named(RESOLVER_BUSY, &[]), RESOLVER_BUSY, Certain, &[]);
+    expect(&named(NAME_LOOKUP_FAILED, &[]), NAME_LOOKUP_FAILED, Certain, &[]);
     expect(
-        &named(NameLookupTimedOut, &[Silent]),
-        NameServerSilent,
+        &named(NAME_LOOKUP_TIMED_OUT, &[Silent]),
+        NAME_SERVER_SILENT,
         Likely,
         &["203.0.113.53", "does not answer", "still waits for the servers of the name itself"],
     );
-    expect(&named(NameLookupFailed, &[Silent, undelivered]), NameServerSilent, Likely, &["do not answer"]);
-    expect(&named(NameLookupFailed, &[Silent, Answered(2)]), NameLookupFailed, Certain, &["SERVFAIL"]);
-    expect(&named(NameLookupFailed, &[Answered(5)]), NameLookupFailed, Certain, &["REFUSED"]);
-    expect(&named(NameLookupTimedOut, &[Answered(0)]), NameLookupTimedOut, CannotTell, &["answers now"]);
+    expect(
+        &named(NAME_LOOKUP_FAILED, &[Silent, undelivered]),
+        NAME_SERVER_SILENT,
+        Likely,
+        &["do not answer"],
+    );
+    expect(&named(NAME_LOOKUP_FAILED, &[Silent, Answered(2)]), NAME_LOOKUP_FAILED, Certain, &["SERVFAIL"]);
+    expect(&named(NAME_LOOKUP_FAILED, &[Answered(5)]), NAME_LOOKUP_FAILED, Certain, &["REFUSED"]);
+    expect(
+        &named(NAME_LOOKUP_TIMED_OUT, &[Answered(0)]),
+        NAME_LOOKUP_TIMED_OUT,
+        CannotTell,
+        &["answers now"],
+    );
 }
 
 #[test]
 fn each_silent_name_server_gets_a_command_of_its_own() {
-    let judged = named(NameLookupFailed, &[NameAnswer::Silent, NameAnswer::Silent]);
+    let judged = named(NAME_LOOKUP_FAILED, &[NameAnswer::Silent, NameAnswer::Silent]);
     let command = "echoline check 203.0.113.53 53 --expect connect";
     assert_eq!(judged.next.iter().filter(|next| next.ends_with(command)).count(), 2, "{judged:?}");
 }
@@ -457,7 +468,7 @@ fn nat_is_named_only_as_far_as_addresses_and_hops_prove_it() {
         (vec![router(1, ROUTER), router(2, "203.0.113.1")], "show no second one"),
     ] {
         let judged = reached(hops);
-        assert_eq!(judged.code, VerdictCode::Ok);
+        assert_eq!(judged.code, OK);
         assert!(
             judged.sentence.contains("192.168.1.10 was translated") && judged.sentence.contains(words),
             "{judged:?}"
@@ -477,7 +488,7 @@ fn an_address_that_works_beside_one_that_does_not_is_fine_with_a_remark() {
     let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     findings.addresses.push(six);
     let judged = verdict(&findings);
-    assert_eq!(judged.code, VerdictCode::Ok);
+    assert_eq!(judged.code, OK);
     assert!(judged.sentence.contains("[2001:db8::10]:5151 does not work (no-answer)"), "{judged:?}");
     assert!(judged.next.is_empty());
 }

@@ -4,10 +4,10 @@ use super::exchange;
 use super::trace::Trace;
 use crate::args::Voice;
 use crate::destination::{Families, elsewhere};
-use crate::failure::Failure;
 use crate::talk::Talk;
-use crate::units::{Size, Span, patience, room};
 use echoline::{Endpoint, Family, Port, Socket};
+use echoline_diagnosis::Diagnosis;
+use echoline_diagnosis::units::{Size, Span, patience, room};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub(super) struct Config {
 }
 
 impl Args {
-    pub(super) fn config(&self, talk: Talk) -> Result<Config, Failure> {
+    pub(super) fn config(&self, talk: Talk) -> Result<Config, Diagnosis> {
         let target = elsewhere(self.host.as_deref(), self.port.as_deref(), Port::DEFAULT)?;
         let family = self.families.family();
         let mut socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);

@@ -1,8 +1,8 @@
 //! What is wrong with what came back, named as exactly as the bytes allow.
 
 use super::window::Position;
-use crate::units::count;
-use echoline::escape::escape;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::count;
 use serde::Serialize;
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! Ctrl-C and SIGTERM: end the conversation, keep its summary.
 
-use crate::exit::ExitStatus;
-use crate::failure::Failure;
 use crate::shortage::no_thread;
 use crate::talk::Talk;
+use echoline_diagnosis::Diagnosis;
+use echoline_diagnosis::ExitStatus;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{Shutdown, TcpStream};
@@ -27,7 +27,7 @@ impl Interrupt {
     }
 
     /// One that SIGINT and SIGTERM set off. Where signals cannot be had, they end the process as they always do.
-    pub(super) fn on_signals(stream: Arc<TcpStream>, talk: Talk) -> Result<Self, Failure> {
+    pub(super) fn on_signals(stream: Arc<TcpStream>, talk: Talk) -> Result<Self, Diagnosis> {
         let interrupt = Self::new(stream);
         if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
             let on_signal = interrupt.clone();

@@ -30,12 +30,12 @@ mod window;
 
 pub(crate) use args::Args;
 
-use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
 use args::Config;
 use dial::{Dialled, dial};
+use echoline_diagnosis::ExitStatus;
 use exchange::{Exchanged, exchange};
 use interrupt::Interrupt;
 use report::{NotConnected, Report, SCHEMA};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
 /// With `--json` a failure that leaves nothing to report is the document.
 fn in_json<T>(args: &Args, stop: Stop, output: &mut Output) -> Result<T, Stop> {
     if let (true, Stop::Failure(failure)) = (args.json, &stop) {
-        output.json(&NotConnected { schema: SCHEMA, result: failure.code, error: failure })?;
+        output.json(&NotConnected { schema: SCHEMA, result: failure.code(), error: failure })?;
     }
     Err(stop)
 }

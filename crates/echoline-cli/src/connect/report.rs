@@ -4,12 +4,9 @@ use super::dial::{Dialled, outcome_text};
 use super::difference::{Difference, Ending as LineEnd};
 use super::exchange::{Ending, Exchanged, Stalled, Tally};
 use super::round_trip::Summary;
-use crate::code::{Code, Own};
-use crate::exit::ExitStatus;
-use crate::failure::Failure;
-use crate::units::{count, human_size, human_time};
-use echoline::Code as NetworkCode;
-use echoline::explain::explain;
+use crate::failure::{as_json, as_optional_json};
+use echoline_diagnosis::units::{count, human_size, human_time};
+use echoline_diagnosis::{Code, Diagnosis, code, plain};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +33,8 @@ pub(super) struct Report {
     difference: Option<Difference>,
     /// The server left its side open after ours had finished.
     left_open: bool,
-    pub(super) error: Option<Failure>,
+    #[serde(serialize_with = "as_optional_json")]
+    pub(super) error: Option<Diagnosis>,
 }
 
 /// The document when there was no conversation.
@@ -44,7 +42,8 @@ pub(super) struct Report {
 pub(super) struct NotConnected<'a> {
     pub(super) schema: &'static str,
     pub(super) result: Code,
-    pub(super) error: &'a Failure,
+    #[serde(serialize_with = "as_json")]
+    pub(super) error: &'a Diagnosis,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,11 +63,10 @@ impl Report {
     ) -> Self {
         let Exchanged { sent, received, round_trips, ending } = exchanged;
         let error = failure(&dialled.endpoint.to_string(), &ending, sent, wait);
-        let error = error.map(|error| {
-            if dialled.embedded.is_some() { error } else { checked(error, dialled) }.explained()
-        });
+        let error =
+            error.map(|error| if dialled.embedded.is_some() { error } else { checked(error, dialled) });
         let result = match (&ending, &error) {
-            (_, Some(error)) => error.code.to_string(),
+            (_, Some(error)) => error.code().to_string(),
             (Ending::Interrupted, _) => "interrupted".to_owned(),
             _ if verified => "identical".to_owned(),
             _ => "finished".to_owned(),
@@ -161,38 +159,38 @@ const NOTHING_SENT: &str =
 const NOTHING_MISSING: &str = "all that was sent came back; nothing more can be sent";
 
 /// What is wrong with how it ended, if anything is.
-fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Failure> {
-    let failure = |code: NetworkCode, message: String| Failure::new(code, ExitStatus::Refused, message);
+fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Diagnosis> {
+    let failure = |code: Code, message: String| Diagnosis::new(code, message);
     let failed = match ending {
         Ending::Complete | Ending::LeftOpen | Ending::Interrupted => return None,
         Ending::Different(difference, speaks) => different(server, difference, *speaks),
         Ending::ClosedEarly(None) => {
-            failure(NetworkCode::ClosedEarly, format!("{server} finished while our input was still open"))
-                .fact("so", if sent.bytes == 0 { NOTHING_SENT } else { NOTHING_MISSING })
+            failure(code::CLOSED_EARLY, format!("{server} finished while our input was still open"))
+                .evidence("so", if sent.bytes == 0 { NOTHING_SENT } else { NOTHING_MISSING })
                 .next("look at the server: a limit, an idle timeout, or a service that serves once")
         }
         Ending::ClosedEarly(Some(missing)) => {
-            failure(NetworkCode::ClosedEarly, format!("{server} finished while we were sending: {missing}"))
-                .fact("so", format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)))
+            failure(code::CLOSED_EARLY, format!("{server} finished while we were sending: {missing}"))
+                .evidence(
+                    "so",
+                    format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)),
+                )
                 .next("look at the server's log: a limit on lines or time, or a service that serves once")
         }
-        Ending::CutOff(missing) => failure(
-            NetworkCode::ClosedEarly,
-            format!("{server} finished before everything was back: {missing}"),
-        )
-        .fact("so", "some programs take the end of our input for the end of all (ncat -c is one)")
-        .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ..."),
+        Ending::CutOff(missing) => {
+            failure(code::CLOSED_EARLY, format!("{server} finished before everything was back: {missing}"))
+                .evidence("so", "some programs take the end of our input for the end of all (ncat -c is one)")
+                .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...")
+        }
         Ending::Broken(error, missing) => {
             let missing = missing.as_ref().map(|missing| format!(", with {missing}")).unwrap_or_default();
             let (code, what) = match error.kind() {
-                std::io::ErrorKind::ConnectionReset => {
-                    (NetworkCode::Reset, "reset the connection".to_owned())
-                }
+                std::io::ErrorKind::ConnectionReset => (code::RESET, "reset the connection".to_owned()),
                 std::io::ErrorKind::TimedOut => {
                     let what = "no longer answers: what was sent is not even acknowledged";
-                    (NetworkCode::TimedOut, what.to_owned())
+                    (code::TIMED_OUT, what.to_owned())
                 }
-                _ => (NetworkCode::System, format!("the connection broke: {error}")),
+                _ => (code::SYSTEM, format!("the connection broke: {error}")),
             };
             failure(code, format!("{server} {what}{missing}"))
         }
@@ -201,62 +199,61 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
         }
         Ending::InputFailed(error) => {
             return Some(
-                Failure::new(Own::Input, ExitStatus::Usage, format!("cannot read standard input: {error}"))
+                Diagnosis::new(code::INPUT, format!("cannot read standard input: {error}"))
                     .next("give standard input a file or a pipe that can be read"),
             );
         }
     };
-    let Code::Library(code) = failed.code else { return Some(failed) };
-    let page = explain(code);
     // What is known of this very conversation says more than the page.
-    let failed = if failed.facts.is_empty() { failed.fact("so", page.so) } else { failed };
-    let general = page.next.first().filter(|_| failed.next.is_empty());
-    Some(general.into_iter().fold(failed, |failed, &step| failed.next(step)))
+    let page = failed.code().page();
+    let failed =
+        if failed.all_evidence().is_empty() { failed.evidence("so", plain(page.so)) } else { failed };
+    let general = page.next.into_iter().next().filter(|_| failed.steps().is_empty());
+    Some(general.into_iter().fold(failed, |failed, step| failed.next(plain(step))))
 }
 
 /// With the command that finds out more: each step of an echo by itself.
-fn checked(failure: Failure, dialled: &Dialled) -> Failure {
-    let helps = matches!(failure.code, Code::Library(_)) && cfg!(target_os = "linux");
+fn checked(failure: Diagnosis, dialled: &Dialled) -> Diagnosis {
+    let helps = failure.code() != code::INPUT && cfg!(target_os = "linux");
     let check = format!("echoline check --expect echo {} says why", dialled.endpoint);
     if helps { failure.next(check) } else { failure }
 }
 
-fn different(server: &str, difference: &Difference, speaks: Option<&str>) -> Failure {
+fn different(server: &str, difference: &Difference, speaks: Option<&str>) -> Diagnosis {
     if let Some(protocol) = speaks {
         let message = format!("{server} is no echo service: it speaks {protocol} ({difference})");
-        return Failure::new(NetworkCode::NotEcho, ExitStatus::Refused, message)
-            .fact("so", "the network works; the port belongs to another program")
+        return Diagnosis::new(code::NOT_ECHO, message)
+            .evidence("so", "the network works; the port belongs to another program")
             .next("check the port; --no-verify shows what a service says that is no echo");
     }
-    let failure = |code: NetworkCode, message: String| {
-        Failure::new(code, ExitStatus::Refused, message)
-            .next("--no-verify shows what a service says that is no echo")
+    let failure = |code: Code, message: String| {
+        Diagnosis::new(code, message).next("--no-verify shows what a service says that is no echo")
     };
     let message = format!("{server} did not return what was sent: {difference}");
     let rewritten = "something on the way rewrites line endings; what is behind was not compared";
     match difference {
         Difference::Surplus { endless: true, .. } => {
-            failure(NetworkCode::Endless, format!("{server} sends without an end: {difference}"))
-                .fact("so", "it sends without being asked; the rest was not waited for")
+            failure(code::ENDLESS, format!("{server} sends without an end: {difference}"))
+                .evidence("so", "it sends without being asked; the rest was not waited for")
         }
         Difference::Surplus { at, .. } if at.offset == 0 => {
-            failure(NetworkCode::Added, message).fact("so", "the service speaks first, so it is no echo")
+            failure(code::ADDED, message).evidence("so", "the service speaks first, so it is no echo")
         }
-        Difference::Surplus { .. } | Difference::Added { .. } => failure(NetworkCode::Added, message)
-            .fact("so", "the service is no echo, or something on the way puts bytes in"),
+        Difference::Surplus { .. } | Difference::Added { .. } => failure(code::ADDED, message)
+            .evidence("so", "the service is no echo, or something on the way puts bytes in"),
         Difference::LineEnding { sent, .. } => {
             let next = match sent {
                 LineEnd::Lf => "-C sends lines with CRLF, as this server returns them",
                 LineEnd::Crlf => "leave -C out: this server returns lines with LF",
             };
-            Failure::new(NetworkCode::Altered, ExitStatus::Refused, message).fact("so", rewritten).next(next)
+            Diagnosis::new(code::ALTERED, message).evidence("so", rewritten).next(next)
         }
-        _ => failure(NetworkCode::Altered, message)
-            .fact("so", "the service is no echo, or something on the way changes bytes"),
+        _ => failure(code::ALTERED, message)
+            .evidence("so", "the service is no echo, or something on the way changes bytes"),
     }
 }
 
-fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Duration) -> Failure {
+fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Duration) -> Diagnosis {
     let (message, so, next) = match stalled {
         Stalled::Ended => (
             format!(
@@ -278,5 +275,5 @@ fn no_reply(server: &str, missing: u64, from: &str, stalled: Stalled, wait: Dura
             "--window 64MiB lets more bytes be under way",
         ),
     };
-    Failure::new(NetworkCode::NoReply, ExitStatus::Refused, message).fact("so", so).next(next)
+    Diagnosis::new(code::NO_REPLY, message).evidence("so", so).next(next)
 }

@@ -1,8 +1,8 @@
 //! How a conversation looks on a terminal. Nothing that a server says gets there unescaped.
 
 use super::exchange::Ending;
-use crate::units::{count, human_time};
-use echoline::escape::escape;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::{count, human_time};
 use std::borrow::Cow;
 use std::io;
 use std::time::Duration;

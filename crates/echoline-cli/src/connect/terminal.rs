@@ -9,10 +9,11 @@ use super::round_trip::RoundTrips;
 use super::screen;
 use super::trace::Call;
 use super::window::Position;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::recognise::recognise;
 use crate::shortage::no_thread;
 use crate::talk::Talk;
+use echoline_diagnosis::Diagnosis;
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::{DefaultEditor, ExternalPrinter};
 use std::io::{self, Write};
@@ -72,7 +73,7 @@ impl<'a> Terminal<'a> {
         options: Options,
         talk: Talk,
         editor: &mut DefaultEditor,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Diagnosis> {
         // It prints above the line that is being typed. A terminal that cannot do that gets it in between.
         let mut printer = editor.create_external_printer().ok();
         let show = move |text: String| match &mut printer {

@@ -1,7 +1,7 @@
 //! `--trace`: the calls on the socket, as a learner would write them down.
 
 use crate::talk::Talk;
-use crate::units::{count, human_time};
+use echoline_diagnosis::units::{count, human_time};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;

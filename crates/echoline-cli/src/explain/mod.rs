@@ -1,15 +1,9 @@
-//! `echoline explain`: the longer text behind each code. The pages of the network's codes are the library's; those of
-//! the program's own are here.
+//! `echoline explain`: the page of each code.
 
-mod bench;
-mod lab;
-mod program;
-
-use crate::code::{Code, Own};
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
-use echoline::explain::Page;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Code, Diagnosis, code};
 
 /// Explain the code of a failure: what it means, what causes it, what to do
 #[derive(Debug, clap::Args)]
@@ -31,35 +25,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     Ok(ExitStatus::Success)
 }
 
-/// The page of one of the program's own codes.
-pub(crate) fn page(code: Own) -> &'static Page {
-    match code {
-        Own::Ok => &program::OK,
-        Own::Usage => &program::USAGE,
-        Own::Input => &program::INPUT,
-        Own::Output => &program::OUTPUT,
-        Own::Server => &program::SERVER,
-        Own::EngineUnavailable => &program::ENGINE_UNAVAILABLE,
-        Own::UnexpectedReply => &program::UNEXPECTED_REPLY,
-        Own::GeneratorBound => &bench::GENERATOR_BOUND,
-        Own::GeneratorCrowded => &bench::GENERATOR_CROWDED,
-        Own::GeneratorLate => &bench::GENERATOR_LATE,
-        Own::FewSamples => &bench::FEW_SAMPLES,
-        Own::Starved => &bench::STARVED,
-        Own::Unsent => &bench::UNSENT,
-        Own::ClockStep => &bench::CLOCK_STEP,
-        Own::LabTopology => &lab::TOPOLOGY,
-        Own::LabMissingTool => &lab::MISSING_TOOL,
-        Own::LabForbidden => &lab::FORBIDDEN,
-        Own::LabMisuse => &lab::MISUSE,
-        Own::LabCommand => &lab::COMMAND,
-        Own::LabUnknownName => &lab::UNKNOWN_NAME,
-        Own::LabBadChange => &lab::BAD_CHANGE,
-        Own::LabServer => &lab::SERVER,
-        Own::LabSystem => &lab::SYSTEM,
-    }
-}
-
 /// Each code with what it says in one line.
 fn list() -> String {
     let width = Code::all().map(|code| code.as_str().len()).max().unwrap_or_default();
@@ -67,12 +32,12 @@ fn list() -> String {
 }
 
 /// Takes the code as it was copied: in brackets, in capitals.
-fn read(text: &str) -> Result<Code, Failure> {
+fn read(text: &str) -> Result<Code, Diagnosis> {
     let word = text.trim().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     // check prints its certainty beside the code.
     let word = word.split(',').next().unwrap_or_default();
-    Code::find(word).ok_or_else(|| {
-        let failure = Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no code \"{text}\""));
+    word.parse().map_err(|_| {
+        let failure = Diagnosis::new(code::USAGE, format!("there is no code \"{text}\""));
         let failure = match nearest(word) {
             Some(code) => failure.next(format!("did you mean {code}? echoline explain {code}")),
             None => failure,
@@ -93,7 +58,6 @@ fn nearest(word: &str) -> Option<Code> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use echoline::Code as Library;
 
     #[test]
     fn every_code_has_a_line_in_the_list() {
@@ -107,15 +71,15 @@ mod tests {
     #[test]
     fn a_code_is_read_as_it_was_copied_and_a_typing_error_finds_its_code() {
         for text in ["[No-Answer]", "no-answer, likely", "[no-answer, cannot-tell]"] {
-            assert_eq!(read(text).unwrap(), Code::Library(Library::NoAnswer));
+            assert_eq!(read(text).unwrap(), code::NO_ANSWER);
         }
-        assert_eq!(read("[ok, certain]").unwrap(), Code::Own(Own::Ok));
-        assert_eq!(nearest("no-anwser"), Some(Library::NoAnswer.into()));
-        assert_eq!(nearest("adress-in-use"), Some(Library::AddressInUse.into()));
+        assert_eq!(read("[ok, certain]").unwrap(), code::OK);
+        assert_eq!(nearest("no-anwser"), Some(code::NO_ANSWER));
+        assert_eq!(nearest("adress-in-use"), Some(code::ADDRESS_IN_USE));
         assert_eq!(nearest("zzzzz"), None);
         let failure = read("refusd").unwrap_err();
         assert_eq!(
-            failure.next,
+            failure.steps().iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["did you mean refused? echoline explain refused", "echoline explain lists all codes"]
         );
     }

@@ -2,10 +2,10 @@
 
 use super::args::{Attach, Enter};
 use super::host;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::Running;
 use std::env;
 use std::os::unix::process::ExitStatusExt;
@@ -34,7 +34,7 @@ pub(super) fn enter(args: Enter) -> Result<ExitStatus, Stop> {
     let mut command = Command::new(words.next().unwrap_or_else(shell));
     // Ctrl-C is for the command; this one only waits for it.
     let ignored = Arc::new(AtomicBool::new(false));
-    let failed = |error: std::io::Error| Failure::new(Own::LabSystem, ExitStatus::Usage, error.to_string());
+    let failed = |error: std::io::Error| Diagnosis::new(code::LAB_SYSTEM, error.to_string());
     signal_hook::flag::register(signal_hook::consts::SIGINT, ignored).map_err(failed)?;
     let mut child = running.spawn(&args.host, command.args(words))?;
     let status = child.wait().map_err(failed)?;

@@ -1,11 +1,11 @@
 //! `lab run` and `lab up`: the commands that build a lab, and end with it.
 
 use super::args::{Run, Up};
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Running, SHIPPED, Topology, enter};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
@@ -57,9 +57,8 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     if let Some(watching) = watching {
         watching.end();
     }
-    let status = status.map_err(|error| {
-        Failure::new(Own::LabSystem, ExitStatus::Usage, format!("cannot wait for the command: {error}"))
-    })?;
+    let status = status
+        .map_err(|error| Diagnosis::new(code::LAB_SYSTEM, "cannot wait for the command").caused_by(error))?;
     drop(lab);
     // Any code that the command chose, or as a shell reports a signal.
     std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
@@ -70,7 +69,7 @@ fn is_topology(name: &str) -> bool {
 }
 
 fn misused(message: String, next: String) -> Stop {
-    Failure::new(Own::Usage, ExitStatus::Usage, message).next(next).into()
+    Diagnosis::new(code::USAGE, message).next(next).into()
 }
 
 pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
@@ -117,11 +116,10 @@ pub(super) fn parse(text: &str) -> Result<Change, Stop> {
         let kind = text.split_whitespace().next().filter(|word| kinds.contains(word));
         let help =
             kind.map_or("echoline lab --help".to_owned(), |kind| format!("echoline lab {kind} --help"));
-        Failure::new(Own::LabBadChange, ExitStatus::Usage, message).next(help).into()
+        Diagnosis::new(code::LAB_BAD_CHANGE, message).next(help).into()
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn system(error: std::io::Error) -> Stop {
-    Failure::new(Own::LabSystem, ExitStatus::Usage, format!("cannot prepare the lab: {error}")).into()
+    Diagnosis::new(code::LAB_SYSTEM, "cannot prepare the lab").caused_by(error).into()
 }

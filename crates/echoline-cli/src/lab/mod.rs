@@ -9,10 +9,10 @@ mod watch;
 
 pub(crate) use args::Args;
 
-use crate::code::{Code, Own};
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use args::Verb;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::{LabError, Topology};
 use std::path::Path;
 
@@ -48,7 +48,8 @@ fn topology(name: &str) -> Result<Topology, Stop> {
         return Ok(Topology::shipped(name)?);
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
-        Failure::new(Own::LabTopology, ExitStatus::Usage, format!("cannot read {name}: {error}"))
+        Diagnosis::new(code::LAB_TOPOLOGY, format!("cannot read {name}"))
+            .caused_by(error)
             .next("echoline lab list")
     })?;
     Ok(Topology::parse(&text, name)?)
@@ -62,31 +63,6 @@ impl From<echoline_lab::TopologyError> for Stop {
 
 impl From<LabError> for Stop {
     fn from(error: LabError) -> Self {
-        let failure = Failure::new(code_of(&error), ExitStatus::Usage, error.to_string());
-        match error.remedy() {
-            Some(remedy) => failure.next(remedy).into(),
-            None => failure.into(),
-        }
-    }
-}
-
-/// The lab's own word for it, which the program has a page for.
-fn code_of(error: &LabError) -> Code {
-    Code::find(error.code()).unwrap_or(Own::LabSystem.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_of_the_lab_has_its_page() {
-        let source = include_str!("../../../echoline-lab/src/error.rs");
-        let quoted = source.split('"').filter(|text| text.starts_with("lab-"));
-        let codes: Vec<_> = quoted.collect();
-        assert!(codes.len() >= 9, "{codes:?}");
-        for code in codes {
-            assert!(Code::find(code).is_some(), "echoline explain {code} has no page");
-        }
+        Diagnosis::from(error).into()
     }
 }

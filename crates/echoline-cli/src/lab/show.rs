@@ -1,10 +1,10 @@
 //! `lab list` and `lab show`: what there is, without building anything.
 
 use super::args::Show;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::{SHIPPED, Topology};
 
 pub(super) fn list() -> Result<ExitStatus, Stop> {
@@ -21,7 +21,7 @@ pub(super) fn show(args: &Show) -> Result<ExitStatus, Stop> {
     let topology = super::topology(&args.topology)?;
     if let Some(file) = &args.svg {
         std::fs::write(file, topology.svg()).map_err(|error| {
-            Failure::new(Own::Output, ExitStatus::Usage, format!("cannot write {}: {error}", file.display()))
+            Diagnosis::new(code::OUTPUT, format!("cannot write {}", file.display())).caused_by(error)
         })?;
         return Ok(ExitStatus::Success);
     }

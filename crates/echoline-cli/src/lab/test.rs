@@ -1,11 +1,11 @@
 //! `lab test`: plays scenarios, a line each.
 
 use super::args::Test;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::{Shown, Stop};
 use crate::output::Output;
-use crate::units::{count, human_time};
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::units::{count, human_time};
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::{Played, SHIPPED_SCENARIOS, Scenario, enter};
 use serde::Serialize;
 use std::path::Path;
@@ -13,7 +13,11 @@ use std::path::Path;
 pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
     let ended = play(args);
     if let (true, Err(Stop::Failure(failure))) = (args.json, &ended) {
-        Output::new()?.json(&Report { schema: SCHEMA, scenarios: Vec::new(), error: Some(failure) })?;
+        Output::new()?.json(&Report {
+            schema: SCHEMA,
+            scenarios: Vec::new(),
+            error: Some(Shown::of(failure)),
+        })?;
     }
     ended
 }
@@ -31,11 +35,7 @@ fn play(args: &Test) -> Result<ExitStatus, Stop> {
     }
     let inside = enter()?;
     let program = std::env::current_exe().map_err(|error| {
-        Failure::new(
-            Own::LabSystem,
-            ExitStatus::Usage,
-            format!("cannot find this program's own file: {error}"),
-        )
+        Diagnosis::new(code::LAB_SYSTEM, "cannot find this program's own file").caused_by(error)
     })?;
     let mut report = Report { schema: SCHEMA, scenarios: Vec::new(), error: None };
     for scenario in &scenarios {
@@ -68,7 +68,7 @@ struct Report<'a> {
     scenarios: Vec<Line<'a>>,
     /// Why they were not played; then there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a Failure>,
+    error: Option<Shown>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +93,8 @@ fn scenario(name: &str) -> Result<Scenario, Stop> {
         return Ok(Scenario::shipped(name)?);
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
-        Failure::new(Own::LabTopology, ExitStatus::Usage, format!("cannot read {name}: {error}"))
+        Diagnosis::new(code::LAB_TOPOLOGY, format!("cannot read {name}"))
+            .caused_by(error)
             .next("echoline lab test --list")
     })?;
     Ok(Scenario::parse(&text, name)?)

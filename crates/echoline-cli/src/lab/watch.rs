@@ -1,11 +1,11 @@
 //! `lab watch`, and `lab run --watch`: what passes a link, a line a frame.
 
 use super::args::Watch as Args;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
 use crate::shortage::no_thread;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::capture::pcap::Writer;
 use echoline_lab::{Running, Watch};
 use std::fs::File;
@@ -21,7 +21,7 @@ const BREATH: Duration = Duration::from_millis(100);
 pub(super) fn watch(args: &Args) -> Result<ExitStatus, Stop> {
     if args.write.is_some() && args.links.len() != 1 {
         let message = "a pcap file holds one link: name it, as in `echoline lab watch wan --write wan.pcap`";
-        return Err(Failure::new(Own::LabMisuse, ExitStatus::Usage, message).into());
+        return Err(Diagnosis::new(code::LAB_MISUSE, message).into());
     }
     let mut pcap =
         args.write.as_ref().map(|path| File::create(path).and_then(Writer::new)).transpose().map_err(file)?;
@@ -80,7 +80,6 @@ impl Beside {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn file(error: std::io::Error) -> Stop {
-    Failure::new(Own::Output, ExitStatus::Usage, format!("cannot write what passes: {error}")).into()
+    Diagnosis::new(code::OUTPUT, "cannot write what passes").caused_by(error).into()
 }

@@ -2,9 +2,9 @@
 
 use crate::args::Voice;
 use crate::destination::{Families, elsewhere};
-use crate::failure::Failure;
-use crate::units::{Span, number, patience};
 use echoline::{Endpoint, Family, Port, Socket};
+use echoline_diagnosis::Diagnosis;
+use echoline_diagnosis::units::{Span, number, patience};
 use echoline_server::connect_four::{MAX_EDGE, MAX_NAME, MIN_EDGE, PORT, Size};
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub(super) struct Config {
 }
 
 impl Args {
-    pub(super) fn config(&self) -> Result<Config, Failure> {
+    pub(super) fn config(&self) -> Result<Config, Diagnosis> {
         let target = elsewhere(self.host.as_deref(), self.port.as_deref(), Port::from(PORT))?;
         let family = self.families.family();
         let socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);

@@ -1,9 +1,8 @@
 //! What is typed: on a terminal with line editing, or from a pipe.
 
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
-use echoline::escape::escape;
+use crate::failure::Stop;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::connect_four::{Board, Move};
 use rustyline::DefaultEditor;
 use rustyline::error::{ReadlineError, Signal};
@@ -61,8 +60,8 @@ impl Input {
     }
 }
 
-fn failed(error: impl Display) -> Failure {
-    Failure::new(Own::Input, ExitStatus::Usage, format!("cannot read moves from standard input: {error}"))
+fn failed(error: impl Display) -> Diagnosis {
+    Diagnosis::new(code::INPUT, format!("cannot read moves from standard input: {error}"))
         .next("give moves on a terminal, or through a pipe, one a line")
 }
 

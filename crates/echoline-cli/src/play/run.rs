@@ -5,10 +5,10 @@ use super::dial::dial;
 use super::input::{HELP, Input, Typed, Wish, wish};
 use super::render;
 use super::wire::{Game, Round};
-use crate::exit::ExitStatus;
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
+use echoline_diagnosis::ExitStatus;
 use echoline_server::connect_four::{Move, Side};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {

@@ -2,12 +2,11 @@
 //! out.
 
 use super::args::Config;
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
-use crate::units::human_time;
-use echoline::escape::escape;
-use echoline::{Code, Connection};
+use crate::failure::Stop;
+use echoline::Connection;
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::human_time;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::connect_four::{Board, MAX_LINE, Move, Side, Size};
 use std::time::{Duration, Instant};
 
@@ -118,34 +117,37 @@ impl Game {
         let peer = self.connection.peer();
         // Before that, it is the system that gave the connection up.
         let is_late = Instant::now() >= deadline;
-        if line.as_ref().is_err_and(|error| is_late && error.code() == Code::TimedOut) {
+        if line.as_ref().is_err_and(|error| is_late && error.code() == code::TIMED_OUT) {
             let message = format!("{peer} did not answer {doing} in {}", human_time(self.wait));
-            return Err(Failure::new(Code::TimedOut, ExitStatus::Refused, message)
-                .fact("so", "the server thinks for longer than --wait allows, is stuck, or cannot be reached")
+            return Err(Diagnosis::new(code::TIMED_OUT, message)
+                .evidence(
+                    "so",
+                    "the server thinks for longer than --wait allows, is stuck, or cannot be reached",
+                )
                 .next("wait longer: --wait 1m")
                 .into());
         }
         let Some(line) = line? else {
             let message = format!("{peer} finished before it answered {doing}");
-            return Err(Failure::new(Code::ClosedEarly, ExitStatus::Refused, message)
-                .fact("so", "the server ended, or it closed a conversation that was silent for too long")
+            return Err(Diagnosis::new(code::CLOSED_EARLY, message)
+                .evidence("so", "the server ended, or it closed a conversation that was silent for too long")
                 .next(format!("begin a new game: {}", self.again))
                 .into());
         };
         Ok(line.trim_matches('\r').as_bytes().to_vec())
     }
 
-    fn unexpected(&self, said: &[u8], due: &str, doing: &str) -> Failure {
+    fn unexpected(&self, said: &[u8], due: &str, doing: &str) -> Diagnosis {
         let peer = self.connection.peer();
         let message = format!("{peer} answered {doing} with \"{}\", where {due} was due", escape(said));
-        let failure = Failure::new(Own::UnexpectedReply, ExitStatus::Refused, message);
+        let failure = Diagnosis::new(code::UNEXPECTED_REPLY, message);
         if said == b"ERROR" {
             return failure
-                .fact("so", "the server ends a conversation that it does not understand")
+                .evidence("so", "the server ends a conversation that it does not understand")
                 .next("try the board of 7x6 and a plain name, which every server knows");
         }
         failure
-            .fact("so", "it is no Connect Four server, or it breaks the protocol I32CFSP")
+            .evidence("so", "it is no Connect Four server, or it breaks the protocol I32CFSP")
             .next("check the port: a Connect Four server usually listens on 4444")
     }
 }

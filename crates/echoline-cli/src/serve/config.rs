@@ -5,11 +5,10 @@ use super::log::LogFormat;
 use super::memory;
 use super::target::Target;
 use crate::args::Voice;
-use crate::code::Own;
 use crate::descriptors;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
-use crate::units::{Size, Span, count, grouped};
+use crate::failure::Stop;
+use echoline_diagnosis::units::{Size, Span, count, grouped};
+use echoline_diagnosis::{Diagnosis, code};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -68,19 +67,19 @@ impl Config {
 /// More than any machine has processors for: a slip of the keyboard, which would take the machine's memory.
 const MAX_THREADS: usize = 1024;
 
-fn threads(asked: Option<NonZeroUsize>, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
+fn threads(asked: Option<NonZeroUsize>, default: NonZeroUsize) -> Result<NonZeroUsize, Diagnosis> {
     let threads = asked.unwrap_or(default);
     if threads.get() <= MAX_THREADS {
         return Ok(threads);
     }
     let message = format!("{threads} threads are too many: at most {MAX_THREADS} are possible");
-    Err(Failure::new(Own::Usage, ExitStatus::Usage, message)
+    Err(Diagnosis::new(code::USAGE, message)
         .next(format!("--threads {default} is one a processor of this machine")))
 }
 
-fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZeroUsize, Failure> {
+fn at_least_one(flag: &str, asked: Size, default: NonZeroUsize) -> Result<NonZeroUsize, Diagnosis> {
     usize::try_from(asked.0).ok().and_then(NonZeroUsize::new).ok_or_else(|| {
-        Failure::new(Own::Usage, ExitStatus::Usage, format!("{flag} {asked} cannot be"))
+        Diagnosis::new(code::USAGE, format!("{flag} {asked} cannot be"))
             .next(format!("it takes 1B and more; {} is the default", Size(default.get() as u64)))
     })
 }
@@ -90,7 +89,7 @@ fn max_buffered(
     asked: Option<Size>,
     memory_limit: Option<u64>,
     default: NonZeroUsize,
-) -> Result<NonZeroUsize, Failure> {
+) -> Result<NonZeroUsize, Diagnosis> {
     match (asked, memory_limit) {
         (Some(asked), _) => at_least_one("--max-buffered", asked, default),
         (None, Some(limit)) => {

@@ -5,8 +5,8 @@ use super::config::Config;
 use super::memory::of_groups;
 use super::target::Target;
 use crate::failure::Stop;
-use crate::units::{Size, Span};
 use clap::{Parser, ValueEnum};
+use echoline_diagnosis::units::{Size, Span};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt::Display;
 use std::path::Path;
@@ -50,9 +50,9 @@ pub fn config(text: &str) {
     let config = match Config::on_a_machine_with(limit, &serve) {
         Ok(config) => config,
         Err(Stop::Failure(failure)) => {
-            let shown = anstream::adapter::strip_str(&failure.text()).to_string();
+            let shown = anstream::adapter::strip_str(&crate::failure::Shown::of(&failure).text()).to_string();
             assert!(!shown.contains(|char: char| char.is_control() && char != '\n'), "{shown:?}");
-            assert!(!failure.next.is_empty(), "{shown}");
+            assert!(!failure.steps().is_empty(), "{shown}");
             return;
         }
         Err(Stop::OutputClosed) => panic!("nothing is written yet"),

@@ -1,14 +1,13 @@
 //! Opens the listeners, and says why one cannot be had.
 
 use super::target::{Target, services};
-use crate::exit::ExitStatus;
-use crate::failure::{Fact, Failure};
 use crate::holder::{Hold, Holder, holder_of};
 use crate::place::Place;
-use echoline::{Code, Endpoint, Error, Listener, Socket};
+use echoline::{Endpoint, Error, Listener, Socket};
+use echoline_diagnosis::{Diagnosis, Text, code, plain};
 use echoline_server::ServiceKind;
 use if_addrs::get_if_addrs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Everything that `serve` listens on.
 pub(super) struct Opened {
@@ -30,11 +29,11 @@ impl Opened {
     }
 }
 
-pub(super) fn open(targets: &[Target]) -> Result<Opened, Failure> {
+pub(super) fn open(targets: &[Target]) -> Result<Opened, Diagnosis> {
     let mut opened = Opened { listeners: Vec::new(), missing_family: None };
     for target in targets {
         let mut listeners =
-            open_one(&target.place).map_err(|error| refused(&error, &target.place, &opened))?;
+            open_one(&target.place).map_err(|error| refused(error, &target.place, &opened))?;
         listeners.sort_by_key(|listener| listener.local().is_ipv6());
         if let ([only], Place::Loopbacks(_) | Place::Everywhere(_)) = (listeners.as_slice(), &target.place) {
             opened.missing_family = Some(if only.local().is_ipv4() { "IPv6" } else { "IPv4" });
@@ -53,51 +52,52 @@ fn open_one(place: &Place) -> Result<Vec<Listener>, Error> {
 }
 
 /// Says what this machine knows of the reason, in place of what is true in general.
-fn refused(error: &Error, place: &Place, opened: &Opened) -> Failure {
-    let mut failure = Failure::from(error);
+fn refused(error: Error, place: &Place, opened: &Opened) -> Diagnosis {
+    let mut failure = error;
     let not_found = matches!(
-        error.code(),
-        Code::NameNotFound | Code::NameLookupFailed | Code::NameLookupTimedOut | Code::NoAddressOfFamily
+        failure.code(),
+        code::NAME_NOT_FOUND
+            | code::NAME_LOOKUP_FAILED
+            | code::NAME_LOOKUP_TIMED_OUT
+            | code::NO_ADDRESS_OF_FAMILY
     );
     if let Place::At(endpoint) = place
         && not_found
         && !endpoint.host().to_string().contains('.')
     {
-        // Before the line that explains the code.
-        let services = format!("if a service is meant, there are {}", services());
-        failure.next.insert(failure.next.len().saturating_sub(1), services);
+        let remedy = failure.remedy();
+        let steps = vec![plain(remedy), plain(format!("if a service is meant, there are {}", services()))];
+        failure = failure.with_next(steps);
     }
-    let ip = error.endpoint().and_then(|endpoint| endpoint.host().ip());
-    let (Some(ip), Some(port)) = (ip, error.endpoint().map(|endpoint| endpoint.port().get())) else {
-        return failure;
-    };
+    let tried = failure.endpoint().and_then(|target| Some((target.host.parse().ok()?, target.port)));
+    let Some((ip, port)): Option<(IpAddr, u16)> = tried else { return failure };
     let address = SocketAddr::new(ip, port);
-    match error.code() {
-        Code::AddressInUse => match opened.keeps(address) {
+    match failure.code() {
+        code::ADDRESS_IN_USE => match opened.keeps(address) {
             Some(held) => asked_for_twice(address, held),
             None => in_use(failure, holder_of(address)),
         },
-        Code::PermissionDenied => match unprivileged_from() {
+        code::PERMISSION_DENIED => match unprivileged_from() {
             Some(first) if port < first => reserved(failure, first),
             _ => failure,
         },
-        Code::AddressNotAvailable => {
+        code::ADDRESS_NOT_AVAILABLE => {
             let own = get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip());
             let own: Vec<_> =
                 own.filter(|own| own.is_ipv4() == ip.is_ipv4()).map(|own| own.to_string()).collect();
-            if own.is_empty() { failure } else { failure.fact("have", own.join(", ")) }
+            if own.is_empty() { failure } else { failure.evidence("have", own.join(", ")) }
         }
         _ => failure,
     }
 }
 
-fn asked_for_twice(address: SocketAddr, held: SocketAddr) -> Failure {
-    Failure::new(Code::AddressInUse, ExitStatus::Usage, format!("{address} is asked for twice"))
-        .fact("held", format!("by this very command, which listens on {held} already"))
+fn asked_for_twice(address: SocketAddr, held: SocketAddr) -> Diagnosis {
+    Diagnosis::new(code::ADDRESS_IN_USE, format!("{address} is asked for twice"))
+        .evidence("held", format!("by this very command, which listens on {held} already"))
         .next("leave one of them out, or give it another port")
 }
 
-fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {
+fn in_use(failure: Diagnosis, holder: Option<Holder>) -> Diagnosis {
     let (held, free) = match holder {
         Some(Holder { how: Hold::Ended(peer), .. }) => (
             format!("by a connection to {peer} that has ended; the system keeps its port for a minute"),
@@ -117,11 +117,8 @@ fn in_use(failure: Failure, holder: Option<Holder>) -> Failure {
         ),
     };
     let other = "echoline serve 0 picks a free port".to_owned();
-    Failure {
-        facts: vec![Fact::new("held", held)],
-        next: [Some(other), free].into_iter().flatten().collect(),
-        ..failure
-    }
+    let next = [Some(other), free].into_iter().flatten().map(Text::from).collect();
+    failure.evidence("held", held).with_next(next)
 }
 
 fn doing(how: Hold, address: SocketAddr) -> String {
@@ -131,7 +128,7 @@ fn doing(how: Hold, address: SocketAddr) -> String {
     }
 }
 
-fn reserved(failure: Failure, first: u16) -> Failure {
+fn reserved(failure: Diagnosis, first: u16) -> Diagnosis {
     let so =
         format!("ports below {first} need the capability CAP_NET_BIND_SERVICE, which this process has not");
     let next = vec![
@@ -139,7 +136,7 @@ fn reserved(failure: Failure, first: u16) -> Failure {
         "or give it the right: sudo setcap cap_net_bind_service=+ep \"$(command -v echoline)\"".to_owned(),
         format!("or lower net.ipv4.ip_unprivileged_port_start, which is {first} here (sysctl)"),
     ];
-    Failure { facts: vec![Fact::new("so", so)], next, ..failure }
+    failure.evidence("so", so).with_next(next.into_iter().map(Text::from).collect())
 }
 
 /// The lowest port that needs no right; `None` where the system has no such setting.

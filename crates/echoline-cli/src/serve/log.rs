@@ -4,10 +4,11 @@
 
 use super::queue::Queue;
 use crate::args::Voice;
-use crate::failure::Failure;
-use crate::units::count;
+use crate::failure::Shown;
 use clap::ValueEnum;
-use echoline::escape;
+use echoline_diagnosis::Diagnosis;
+use echoline_diagnosis::escape;
+use echoline_diagnosis::units::count;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -101,9 +102,11 @@ impl Log {
 
     /// What ends the command, also when quiet. Not written directly: a standard error that takes nothing would keep
     /// the program from its end.
-    pub(super) fn failure(&self, failure: &Failure) {
+    pub(super) fn failure(&self, failure: &Diagnosis) {
         match self.format {
-            LogFormat::Text => self.insist(&anstream::adapter::strip_str(&failure.text()).to_string()),
+            LogFormat::Text => {
+                self.insist(&anstream::adapter::strip_str(&Shown::of(failure).text()).to_string());
+            }
             LogFormat::Json => record(failure),
         }
     }
@@ -178,14 +181,14 @@ fn safe(format: LogFormat, record: &[u8]) -> String {
     }
 }
 
-fn record(failure: &Failure) {
-    let next = (!failure.next.is_empty()).then(|| failure.next.join("; "));
-    tracing::error!(code = failure.code.as_str(), next, "{}", failure.message);
+fn record(failure: &Diagnosis) {
+    let shown = Shown::of(failure);
+    tracing::error!(code = shown.code.as_str(), next = shown.next.join("; "), "{}", shown.message);
 }
 
 /// The record of a failure that keeps a log in JSON from its start: written at once, without a queue and its thread,
 /// which may be what is missing.
-pub(super) fn refused(failure: &Failure) {
+pub(super) fn refused(failure: &Diagnosis) {
     let layer = fmt::layer().json().flatten_event(true).with_target(false).with_writer(|| Straight);
     tracing::subscriber::with_default(registry().with(layer), || record(failure));
 }
@@ -234,7 +237,7 @@ mod tests {
         tracing::dispatcher::with_default(&records, || {
             tracing::warn!(target: "echoline_server", peer = %HOSTILE, name = HOSTILE, shown = ?HOSTILE, "{HOSTILE}");
             log.say(HOSTILE);
-            log.failure(&Failure::new(crate::code::Own::Server, crate::exit::ExitStatus::Usage, HOSTILE));
+            log.failure(&Diagnosis::new(echoline_diagnosis::code::SERVER, HOSTILE));
             log.fault(HOSTILE);
         });
         log.settle();

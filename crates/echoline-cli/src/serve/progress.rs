@@ -1,6 +1,6 @@
 //! `--min-progress` as people write it: `1KiB/1m`, or `0` for none.
 
-use crate::units::{Size, Span, UnitError};
+use echoline_diagnosis::units::{Size, Span, UnitError};
 use echoline_server::MinProgress;
 use std::fmt;
 use std::num::NonZeroU64;

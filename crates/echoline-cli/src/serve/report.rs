@@ -1,6 +1,6 @@
 //! What a server did, as a value with two renderings.
 
-use crate::units::{count, human_size, human_time};
+use echoline_diagnosis::units::{count, human_size, human_time};
 use echoline_server::{Ending, Stats};
 use std::time::Duration;
 

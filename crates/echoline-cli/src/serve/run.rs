@@ -7,14 +7,13 @@ use super::log::{self, Log, LogFormat};
 use super::render::audience;
 use super::report::Summary;
 use super::signals::{self, Asked};
-use crate::code::{self, Own};
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::output::Output;
 use crate::reach::reach_of;
 use crate::shortage;
-use crate::units::{Span, count, human_size};
-use echoline::Code;
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::units::{Span, count, human_size};
+use echoline_diagnosis::{Diagnosis, chain, code};
 use echoline_server::{Ending, Server, ServerError};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -34,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     match start_and_serve(args) {
         Err(Stop::Failure(failure)) if args.log == LogFormat::Json => {
             log::refused(&failure);
-            Ok(failure.exit)
+            Ok(failure.exit())
         }
         ended => ended,
     }
@@ -71,12 +70,12 @@ fn start_and_serve(args: &Args) -> Result<ExitStatus, Stop> {
     }
     log.settle();
     match ended {
-        Err(Stop::Failure(failure)) => Ok(failure.exit),
+        Err(Stop::Failure(failure)) => Ok(failure.exit()),
         ended => ended,
     }
 }
 
-fn start(config: &Config, opened: Opened) -> Result<Server, Failure> {
+fn start(config: &Config, opened: Opened) -> Result<Server, Diagnosis> {
     let builder = Server::builder(config.server.clone());
     let builder = opened
         .listeners
@@ -213,20 +212,20 @@ fn spawn(
     Ok(())
 }
 
-fn failed(error: &ServerError) -> Failure {
-    let failure = |code: code::Code| Failure::new(code, ExitStatus::Usage, error.to_string());
+fn failed(error: &ServerError) -> Diagnosis {
+    let failure = |code: code::Code| Diagnosis::new(code, chain(error));
     match error {
-        _ if shortage::lacks_files(error) => failure(Code::TooManyOpenFiles.into())
-            .fact("so", "each thread takes a few open files, and each connection one")
+        _ if shortage::lacks_files(error) => failure(code::TOO_MANY_OPEN_FILES)
+            .evidence("so", "each thread takes a few open files, and each connection one")
             .next("fewer --threads, or a higher limit: ulimit -n shows it"),
         ServerError::EngineUnavailable { .. } => {
-            failure(Own::EngineUnavailable.into()).next("--engine auto takes what works here and says why")
+            failure(code::ENGINE_UNAVAILABLE).next("--engine auto takes what works here and says why")
         }
-        _ => failure(Own::Server.into()),
+        _ => failure(code::SERVER),
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn no_thread(error: io::Error) -> Failure {
+fn no_thread(error: io::Error) -> Diagnosis {
     shortage::no_thread("serve", &error)
 }

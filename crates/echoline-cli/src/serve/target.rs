@@ -1,10 +1,9 @@
 //! `[SERVICE=]LISTEN`: what to serve where.
 
-use crate::code::Own;
-use crate::exit::ExitStatus;
-use crate::failure::{Failure, Stop};
+use crate::failure::Stop;
 use crate::place::Place;
 use echoline::Port;
+use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::{ServiceKind, connect_four};
 
 /// One argument of `serve`, read.
@@ -44,10 +43,10 @@ pub(super) fn services() -> String {
     ServiceKind::ALL.map(ServiceKind::as_str).join(", ")
 }
 
-fn service(name: &str) -> Result<ServiceKind, Failure> {
+fn service(name: &str) -> Result<ServiceKind, Diagnosis> {
     name.parse().map_err(|_| {
-        Failure::new(Own::Usage, ExitStatus::Usage, format!("there is no service \"{name}\""))
-            .fact("have", services())
+        Diagnosis::new(code::USAGE, format!("there is no service \"{name}\""))
+            .evidence("have", services())
             .next("echoline serve echo=5151")
     })
 }

@@ -56,11 +56,16 @@ impl Unavailable {
     pub(crate) fn new(what: &'static str, source: io::Error) -> Self {
         Self { what, source }
     }
+
+    /// What the system said.
+    pub(crate) fn system(&self) -> &io::Error {
+        &self.source
+    }
 }
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.source)
+        f.write_str(self.what)
     }
 }
 

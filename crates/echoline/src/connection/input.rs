@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use memchr::memchr;
 
+use echoline_diagnosis::{Diagnosis as Error, Operation, plain, text};
+
 use super::{Shared, shortest};
-use crate::code::Code;
-use crate::error::{Error, Operation};
+use crate::code;
+use crate::error::error;
 
 /// How many bytes a buffered read asks for, and what the buffer shrinks back to.
 const CHUNK: usize = 16 * 1024;
@@ -85,7 +87,7 @@ impl Input {
                 Ok(_) => {}
                 Err(error) => {
                     let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-                    return Err(if is_late && error.code() == Code::TimedOut { self.late() } else { error });
+                    return Err(if is_late && error.code() == code::TIMED_OUT { self.late() } else { error });
                 }
             }
         }
@@ -121,12 +123,12 @@ impl Input {
 
     fn text(&self, mut line: Vec<u8>) -> Result<String, Error> {
         line.pop_if(|last| *last == b'\n');
-        String::from_utf8(line).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let byte = error.as_bytes()[at];
-            let message =
-                format!("{} sent a line that is no UTF-8: byte {at} is 0x{byte:02x}", self.shared.peer);
-            Error::new(Code::NotUtf8, Operation::Receive, message).on(&self.shared.peer.into())
+        String::from_utf8(line).map_err(|broken| {
+            let at = broken.utf8_error().valid_up_to();
+            let byte = plain(format!("0x{:02x}", broken.as_bytes()[at]));
+            let sentence =
+                text!("{} sent a line that is no UTF-8: byte {} is {}", self.shared.peer, at, byte);
+            error(code::NOT_UTF8, Operation::Receive, sentence).on(self.shared.peer)
         })
     }
 
@@ -175,14 +177,15 @@ impl Input {
     }
 
     fn too_long(&self, max_line: NonZeroUsize) -> Error {
-        let message =
-            format!("{} sent {max_line} bytes without an LF: more than one line may have", self.shared.peer);
-        Error::new(Code::LineTooLong, Operation::Receive, message).on(&self.shared.peer.into())
+        let peer = self.shared.peer;
+        let sentence =
+            text!("{} sent {} bytes without an LF: more than one line may have", peer, max_line.get());
+        error(code::LINE_TOO_LONG, Operation::Receive, sentence).on(peer)
     }
 
     fn late(&self) -> Error {
-        let message = format!("{} sent no whole line in time", self.shared.peer);
-        Error::new(Code::TimedOut, Operation::Receive, message).on(&self.shared.peer.into())
+        let sentence = text!("{} sent no whole line in time", self.shared.peer);
+        error(code::TIMED_OUT, Operation::Receive, sentence).on(self.shared.peer)
     }
 
     fn failed(&self, error: io::Error) -> Error {

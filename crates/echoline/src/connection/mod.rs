@@ -3,7 +3,6 @@
 mod input;
 mod output;
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
@@ -13,9 +12,11 @@ use std::time::{Duration, Instant};
 pub use input::Input;
 pub use output::Output;
 
+use echoline_diagnosis::{Diagnosis as Error, Operation, Text, text};
+
 use crate::attempt::Attempt;
-use crate::code::Code;
-use crate::error::{Error, Operation};
+use crate::code;
+use crate::error::error;
 
 /// One end of a conversation: an [`Input`] and an [`Output`], each ordered, over TCP.
 ///
@@ -110,7 +111,7 @@ impl Connection {
     /// does not count here, and stands again afterwards.
     ///
     /// ```
-    /// use echoline::{Code, Socket};
+    /// use echoline::{Socket, code};
     /// use std::num::NonZeroUsize;
     /// use std::time::{Duration, Instant};
     ///
@@ -121,7 +122,7 @@ impl Connection {
     /// let max_line = NonZeroUsize::new(4096).unwrap();
     /// let deadline = Instant::now() + Duration::from_millis(50);
     /// let error = connection.recv_line_until(max_line, deadline).unwrap_err();
-    /// assert_eq!(error.code(), Code::TimedOut); // and what has come of the line is still there
+    /// assert_eq!(error.code(), code::TIMED_OUT); // and what has come of the line is still there
     /// # Ok::<(), echoline::Error>(())
     /// ```
     ///
@@ -210,13 +211,13 @@ impl TryFrom<TcpStream> for Connection {
         match addresses {
             Ok((local, peer)) => Ok(Self::new(Shared { stream, local, peer })),
             // The only reason of getpeername(2) that leaves a socket: the peer was there and is gone.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(source) if source.kind() == io::ErrorKind::NotConnected => {
                 let message = "the other side broke the connection off at once";
-                Err(Error::new(Code::Reset, Operation::Connect, message).caused_by(error))
+                Err(error(code::RESET, Operation::Connect, message).with_source(source))
             }
-            Err(error) => {
+            Err(source) => {
                 let message = "the connection does not tell its addresses";
-                Err(Error::new(Code::System, Operation::Configure, message).caused_by(error))
+                Err(error(code::SYSTEM, Operation::Configure, message).caused_by(source))
             }
         }
     }
@@ -224,27 +225,28 @@ impl TryFrom<TcpStream> for Connection {
 
 impl Shared {
     /// The error for what a call on the established connection returned. `doing` is how the sentence starts.
-    fn failed(&self, operation: Operation, doing: impl fmt::Display, error: io::Error) -> Error {
+    fn failed(&self, operation: Operation, doing: impl Into<Text>, source: io::Error) -> Error {
         let peer = self.peer;
-        let (code, what) = match error.kind() {
+        let (code, what) = match source.kind() {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::NotConnected => (Code::Reset, format!("{peer} broke the connection off")),
+            | io::ErrorKind::NotConnected => (code::RESET, text!("{} broke the connection off", peer)),
             // Linux says EAGAIN when a timeout of ours is over, Windows ETIMEDOUT.
             io::ErrorKind::WouldBlock => {
-                (Code::TimedOut, format!("nothing moved on the connection to {peer} in time"))
+                (code::TIMED_OUT, text!("nothing moved on the connection to {} in time", peer))
             }
-            io::ErrorKind::TimedOut => (Code::TimedOut, format!("{peer} no longer answers")),
-            _ => (Code::System, format!("the connection to {peer} failed: {error}")),
+            io::ErrorKind::TimedOut => (code::TIMED_OUT, text!("{} no longer answers", peer)),
+            _ => (code::SYSTEM, text!("the connection to {} failed", peer)),
         };
-        Error::new(code, operation, format!("{what} {doing}")).on(&peer.into()).caused_by(error)
+        let failed = error(code, operation, text!("{} {}", what, doing.into())).on(peer);
+        if code == code::SYSTEM { failed.caused_by(source) } else { failed.with_source(source) }
     }
 
     fn set<T>(&self, result: io::Result<T>) -> Result<T, Error> {
-        result.map_err(|error| {
-            let message = format!("the connection to {} cannot be set up: {error}", self.peer);
-            Error::new(Code::System, Operation::Configure, message).on(&self.peer.into()).caused_by(error)
+        result.map_err(|source| {
+            let sentence = text!("the connection to {} cannot be set up", self.peer);
+            error(code::SYSTEM, Operation::Configure, sentence).on(self.peer).caused_by(source)
         })
     }
 }

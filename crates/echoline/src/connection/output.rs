@@ -5,8 +5,9 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
+use echoline_diagnosis::{Diagnosis as Error, Operation, text};
+
 use super::{Shared, shortest};
-use crate::error::{Error, Operation};
 
 /// The output stream of a [`Connection`](super::Connection). Nothing is buffered here: each call hands its bytes to
 /// the kernel.
@@ -70,7 +71,7 @@ impl Output {
     }
 
     fn failed(&self, sent: usize, of: usize, error: io::Error) -> Error {
-        self.shared.failed(Operation::Send, format_args!("after {sent} of {of} bytes to send"), error)
+        self.shared.failed(Operation::Send, text!("after {} of {} bytes to send", sent, of), error)
     }
 }
 

@@ -9,8 +9,10 @@ use std::str::FromStr;
 
 pub use kind::AddressKind;
 
-use crate::code::Code;
-use crate::error::{Error, Operation};
+use echoline_diagnosis::{Diagnosis as Error, Operation, Target, text};
+
+use crate::code::{BAD_ADDRESS, BAD_PORT};
+use crate::error::error;
 
 /// A host and a port.
 ///
@@ -106,18 +108,18 @@ impl Endpoint {
     pub fn can_be_connected_to(&self) -> Result<(), Error> {
         let (code, message, remedy) = match self.host.ip() {
             _ if self.port.get() == 0 => (
-                Code::BadPort,
-                "port 0 is no port to connect to: it lets a server pick a free one".to_owned(),
+                BAD_PORT,
+                text!("port 0 is no port to connect to: it lets a server pick a free one"),
                 "use the port that the server printed when it started",
             ),
             Some(ip) if AddressKind::of(ip) == AddressKind::Multicast || ip == Ipv4Addr::BROADCAST => (
-                Code::BadAddress,
-                format!("{ip} stands for a group of hosts, and TCP goes to one"),
+                BAD_ADDRESS,
+                text!("{} stands for a group of hosts, and TCP goes to one", ip),
                 "use the address of one host",
             ),
             _ => return Ok(()),
         };
-        Err(Error::new(code, Operation::Connect, message).on(self).with_remedy(remedy))
+        Err(error(code, Operation::Connect, message).on(self).next(remedy))
     }
 
     /// What may have been meant by an IPv6 address whose port was left out: `::1:80` without brackets is an address
@@ -127,6 +129,12 @@ impl Endpoint {
         let text = ip.to_string();
         let (before, last) = text.rsplit_once(':')?;
         Some(Self { host: Host::Ip(before.parse::<Ipv6Addr>().ok()?.into()), port: last.parse().ok()? })
+    }
+}
+
+impl From<&Endpoint> for Target {
+    fn from(endpoint: &Endpoint) -> Self {
+        Self { host: endpoint.host.to_string(), port: endpoint.port.0 }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Endpoint, Host, Name, Port, Zone};
-use crate::code::Code;
-use crate::error::{Error, Operation};
+use echoline_diagnosis::{Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
+
+use crate::code::{BAD_ADDRESS, BAD_PORT};
+use crate::error::error;
 
 /// The longest host name that DNS can carry, without the final dot (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
@@ -13,12 +15,12 @@ const MAX_LABEL: usize = 63;
 
 const SCHEMES: [(&str, Option<u16>); 3] = [("tcp", None), ("http", Some(80)), ("https", Some(443))];
 
-fn bad_address(message: impl AsRef<str>) -> Error {
-    Error::new(Code::BadAddress, Operation::Parse, message)
+fn bad_address(sentence: impl Into<Text>) -> Error {
+    error(BAD_ADDRESS, Operation::Parse, sentence)
 }
 
-fn bad_port(message: impl AsRef<str>) -> Error {
-    Error::new(Code::BadPort, Operation::Parse, message)
+fn bad_port(sentence: impl Into<Text>) -> Error {
+    error(BAD_PORT, Operation::Parse, sentence)
 }
 
 pub(super) fn endpoint(text: &str, default_port: Option<Port>) -> Result<Endpoint, Error> {
@@ -26,7 +28,11 @@ pub(super) fn endpoint(text: &str, default_port: Option<Port>) -> Result<Endpoin
         Some((scheme, rest)) => {
             let known = SCHEMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme));
             let (_, port) = known.ok_or_else(|| {
-                bad_address(format!("the scheme {scheme} in {text} is none of tcp, http and https"))
+                bad_address(text!(
+                    "the scheme {} in {} is none of tcp, http and https",
+                    quoted(scheme),
+                    quoted(text)
+                ))
             })?;
             (authority_of(rest, text)?, port.map(Port).or(default_port))
         }
@@ -40,9 +46,13 @@ pub(super) fn endpoint(text: &str, default_port: Option<Port>) -> Result<Endpoin
         (None, None) => {
             let endpoint = Endpoint::new(host, Port::DEFAULT);
             let meant = endpoint.with_port_in_brackets();
-            let meant = meant.map(|meant| format!("if {} is the port, write {meant}; else ", meant.port));
-            return Err(bad_port(format!("{text} has no port"))
-                .with_remedy(format!("{}add one, such as {endpoint}", meant.unwrap_or_default())));
+            let meant = meant
+                .map(|meant| text!("if {} is the port, write {}; else ", meant.port.get(), quoted(meant)));
+            return Err(bad_port(text!("{} has no port", quoted(text))).next(text!(
+                "{}add one, such as {}",
+                meant,
+                quoted(endpoint)
+            )));
         }
     };
     Ok(Endpoint { host, port })
@@ -53,13 +63,14 @@ fn authority_of<'a>(rest: &'a str, text: &str) -> Result<&'a str, Error> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if !matches!(path, "" | "/") {
-        let message = format!("{path} in {text} is a path; an endpoint is a host and a port");
-        return Err(bad_address(message).with_remedy(format!("leave {path} out")));
+        let message =
+            text!("{} in {} is a path; an endpoint is a host and a port", quoted(path), quoted(text));
+        return Err(bad_address(message).next(text!("leave {} out", quoted(path))));
     }
     match authority.rsplit_once('@') {
         // Not quoted: there may be a password in it.
-        Some((_, host)) => Err(bad_address(format!("the part before @{host} is a user, not a host"))
-            .with_remedy(format!("write {host} alone"))),
+        Some((_, host)) => Err(bad_address(text!("the part before @{} is a user, not a host", quoted(host)))
+            .next(text!("write {} alone", quoted(host)))),
         None => Ok(authority),
     }
 }
@@ -68,15 +79,17 @@ fn authority_of<'a>(rest: &'a str, text: &str) -> Result<&'a str, Error> {
 fn split(authority: &str) -> Result<(&str, Option<&str>), Error> {
     if authority.starts_with('[') {
         let Some(end) = authority.find(']') else {
-            return Err(bad_address(format!("the [ in {authority} is never closed by a ]")));
+            return Err(bad_address(text!("the [ in {} is never closed by a ]", quoted(authority))));
         };
         let (host, rest) = authority.split_at(end + 1);
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if rest.is_empty() => Ok((host, None)),
-            None => {
-                Err(bad_address(format!("{rest} in {authority} is out of place: after ] comes : and a port")))
-            }
+            None => Err(bad_address(text!(
+                "{} in {} is out of place: after ] comes : and a port",
+                quoted(rest),
+                quoted(authority)
+            ))),
         };
     }
     match authority.rsplit_once(':') {
@@ -94,43 +107,43 @@ pub(super) fn port(text: &str) -> Result<Port, Error> {
     if let Some(digits) = text.strip_prefix('-')
         && is_number(digits)
     {
-        return Err(bad_port(format!("port {text} is below 0")));
+        return Err(bad_port(text!("port {} is below 0", foreign(text))));
     }
     if !is_number(text) {
-        return Err(bad_port(format!("port {text} is no number")));
+        return Err(bad_port(text!("port {} is no number", foreign(text))));
     }
     // Only an overflow is left to go wrong.
-    text.parse().map(Port).map_err(|_| bad_port(format!("port {text} is above 65535")))
+    text.parse().map(Port).map_err(|_| bad_port(text!("port {} is above 65535", foreign(text))))
 }
 
 pub(super) fn host(text: &str) -> Result<Host, Error> {
     if let Some(rest) = text.strip_prefix('[') {
         let Some(inner) = rest.strip_suffix(']') else {
-            return Err(bad_address(format!("the [ in {text} is never closed by a ]")));
+            return Err(bad_address(text!("the [ in {} is never closed by a ]", quoted(text))));
         };
         return if inner.contains(':') {
             v6(inner)
         } else {
-            Err(bad_address(format!("{inner} is no IPv6 address; only those stand in brackets")))
+            Err(bad_address(text!("{} is no IPv6 address; only those stand in brackets", quoted(inner))))
         };
     }
     if text.is_empty() {
         return Err(bad_address("the host is missing")
-            .with_remedy("write a name or an IP address before the port; localhost is this machine"));
+            .next("write a name or an IP address before the port; localhost is this machine"));
     }
     if let Some((_, rest)) = text.split_once("://") {
         let (alone, _) = split(authority_of(rest, text)?)?;
-        let error = bad_address(format!("{text} is a URL, where only a host belongs"));
+        let error = bad_address(text!("{} is a URL, where only a host belongs", quoted(text)));
         return Err(match alone {
             "" => error,
-            alone => error.with_remedy(format!("write {alone} alone; the port goes apart")),
+            alone => error.next(text!("write {} alone; the port goes apart", quoted(alone))),
         });
     }
     if let Some((alone, port)) = text.split_once(':').filter(|(alone, _)| !alone.is_empty())
         && !port.contains(':')
     {
-        return Err(bad_address(format!("{text} is a host and a port, where only a host belongs"))
-            .with_remedy(format!("write {alone} alone; the port goes apart")));
+        return Err(bad_address(text!("{} is a host and a port, where only a host belongs", quoted(text)))
+            .next(text!("write {} alone; the port goes apart", quoted(alone))));
     }
     if text.contains(':') {
         return v6(text);
@@ -149,11 +162,11 @@ fn is_number(text: &str) -> bool {
 }
 
 fn bare_number(text: &str) -> Error {
-    let error = bad_address(format!("{text} is a number, not a host"));
+    let error = bad_address(text!("{} is a number, not a host", quoted(text)));
     if text.parse::<u16>().is_ok() {
-        error.with_remedy(format!("write localhost:{text} for that port on this machine"))
+        error.next(text!("write localhost:{} for that port on this machine", quoted(text)))
     } else {
-        error.with_remedy("write an IPv4 address as four numbers from 0 to 255, such as 127.0.0.1")
+        error.next("write an IPv4 address as four numbers from 0 to 255, such as 127.0.0.1")
     }
 }
 
@@ -170,26 +183,34 @@ fn v4(text: &str) -> Result<Ipv4Addr, Error> {
     let parts: Vec<&str> = text.split('.').collect();
     for part in &parts {
         if part.is_empty() {
-            return Err(bad_address(format!("a number is missing in {text} beside a dot")));
+            return Err(bad_address(text!("a number is missing in {} beside a dot", quoted(text))));
         }
         if !is_number(part) {
-            return Err(bad_address(format!("{part} in {text} is no number from 0 to 255")));
+            return Err(bad_address(text!(
+                "{} in {} is no number from 0 to 255",
+                quoted(part),
+                quoted(text)
+            )));
         }
         if part.len() > 1 && part.starts_with('0') {
-            let message = format!("{part} in {text} starts with 0, which some programs read as octal");
+            let message = text!(
+                "{} in {} starts with 0, which some programs read as octal",
+                quoted(part),
+                quoted(text)
+            );
             let plain = part.trim_start_matches('0');
             return Err(bad_address(message)
-                .with_remedy(format!("write {}", if plain.is_empty() { "0" } else { plain })));
+                .next(text!("write {}", foreign(if plain.is_empty() { "0" } else { plain }))));
         }
         if part.parse::<u8>().is_err() {
-            return Err(bad_address(format!("{part} in {text} is above 255")));
+            return Err(bad_address(text!("{} in {} is above 255", quoted(part), quoted(text))));
         }
     }
     // Every part is a plain number now, so only their count can be wrong.
     text.parse().map_err(|_| {
         let count = parts.len();
         let numbers = if count == 1 { "number" } else { "numbers" };
-        bad_address(format!("{text} has {count} {numbers}, an IPv4 address has four"))
+        bad_address(text!("{} has {} {}, an IPv4 address has four", quoted(text), count, numbers))
     })
 }
 
@@ -203,13 +224,19 @@ fn v6(text: &str) -> Result<Host, Error> {
     // Linux interface names have at most 15 bytes, no slash and no white space; others are no longer than this.
     let fits = (1..=64).contains(&zone.len());
     if !fits || zone.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '/' | '[' | ']' | '%')) {
-        return Err(bad_address(format!("the zone {zone:?} in {text} is no name of an interface")));
+        return Err(bad_address(text!(
+            "the zone {} in {} is no name of an interface",
+            quoted(format!("{zone:?}")),
+            quoted(text)
+        )));
     }
     if !(ip.is_unicast_link_local() || ip.is_multicast()) {
-        return Err(bad_address(format!(
-            "%{zone} in {text} has no meaning: only link-local addresses have a zone"
+        return Err(bad_address(text!(
+            "%{} in {} has no meaning: only link-local addresses have a zone",
+            quoted(zone),
+            quoted(text)
         ))
-        .with_remedy(format!("write {ip} alone")));
+        .next(text!("write {} alone", IpAddr::V6(ip))));
     }
     Ok(Host::Scoped(ip, Zone(zone.to_owned())))
 }
@@ -223,49 +250,62 @@ fn bad_v6(address: &str, text: &str) -> Error {
     }
     let mut groups = address.split(':').filter(|group| !group.contains('.'));
     if let Some(group) = groups.clone().find(|group| group.contains(|c: char| !c.is_ascii_hexdigit())) {
-        return bad_address(format!("{group} in {text} is no hexadecimal number"));
+        return bad_address(text!("{} in {} is no hexadecimal number", quoted(group), quoted(text)));
     }
     if let Some(group) = groups.find(|group| group.len() > 4) {
-        let error = bad_address(format!("{group} in {text} is above ffff"));
+        let error = bad_address(text!("{} in {} is above ffff", quoted(group), quoted(text)));
         let port = group.parse::<u16>().is_ok();
-        return if port {
-            error.with_remedy("write an IPv6 address with a port as [address]:port")
-        } else {
-            error
-        };
+        return if port { error.next("write an IPv6 address with a port as [address]:port") } else { error };
     }
     if address.matches("::").count() > 1 || address.contains(":::") {
-        return bad_address(format!(":: stands more than once in {text}"));
+        return bad_address(text!(":: stands more than once in {}", quoted(text)));
     }
-    bad_address(format!("{text} has no eight groups, and no :: in their place, so it is no IPv6 address"))
+    bad_address(text!(
+        "{} has no eight groups, and no :: in their place, so it is no IPv6 address",
+        quoted(text)
+    ))
 }
 
 fn name(text: &str) -> Result<Host, Error> {
     if let Some(bad) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
-        let error = bad_address(format!("{bad:?} in {text} has no place in a host name"));
+        let error = bad_address(text!(
+            "{} in {} has no place in a host name",
+            quoted(format!("{bad:?}")),
+            quoted(text)
+        ));
         return Err(match bad {
-            ' ' | '\t' | '\n' | '\r' => error.with_remedy("leave the white space out"),
-            '/' => error.with_remedy("write the host and the port only"),
-            c if !c.is_ascii() => error.with_remedy("write its form in ASCII, which starts with xn--"),
-            _ => error.with_remedy("a name has letters, digits, hyphens and dots"),
+            ' ' | '\t' | '\n' | '\r' => error.next("leave the white space out"),
+            '/' => error.next("write the host and the port only"),
+            c if !c.is_ascii() => error.next("write its form in ASCII, which starts with xn--"),
+            _ => error.next("a name has letters, digits, hyphens and dots"),
         });
     }
     let plain = text.strip_suffix('.').unwrap_or(text);
     if plain.len() > MAX_NAME {
         let length = plain.len();
-        return Err(bad_address(format!(
-            "the host name has {length} characters, at most {MAX_NAME} are possible"
+        return Err(bad_address(text!(
+            "the host name has {} characters, at most {} are possible",
+            length,
+            MAX_NAME
         )));
     }
     for label in plain.split('.') {
         if label.is_empty() {
-            return Err(bad_address(format!("a part of the name {text} between dots is empty")));
+            return Err(bad_address(text!("a part of the name {} between dots is empty", quoted(text))));
         }
         if label.len() > MAX_LABEL {
-            return Err(bad_address(format!("{label} in the name has more than {MAX_LABEL} characters")));
+            return Err(bad_address(text!(
+                "{} in the name has more than {} characters",
+                quoted(label),
+                MAX_LABEL
+            )));
         }
         if label.starts_with('-') || label.ends_with('-') {
-            return Err(bad_address(format!("{label} in the name {text} starts or ends with a hyphen")));
+            return Err(bad_address(text!(
+                "{} in the name {} starts or ends with a hyphen",
+                quoted(label),
+                quoted(text)
+            )));
         }
     }
     Ok(Host::Name(Name(text.to_owned())))

@@ -123,7 +123,7 @@ fn host_and_port_apart_are_read_as_strictly() {
     let twice = Endpoint::from_parts("a:1", "1").unwrap_err();
     assert_eq!(twice.to_string(), "a:1 is a host and a port, where only a host belongs");
     assert_eq!(
-        (twice.code().as_str(), twice.remedy()),
+        (twice.code().as_str(), twice.remedy().as_str()),
         ("bad-address", "write a alone; the port goes apart")
     );
 }

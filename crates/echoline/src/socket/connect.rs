@@ -4,13 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use echoline_diagnosis::{Code, Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
+
 use super::Socket;
 use super::race::Race;
 use crate::attempt::{Attempt, Outcome, STAGGER, Schedule};
-use crate::code::Code;
+use crate::code;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Host};
-use crate::error::{Error, Operation, deadline, span};
+use crate::error::{deadline, error, span};
 use crate::resolve::{Family, resolve};
 
 const ANOTHER_SOURCE: &str = "give a source address of the same IP version as the host's, or leave it out";
@@ -59,7 +61,7 @@ impl Socket {
         let begin = Instant::now();
         let deadline = deadline(begin, self.connect_timeout);
         let addresses = resolve(endpoint, self.connect_family(endpoint)?, self.connect_timeout)
-            .map_err(|error| self.of_the_source(endpoint, error))?;
+            .map_err(|error| self.of_the_source(error))?;
         let schedule = Schedule::new(addresses, STAGGER, deadline);
         observe(ConnectEvent::Resolved { addresses: schedule.addresses(), took: begin.elapsed() });
         let (winner, attempts) = Race::new(self, begin, observe).run(schedule);
@@ -80,20 +82,25 @@ impl Socket {
             (Family::Any, family) | (family, Family::Any) => Ok(family),
             (asked, of_source) if asked == of_source => Ok(asked),
             (asked, of_source) => {
-                let message = format!("an {of_source} source address cannot reach {endpoint} over {asked}");
-                Err(Error::new(Code::NoAddressOfFamily, Operation::Connect, message)
+                let sentence = text!(
+                    "an {} source address cannot reach {} over {}",
+                    of_source.as_str(),
+                    quoted(endpoint),
+                    asked.as_str()
+                );
+                Err(error(code::NO_ADDRESS_OF_FAMILY, Operation::Connect, sentence)
                     .on(endpoint)
-                    .with_remedy(ANOTHER_SOURCE))
+                    .next(ANOTHER_SOURCE))
             }
         }
     }
 
     /// That there is no address of a family, where the source address is why it was asked for.
-    fn of_the_source(&self, endpoint: &Endpoint, error: Error) -> Error {
-        let narrowed = error.code() == Code::NoAddressOfFamily && self.family == Family::Any;
+    fn of_the_source(&self, error: Error) -> Error {
+        let narrowed = error.code() == code::NO_ADDRESS_OF_FAMILY && self.family == Family::Any;
         let Some(source) = self.source.filter(|_| narrowed) else { return error };
-        let message = format!("{error}, and the source address {source} is one");
-        Error::new(error.code(), error.operation(), message).on(endpoint).with_remedy(ANOTHER_SOURCE)
+        let sentence = text!("{}, and the source address {} is one", error.sentence(), source);
+        error.with_sentence(sentence).with_next(vec![ANOTHER_SOURCE.into()])
     }
 
     /// The error of a race without a winner.
@@ -103,55 +110,50 @@ impl Socket {
             Outcome::Connected | Outcome::Abandoned => None,
         });
         // With no attempt at all, the lookup used up the time.
-        let (code, os_error) = codes.max_by_key(|(code, _)| says(*code)).unwrap_or((Code::NoAnswer, None));
-        let message = self.sentence(code, endpoint, &attempts);
+        let (code, os_error) = codes.max_by_key(|(code, _)| says(*code)).unwrap_or((code::NO_ANSWER, None));
+        let sentence = self.sentence(code, endpoint, &attempts);
         let route = attempts.first().map(|attempt| {
-            format!("see which route is used: ip route get {}", route_to(endpoint, attempt.address))
+            text!("see which route is used: ip route get {}", route_to(endpoint, attempt.address))
         });
-        let mut error = Error::new(code, Operation::Connect, message).on(endpoint).with_attempts(attempts);
-        if let (Code::NoRoute | Code::PermissionDenied, Some(route)) = (code, route) {
-            error = error.with_remedy(route);
+        let mut failed = error(code, Operation::Connect, sentence).on(endpoint).with_attempts(attempts);
+        if let (code::NO_ROUTE | code::PERMISSION_DENIED, Some(route)) = (code, route) {
+            failed = failed.next(route);
         }
-        if let Some(errno) = os_error {
-            error = error.caused_by(io::Error::from_raw_os_error(errno));
+        match os_error.map(io::Error::from_raw_os_error) {
+            Some(source) if code == code::SYSTEM => failed.caused_by(source),
+            Some(source) => failed.with_source(source),
+            None => failed,
         }
-        error
     }
 
-    fn sentence(&self, code: Code, endpoint: &Endpoint, attempts: &[Attempt]) -> String {
+    fn sentence(&self, code: Code, endpoint: &Endpoint, attempts: &[Attempt]) -> Text {
         let whom = match attempts {
-            [one] if endpoint.host().ip().is_none() => format!("{endpoint} ({})", one.address.ip()),
-            [_, _, ..] => format!("{endpoint} ({} addresses tried)", attempts.len()),
-            _ => endpoint.to_string(),
+            [one] if endpoint.host().ip().is_none() => {
+                text!("{} ({})", quoted(endpoint), one.address.ip())
+            }
+            [_, _, ..] => text!("{} ({} addresses tried)", quoted(endpoint), attempts.len()),
+            _ => quoted(endpoint),
         };
         let time =
             span(attempts.iter().map(|a| a.started_after + a.took).max().unwrap_or(self.connect_timeout));
         match code {
-            Code::Refused => format!("{whom} refused the connection"),
-            Code::NoAnswer => format!("{whom} did not answer in {time}"),
-            Code::NoRoute => format!("there is no route to {whom}"),
-            Code::HostUnreachable => {
-                format!("{whom} is unreachable: a router, or this machine, cannot find the host")
+            code::REFUSED => text!("{} refused the connection", whom),
+            code::NO_ANSWER => text!("{} did not answer in {}", whom, time),
+            code::NO_ROUTE => text!("there is no route to {}", whom),
+            code::HOST_UNREACHABLE => {
+                text!("{} is unreachable: a router, or this machine, cannot find the host", whom)
             }
-            Code::PermissionDenied => format!("this machine does not allow a connection to {whom}"),
-            Code::Reset => format!("{whom} broke the connection off while it was opened"),
-            Code::NoLocalPort => format!("no local port is free for a connection to {whom}"),
-            Code::AddressNotAvailable => match self.source {
+            code::PERMISSION_DENIED => text!("this machine does not allow a connection to {}", whom),
+            code::RESET => text!("{} broke the connection off while it was opened", whom),
+            code::NO_LOCAL_PORT => text!("no local port is free for a connection to {}", whom),
+            code::ADDRESS_NOT_AVAILABLE => match self.source {
                 Some(source) => {
-                    format!("{source} is no address of this machine, so {whom} cannot be reached from it")
+                    text!("{} is no address of this machine, so {} cannot be reached from it", source, whom)
                 }
-                None => format!("{whom} cannot be reached: it is no address to connect to"),
+                None => text!("{} cannot be reached: it is no address to connect to", whom),
             },
-            Code::TooManyOpenFiles => format!("no file descriptor is left for a connection to {whom}"),
-            _ => {
-                let errno = attempts.iter().find_map(|attempt| match attempt.outcome {
-                    Outcome::Failed { code: Code::System, os_error } => os_error,
-                    _ => None,
-                });
-                let said =
-                    errno.map_or("an unknown error".into(), |e| io::Error::from_raw_os_error(e).to_string());
-                format!("the connection to {whom} failed: {said}")
-            }
+            code::TOO_MANY_OPEN_FILES => text!("no file descriptor is left for a connection to {}", whom),
+            _ => text!("the connection to {} failed", whom),
         }
     }
 }
@@ -159,27 +161,27 @@ impl Socket {
 /// How much a code says about the other side: what answered, then what stayed silent, then what never left.
 fn says(code: Code) -> u8 {
     match code {
-        Code::Refused => 9,
-        Code::Reset => 8,
-        Code::HostUnreachable => 7,
-        Code::NoAnswer => 6,
-        Code::PermissionDenied => 5,
-        Code::TooManyOpenFiles => 4,
-        Code::NoLocalPort | Code::AddressNotAvailable => 3,
-        Code::System => 2,
+        code::REFUSED => 9,
+        code::RESET => 8,
+        code::HOST_UNREACHABLE => 7,
+        code::NO_ANSWER => 6,
+        code::PERMISSION_DENIED => 5,
+        code::TOO_MANY_OPEN_FILES => 4,
+        code::NO_LOCAL_PORT | code::ADDRESS_NOT_AVAILABLE => 3,
+        code::SYSTEM => 2,
         _ => 1,
     }
 }
 
 /// The address as ip(8) takes it: a link-local one leads somewhere by its interface only.
-fn route_to(endpoint: &Endpoint, address: SocketAddr) -> String {
+fn route_to(endpoint: &Endpoint, address: SocketAddr) -> Text {
     let ip = address.ip();
     match (endpoint.host(), address) {
         (Host::Scoped(_, zone), _) if zone.as_str().parse::<u32>().is_err() => {
-            format!("{ip} oif {}", zone.as_str())
+            text!("{} oif {}", ip, foreign(zone.as_str()))
         }
-        (_, SocketAddr::V6(v6)) if v6.scope_id() != 0 => format!("{ip} oif if{}", v6.scope_id()),
-        _ => ip.to_string(),
+        (_, SocketAddr::V6(v6)) if v6.scope_id() != 0 => text!("{} oif if{}", ip, v6.scope_id()),
+        _ => ip.into(),
     }
 }
 
@@ -199,13 +201,13 @@ mod tests {
 
     #[test]
     fn the_attempt_that_says_most_about_the_other_side_names_the_failure() {
-        let no_route = attempt("[2001:db8::1]:7", Code::NoRoute, Some(101));
-        let no_answer = attempt("192.0.2.1:7", Code::NoAnswer, None);
-        let refused = attempt("192.0.2.2:7", Code::Refused, Some(111));
+        let no_route = attempt("[2001:db8::1]:7", code::NO_ROUTE, Some(101));
+        let no_answer = attempt("192.0.2.1:7", code::NO_ANSWER, None);
+        let refused = attempt("192.0.2.2:7", code::REFUSED, Some(111));
 
         let error = failed(vec![no_route.clone(), no_answer.clone()]);
         assert_eq!(error.to_string(), "host.test:7 (2 addresses tried) did not answer in 3.0 s");
-        assert_eq!(error.code(), Code::NoAnswer);
+        assert_eq!(error.code(), code::NO_ANSWER);
         assert!(std::error::Error::source(&error).is_none());
 
         let error = failed(vec![refused, no_answer, no_route.clone()]);
@@ -219,16 +221,16 @@ mod tests {
         let link = "[fe80::1%3]:7";
         for (zone, asked) in [("eth0", "oif eth0"), ("3", "oif if3")] {
             let endpoint: Endpoint = format!("[fe80::1%{zone}]:7").parse().unwrap();
-            let error = Socket::new().failed(&endpoint, vec![attempt(link, Code::NoRoute, Some(101))]);
+            let error = Socket::new().failed(&endpoint, vec![attempt(link, code::NO_ROUTE, Some(101))]);
             assert_eq!(error.remedy(), format!("see which route is used: ip route get fe80::1 {asked}"));
         }
     }
 
     #[test]
     fn an_error_without_a_code_of_its_own_quotes_the_system() {
-        let error = failed(vec![attempt("192.0.2.1:7", Code::System, Some(105))]);
+        let error = failed(vec![attempt("192.0.2.1:7", code::SYSTEM, Some(105))]);
         let said = io::Error::from_raw_os_error(105).to_string();
-        assert_eq!(error.to_string(), format!("the connection to host.test:7 (192.0.2.1) failed: {said}"));
+        assert_eq!(format!("{error:#}"), format!("the connection to host.test:7 (192.0.2.1) failed: {said}"));
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), said);
     }
 }

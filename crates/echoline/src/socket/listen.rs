@@ -5,11 +5,13 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use rustix::io::Errno;
 
+use echoline_diagnosis::{Diagnosis as Error, Operation, text};
+
 use super::Socket;
-use crate::code::{Code, is_out_of_files};
+use crate::code::{self, is_out_of_files};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Port};
-use crate::error::{Error, Operation};
+use crate::error::error;
 use crate::resolve::resolve;
 
 /// How often a port that the system picked may turn out to be taken for the other family.
@@ -76,7 +78,7 @@ impl Socket {
         let mut picks = 0;
         loop {
             match self.listen_with_one_port(addresses) {
-                Err(error) if error.code() == Code::AddressInUse && addresses[0].port() == 0 => {
+                Err(error) if error.code() == code::ADDRESS_IN_USE && addresses[0].port() == 0 => {
                     picks += 1;
                     if picks == MAX_PORT_PICKS {
                         return Err(error);
@@ -143,20 +145,22 @@ impl Listener {
                     let _ = stream.set_nodelay(self.no_delay);
                     return Ok(Connection::accepted(stream, self.local, peer));
                 }
-                Err(error) if broke_off(&error) => {}
-                Err(error) => {
-                    let (code, what) = if is_out_of_files(&error) {
-                        (Code::TooManyOpenFiles, "no file descriptor is left".to_owned())
-                    } else {
-                        (Code::System, error.to_string())
-                    };
-                    let message = format!("a connection to {} was not accepted: {what}", self.local);
-                    let endpoint = Endpoint::from(self.local);
-                    return Err(Error::new(code, Operation::Accept, message).on(&endpoint).caused_by(error));
+                Err(source) if broke_off(&source) => {}
+                Err(source) => {
+                    return Err(not_accepted(self.local, source));
                 }
             }
         }
     }
+}
+
+fn not_accepted(local: SocketAddr, source: io::Error) -> Error {
+    let sentence = text!("a connection to {} was not accepted", local);
+    if is_out_of_files(&source) {
+        let sentence = sentence.and(": no file descriptor is left");
+        return error(code::TOO_MANY_OPEN_FILES, Operation::Accept, sentence).on(local).with_source(source);
+    }
+    error(code::SYSTEM, Operation::Accept, sentence).on(local).caused_by(source)
 }
 
 /// Errors of the connection, not of the listener: accept(2), "Error handling".
@@ -182,28 +186,30 @@ fn is_missing_family(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
 }
 
-fn failed(address: SocketAddr, error: io::Error) -> Error {
+fn failed(address: SocketAddr, source: io::Error) -> Error {
     let port = Port::from(address.port());
-    let (code, message) = match error.kind() {
-        io::ErrorKind::AddrInUse => (Code::AddressInUse, format!("{address} is in use by another program")),
-        io::ErrorKind::PermissionDenied if port.is_reserved() => {
-            (Code::PermissionDenied, format!("port {port} is reserved: this user may not listen on it"))
-        }
+    let (code, sentence) = match source.kind() {
+        io::ErrorKind::AddrInUse => (code::ADDRESS_IN_USE, text!("{} is in use by another program", address)),
+        io::ErrorKind::PermissionDenied if port.is_reserved() => (
+            code::PERMISSION_DENIED,
+            text!("port {} is reserved: this user may not listen on it", port.get()),
+        ),
         io::ErrorKind::PermissionDenied => {
-            (Code::PermissionDenied, format!("this machine does not allow listening on {address}"))
+            (code::PERMISSION_DENIED, text!("this machine does not allow listening on {}", address))
         }
         io::ErrorKind::AddrNotAvailable => {
-            (Code::AddressNotAvailable, format!("{} is no address of this machine", address.ip()))
+            (code::ADDRESS_NOT_AVAILABLE, text!("{} is no address of this machine", address.ip()))
         }
-        _ if is_out_of_files(&error) => {
-            (Code::TooManyOpenFiles, format!("no file descriptor is left to listen on {address}"))
+        _ if is_out_of_files(&source) => {
+            (code::TOO_MANY_OPEN_FILES, text!("no file descriptor is left to listen on {}", address))
         }
-        _ if is_missing_family(&error) => {
-            (Code::AddressNotAvailable, format!("this machine has no address family for {address}"))
+        _ if is_missing_family(&source) => {
+            (code::ADDRESS_NOT_AVAILABLE, text!("this machine has no address family for {}", address))
         }
-        _ => (Code::System, format!("listening on {address} failed: {error}")),
+        _ => (code::SYSTEM, text!("listening on {} failed", address)),
     };
-    Error::new(code, Operation::Listen, message).on(&address.into()).caused_by(error)
+    let failed = error(code, Operation::Listen, sentence).on(address);
+    if code == code::SYSTEM { failed.caused_by(source) } else { failed.with_source(source) }
 }
 
 impl From<Listener> for TcpListener {
@@ -217,8 +223,8 @@ impl TryFrom<TcpListener> for Listener {
 
     /// Takes a listener that somebody else opened.
     fn try_from(inner: TcpListener) -> Result<Self, Error> {
-        let local = inner.local_addr().map_err(|error| {
-            Error::new(Code::System, Operation::Configure, "the socket has no local address").caused_by(error)
+        let local = inner.local_addr().map_err(|source| {
+            error(code::SYSTEM, Operation::Configure, "the socket has no local address").caused_by(source)
         })?;
         Ok(Self { inner, local, no_delay: true })
     }

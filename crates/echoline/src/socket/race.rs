@@ -7,9 +7,11 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use echoline_diagnosis::Code;
+
 use super::{ConnectEvent, Socket};
 use crate::attempt::{Attempt, Outcome, Schedule, Step, source_for};
-use crate::code::Code;
+use crate::code;
 
 /// Where an attempt failed before it was on its way.
 enum Refusal {
@@ -25,14 +27,14 @@ impl Refusal {
         match self {
             // Here, EINVAL is about an option or the source; from connect it is about the route.
             Self::Open(error) | Self::Bind(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                failed(Code::System, &error)
+                failed(code::SYSTEM, &error)
             }
             Self::Bind(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                failed(Code::AddressNotAvailable, &error)
+                failed(code::ADDRESS_NOT_AVAILABLE, &error)
             }
-            Self::NoWay(error) => failed(Code::NoRoute, &error),
+            Self::NoWay(error) => failed(code::NO_ROUTE, &error),
             Self::Open(error) | Self::Bind(error) | Self::Connect(error) => {
-                failed(Code::of_connect(&error), &error)
+                failed(code::of_connect(&error), &error)
             }
         }
     }
@@ -139,11 +141,11 @@ impl<'a> Race<'a> {
         let Pending { index, socket, address, source, started } = pending;
         let result = socket.take_error().and_then(|error| error.map_or(Ok(()), Err));
         let outcome = match result {
-            Err(error) => failed(Code::of_connect(&error), &error),
-            Ok(()) if is_self_connected(&socket) => Outcome::Failed { code: Code::Refused, os_error: None },
+            Err(error) => failed(code::of_connect(&error), &error),
+            Ok(()) if is_self_connected(&socket) => Outcome::Failed { code: code::REFUSED, os_error: None },
             Ok(()) => match socket.set_nonblocking(false) {
                 Ok(()) => Outcome::Connected,
-                Err(error) => failed(Code::System, &error),
+                Err(error) => failed(code::SYSTEM, &error),
             },
         };
         self.ended(address, source, started, outcome);
@@ -153,7 +155,7 @@ impl<'a> Race<'a> {
     /// What still runs is abandoned for the winner, or has had no answer by the deadline.
     fn end_the_rest(&mut self, won: bool) {
         let outcome =
-            if won { Outcome::Abandoned } else { Outcome::Failed { code: Code::NoAnswer, os_error: None } };
+            if won { Outcome::Abandoned } else { Outcome::Failed { code: code::NO_ANSWER, os_error: None } };
         for pending in std::mem::take(&mut self.pending) {
             self.ended(pending.address, pending.source, pending.started, outcome);
         }
@@ -222,8 +224,8 @@ mod tests {
     #[test]
     fn an_option_or_a_source_that_the_system_refuses_is_not_taken_for_a_missing_route() {
         let bad_option = Refusal::Open(Errno::INVAL.into()).outcome();
-        assert!(matches!(bad_option, Outcome::Failed { code: Code::System, .. }));
+        assert!(matches!(bad_option, Outcome::Failed { code: code::SYSTEM, .. }));
         let bad_source = Refusal::Bind(Errno::INVAL.into()).outcome();
-        assert!(matches!(bad_source, Outcome::Failed { code: Code::System, .. }));
+        assert!(matches!(bad_source, Outcome::Failed { code: code::SYSTEM, .. }));
     }
 }

@@ -12,11 +12,10 @@ pub(in crate::check) use listening::{
 };
 pub(in crate::check) use other_end::{Backends, Whoami};
 
-use crate::code::Code as PrintedCode;
-use crate::failure::Failure;
 use crate::shortage::no_thread;
-use echoline::{Code, Family};
-use serde::{Serialize, Serializer};
+use echoline::Family;
+use echoline_diagnosis::{Code, Diagnosis};
+use serde::Serialize;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -76,15 +75,14 @@ pub(in crate::check) enum Expect {
 /// A failure of the library, kept as a value.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::check) struct Problem {
-    #[serde(serialize_with = "code_as_text")]
     pub(in crate::check) code: Code,
     pub(in crate::check) message: String,
     pub(in crate::check) remedy: String,
 }
 
-impl From<&echoline::Error> for Problem {
-    fn from(error: &echoline::Error) -> Self {
-        Self { code: error.code(), message: error.to_string(), remedy: error.remedy().to_owned() }
+impl From<&Diagnosis> for Problem {
+    fn from(error: &Diagnosis) -> Self {
+        Self { code: error.code(), message: format!("{error:#}"), remedy: error.remedy() }
     }
 }
 
@@ -95,18 +93,10 @@ impl Problem {
     }
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        let code = match failure.code {
-            PrintedCode::Library(code) => code,
-            PrintedCode::Own(_) => Code::System,
-        };
-        Self { code, message: failure.message, remedy: failure.next.into_iter().next().unwrap_or_default() }
+impl From<Diagnosis> for Problem {
+    fn from(failure: Diagnosis) -> Self {
+        Self::from(&failure)
     }
-}
-
-fn code_as_text<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(code.as_str())
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -80,7 +80,7 @@ fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use echoline::escape::escape;
+    use echoline_diagnosis::escape::escape;
 
     #[test]
     fn what_comes_back_is_named_by_how_it_differs() {

@@ -4,7 +4,7 @@ use super::compare::{compare, line_ends};
 use super::{micros, timing};
 use crate::check::findings::{Answer, Broke, Conversation, Exchange, Expect, Timing, What};
 use crate::recognise::recognise;
-use echoline::escape::escape;
+use echoline_diagnosis::escape::escape;
 use echoline_sys::tcp_info;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -3,8 +3,8 @@
 use super::micros;
 use super::own::is_own;
 use crate::check::findings::{Connect, Ended, Icmp, Requests};
-use echoline::Code;
 use echoline::attempt::source_for;
+use echoline_diagnosis::code;
 use echoline_sys::tcp_info;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -133,15 +133,15 @@ pub(super) fn unsent(error: &io::Error) -> Connect {
 }
 
 fn ended_of(error: &io::Error) -> Ended {
-    match Code::of_connect(error) {
-        Code::Refused => Ended::Refused,
+    match echoline::code::of_connect(error) {
+        code::REFUSED => Ended::Refused,
         // The library counts as a reset also what ends a connection that stood.
-        Code::Reset if error.kind() == ErrorKind::ConnectionReset => Ended::Reset,
-        Code::NoAnswer => Ended::NoAnswer,
-        Code::NoRoute => Ended::NetUnreachable,
-        Code::HostUnreachable => Ended::HostUnreachable,
-        Code::PermissionDenied => Ended::Denied,
-        Code::NoLocalPort => Ended::NoLocalPort,
+        code::RESET if error.kind() == ErrorKind::ConnectionReset => Ended::Reset,
+        code::NO_ANSWER => Ended::NoAnswer,
+        code::NO_ROUTE => Ended::NetUnreachable,
+        code::HOST_UNREACHABLE => Ended::HostUnreachable,
+        code::PERMISSION_DENIED => Ended::Denied,
+        code::NO_LOCAL_PORT => Ended::NoLocalPort,
         _ => Ended::Other,
     }
 }

@@ -10,7 +10,8 @@ use crate::holder::processes_of;
 use crate::place::Place as Asked;
 use crate::reach::{Reach, reach_at};
 use crate::sockets::tcp_sockets;
-use echoline::{Code, Endpoint, Family, resolve};
+use echoline::{Endpoint, Family, resolve};
+use echoline_diagnosis::code;
 use procfs::net::TcpState;
 use rustix::net::netdevice::index_to_name;
 use socket2::{Domain, Socket, Type};
@@ -84,7 +85,7 @@ fn wanted(place: &Asked, family: Family, timeout: Duration) -> Result<Wanted, Pr
     };
     if port == 0 {
         return Err(Problem {
-            code: Code::BadPort,
+            code: code::BAD_PORT,
             message: "port 0 is no port to listen on: it lets a server pick a free one".to_owned(),
             remedy: "use the port that the server printed when it started".to_owned(),
         });
@@ -121,7 +122,7 @@ fn addresses(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<V
     match found.iter().find(|ip| !own::is_own(**ip)) {
         None => Ok(found),
         Some(foreign) => Err(Problem {
-            code: Code::AddressNotAvailable,
+            code: code::ADDRESS_NOT_AVAILABLE,
             message: format!(
                 "{foreign} belongs to no interface of this machine, so nothing can listen there"
             ),
@@ -315,7 +316,7 @@ mod tests {
         assert_eq!(of("127.0.0.1:80", Family::Any).unwrap(), (1, true, true, false));
         assert_eq!(of("0.0.0.0:80", Family::Any).unwrap(), (0, true, false, true));
         assert_eq!(of("[::]:80", Family::Any).unwrap(), (0, true, true, true));
-        assert_eq!(of("192.0.2.7:80", Family::Any).unwrap_err().code, Code::AddressNotAvailable);
-        assert_eq!(of(":0", Family::Any).unwrap_err().code, Code::BadPort);
+        assert_eq!(of("192.0.2.7:80", Family::Any).unwrap_err().code, code::ADDRESS_NOT_AVAILABLE);
+        assert_eq!(of(":0", Family::Any).unwrap_err().code, code::BAD_PORT);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{dns, micros};
 use crate::check::findings::{NameFinding, NameServer, NameSource, Problem};
-use echoline::{Code, Endpoint, Family, Host, resolve};
+use echoline::{Endpoint, Family, Host, resolve};
+use echoline_diagnosis::code;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
@@ -45,7 +46,7 @@ pub(in crate::check) fn look_up(
     let looked_up = looked_up.unwrap_or_else(|| resolve(endpoint, family, Duration::ZERO));
     let result = looked_up.map_err(|error| Problem::from(&error));
     let failed =
-        |problem: &Problem| matches!(problem.code, Code::NameLookupFailed | Code::NameLookupTimedOut);
+        |problem: &Problem| matches!(problem.code, code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT);
     if servers.is_empty() && result.as_ref().is_err_and(failed) {
         servers = ask_servers(name, deadline);
     }

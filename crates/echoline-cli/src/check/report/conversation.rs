@@ -3,7 +3,7 @@
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Answer, Exchange, Expect, Findings, LineEnds, Scheme};
 use crate::check::quote::quoted;
-use crate::units::{count, grouped};
+use echoline_diagnosis::units::{count, grouped};
 use serde_json::json;
 
 pub(super) fn conversation(findings: &Findings) -> Step {

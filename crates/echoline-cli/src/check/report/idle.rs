@@ -2,7 +2,7 @@
 
 use super::{State, Step, step, timed};
 use crate::check::findings::{Findings, IdleEnd, IdleTry, Poke};
-use crate::units::human_time;
+use echoline_diagnosis::units::human_time;
 use serde_json::json;
 use std::time::Duration;
 

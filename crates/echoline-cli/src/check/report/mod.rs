@@ -10,10 +10,9 @@ mod target;
 pub(super) use idle::long_time;
 
 use super::findings::{Ended, Findings};
-use super::verdict::{Verdict, VerdictCode, verdict};
-use crate::exit::ExitStatus;
-use crate::units::human_time;
-use echoline::Code;
+use super::verdict::{Verdict, verdict};
+use echoline_diagnosis::ExitStatus;
+use echoline_diagnosis::units::human_time;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -93,20 +92,7 @@ impl Report {
 
     /// What cannot be read, and what this machine has run out of, is no answer of the network.
     pub(super) fn exit(&self) -> ExitStatus {
-        match self.verdict.code {
-            _ if self.interrupted => ExitStatus::Interrupted,
-            VerdictCode::Ok => ExitStatus::Success,
-            VerdictCode::Failure(
-                Code::BadAddress
-                | Code::BadPort
-                | Code::AddressNotAvailable
-                | Code::NoLocalPort
-                | Code::TooManyOpenFiles
-                | Code::ResolverBusy
-                | Code::System,
-            ) => ExitStatus::Usage,
-            VerdictCode::Failure(_) | VerdictCode::UnexpectedReply => ExitStatus::Refused,
-        }
+        if self.interrupted { ExitStatus::Interrupted } else { self.verdict.code.exit() }
     }
 }
 

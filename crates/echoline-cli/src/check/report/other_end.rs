@@ -2,7 +2,7 @@
 
 use super::{State, Step, step, timed};
 use crate::check::findings::{Backends, Expect, Findings};
-use crate::units::count;
+use echoline_diagnosis::units::count;
 use serde_json::json;
 
 /// NAT is seen by reading down.

@@ -2,8 +2,8 @@
 
 use super::{State, Step, ms, skipped, step, timed};
 use crate::check::findings::{Findings, NameAnswer, NameSource};
-use crate::units::few;
 use echoline::{AddressKind, Family, Host};
+use echoline_diagnosis::units::few;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 

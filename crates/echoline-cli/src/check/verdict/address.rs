@@ -3,7 +3,7 @@
 use super::Certainty::{CannotTell, Certain, Likely};
 use super::{Verdict, icmp};
 use crate::check::findings::{AddressFinding, Ended, Hop, HopAnswer, end_of};
-use echoline::Code;
+use echoline_diagnosis::code;
 use std::net::{IpAddr, SocketAddr};
 
 /// The whole of it, and a little: whoever waited longer would have heard that a host is missing.
@@ -17,19 +17,19 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
         (Ended::Refused, None) => refused(finding),
         (Ended::NoAnswer, None) => silent(finding),
         (Ended::Reset, None) => Verdict::new(
-            Code::Reset,
+            code::RESET,
             Likely,
             format!("{to} broke the connection off before it stood. A reset does not prove who sent it."),
         ),
         (Ended::NetUnreachable | Ended::HostUnreachable | Ended::Denied, None) => no_way(finding),
         (Ended::NoLocalPort, None) => Verdict::new(
-            Code::NoLocalPort,
+            code::NO_LOCAL_PORT,
             Certain,
             format!("This machine has no free local port for a connection to {to}."),
         )
         .next("see what holds them: ss -tan | wc -l"),
         (Ended::NoSuchSource, None) => Verdict::new(
-            Code::AddressNotAvailable,
+            code::ADDRESS_NOT_AVAILABLE,
             Certain,
             format!(
                 "The source address{} belongs to no interface of this machine.",
@@ -42,7 +42,7 @@ pub(super) fn judge(finding: &AddressFinding) -> Verdict {
                 format!(": {}", std::io::Error::from_raw_os_error(number))
             });
             Verdict::new(
-                Code::System,
+                code::SYSTEM,
                 Certain,
                 format!("This machine could not send a request to {to}{number}."),
             )
@@ -71,7 +71,7 @@ pub(super) fn absent_neighbour(finding: &AddressFinding, certainty: super::Certa
         ),
     };
     let look = gateway.map_or_else(|| host(finding), |gateway| gateway.to_string());
-    Verdict::new(Code::HostUnreachable, certainty, sentence)
+    Verdict::new(code::HOST_UNREACHABLE, certainty, sentence)
         .next(format!("check that {look} is on, and in this network"))
         .next("see what this machine knows of its neighbours: ip neigh")
 }
@@ -88,15 +88,15 @@ fn refused(finding: &AddressFinding) -> Verdict {
                     "A program of this machine listens on {to}, and yet it is refused: a rule of this machine \
                      rejects.{rule}"
                 );
-                Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES_IN)
+                Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(OWN_RULES_IN)
             }
             Some(false) => {
                 let sentence =
                     format!("Nothing listens on {to}: this machine's own table shows no such socket.");
-                Verdict::new(Code::Refused, Certain, sentence)
+                Verdict::new(code::REFUSED, Certain, sentence)
                     .next("start the server, or check its port: ss -ltn lists who listens")
             }
-            None => Verdict::new(Code::Refused, Likely, format!("Nothing listens on {to}."))
+            None => Verdict::new(code::REFUSED, Likely, format!("Nothing listens on {to}."))
                 .next("start the server, or check its port"),
         };
     }
@@ -111,14 +111,14 @@ fn refused(finding: &AddressFinding) -> Verdict {
                 "The request to {to} is refused before the first router, while another port of that host is {control} \
                  hops away: this machine's own firewall rejects it{or}.{rule}"
             );
-            Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+            Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(OWN_RULES)
         }
         (Some(here), Some(control)) if here < control => {
             let sentence = format!(
                 "Something between refuses {to} in the host's place: the answer comes from {here} hops away, the host \
                  is {control} away."
             );
-            Verdict::new(Code::Rejected, Likely, sentence)
+            Verdict::new(code::REJECTED, Likely, sentence)
                 .next(format!("look for a firewall that rejects port {port}, {here} hops from here"))
         }
         _ => {
@@ -126,7 +126,7 @@ fn refused(finding: &AddressFinding) -> Verdict {
                 "Nothing listens on {to}, as it looks: the request was refused. A reset does not prove who sent it: a \
                  firewall right before the host would look the same."
             );
-            Verdict::new(Code::Refused, Likely, sentence)
+            Verdict::new(code::REFUSED, Likely, sentence)
                 .next(format!(
                     "on {}, see who listens, and for whom: echoline check --listen {port}, or ss -ltn",
                     host(finding)
@@ -156,7 +156,7 @@ fn silent(finding: &AddressFinding) -> Verdict {
             control.port,
             to.port()
         );
-        return Verdict::new(Code::Dropped, Likely, sentence)
+        return Verdict::new(code::DROPPED, Likely, sentence)
             .next(format!("allow port {} in the firewall of the host, or of its network or cloud", to.port()))
             .next(on_the_host(finding));
     }
@@ -167,7 +167,7 @@ fn silent(finding: &AddressFinding) -> Verdict {
              answer.",
             host(finding)
         );
-        return Verdict::new(Code::Dropped, Likely, sentence)
+        return Verdict::new(code::DROPPED, Likely, sentence)
             .next("on that machine, allow the port in its firewall")
             .next(on_the_host(finding));
     }
@@ -177,7 +177,7 @@ fn silent(finding: &AddressFinding) -> Verdict {
     });
     let sentence =
         format!("Nothing came back from {to}: the host is down, or a firewall drops everything to it.{last}");
-    let verdict = Verdict::new(Code::NoAnswer, CannotTell, sentence);
+    let verdict = Verdict::new(code::NO_ANSWER, CannotTell, sentence);
     // Routers say that a host is missing only after they have looked for it.
     let verdict = match finding.connect.took_us < ROUTER_TIME_US {
         true => verdict.next("wait longer: -w 5s; a router takes 3 s to say that a host is missing"),
@@ -216,7 +216,7 @@ fn silent_here(finding: &AddressFinding) -> Verdict {
             queue.waiting,
             queue.may_wait.unwrap_or_default()
         );
-        return Verdict::new(Code::NotAccepting, Certain, sentence)
+        return Verdict::new(code::NOT_ACCEPTING, Certain, sentence)
             .next(format!("see which program it is: sudo echoline check --listen {}", to.port()));
     }
     let (certainty, rule) = own_rule(finding);
@@ -236,7 +236,7 @@ fn silent_here(finding: &AddressFinding) -> Verdict {
             format!("{to} is this machine, and yet nothing answers: a rule of this machine drops it."),
         ),
     };
-    let verdict = Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES_IN);
+    let verdict = Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(OWN_RULES_IN);
     if finding.listens == Some(false) {
         return verdict;
     }
@@ -258,7 +258,7 @@ fn kept_here(finding: &AddressFinding) -> Verdict {
     let sentence = format!(
         "This machine's own firewall drops the request to {to}: it was sent and repeated here, and never left.{rule}"
     );
-    Verdict::new(Code::LocalFirewall, certainty, sentence).next(OWN_RULES)
+    Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(OWN_RULES)
 }
 
 /// The furthest router that answered.
@@ -281,11 +281,11 @@ fn no_way(finding: &AddressFinding) -> Verdict {
         let family =
             if to.is_ipv4() { "" } else { " Without an IPv6 connection that is so for every IPv6 address." };
         let sentence = format!("This machine has no route to {}: {missing}.{family}", to.ip());
-        return Verdict::new(Code::NoRoute, Certain, sentence).next(see);
+        return Verdict::new(code::NO_ROUTE, Certain, sentence).next(see);
     }
     match finding.connect.ended {
         Ended::Denied => Verdict::new(
-            Code::LocalFirewall,
+            code::LOCAL_FIREWALL,
             Likely,
             format!(
                 "This machine does not allow the request to {to} (connect was denied): a rule of its own."
@@ -293,7 +293,7 @@ fn no_way(finding: &AddressFinding) -> Verdict {
         )
         .next(OWN_RULES),
         Ended::HostUnreachable => absent_neighbour(finding, Likely),
-        _ => Verdict::new(Code::NoRoute, Likely, format!("This machine found no way to {}.", to.ip()))
+        _ => Verdict::new(code::NO_ROUTE, Likely, format!("This machine found no way to {}.", to.ip()))
             .next(see),
     }
 }

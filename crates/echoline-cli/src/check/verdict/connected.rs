@@ -1,10 +1,10 @@
 //! No echo was expected, but a connection; or what a URL promises.
 
 use super::conversation::{WHOSE_RESET, said};
-use super::{Certainty, Verdict, VerdictCode};
+use super::{Certainty, Verdict};
 use crate::check::findings::{Broke, Conversation, Scheme};
-use crate::units::human_time;
-use echoline::Code;
+use echoline_diagnosis::code;
+use echoline_diagnosis::units::human_time;
 use std::time::Duration;
 
 pub(super) fn judge(scheme: Option<Scheme>, conversation: &Conversation) -> Verdict {
@@ -35,19 +35,19 @@ fn unfit(scheme: Option<Scheme>, conversation: &Conversation) -> Verdict {
     };
     match conversation.broke {
         Some(Broke::Reset) => Verdict::new(
-            Code::Reset,
+            code::RESET,
             Certainty::Certain,
             format!("{with} accepted the connection and reset it {when}. {WHOSE_RESET}"),
         )
         .next("look at the log of the program there: it turns this client away, or broke down"),
         Some(Broke::Closed) => Verdict::new(
-            Code::ClosedEarly,
+            code::CLOSED_EARLY,
             Certainty::Certain,
             format!("{with} accepted the connection and closed it {when}."),
         )
         .next("look at the log of the program there: it turns this client away, or is a proxy without a server behind"),
         None => Verdict::new(
-            Code::NoReply,
+            code::NO_REPLY,
             Certainty::Likely,
             format!(
                 "{with} accepts connections, but gave no answer to a HEAD request of HTTP in {}. The program waits \
@@ -71,7 +71,7 @@ fn another_protocol(scheme: Option<Scheme>, conversation: &Conversation, greetin
         Some(name) => (Certainty::Certain, format!(" It speaks {name}.")),
         None => (Certainty::Likely, String::new()),
     };
-    let code = VerdictCode::UnexpectedReply;
+    let code = code::UNEXPECTED_REPLY;
     let sentence = format!("{with} accepts connections, but {asked}.{speaks}{}", said(Some(greeting)));
     let verdict = Verdict { code, certainty, sentence, next: Vec::new() };
     let verdict = match conversation.recognised {
@@ -99,7 +99,7 @@ mod tests {
             took_us: 2_000_000,
         };
         let verdict = judge(Some(scheme), &conversation);
-        assert_eq!(verdict.code == VerdictCode::Ok, verdict.next.is_empty(), "{verdict:?}");
+        assert_eq!(verdict.code == code::OK, verdict.next.is_empty(), "{verdict:?}");
         (verdict.code.as_str(), verdict.certainty, verdict.sentence)
     }
 

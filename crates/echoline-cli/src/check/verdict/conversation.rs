@@ -1,11 +1,11 @@
 //! The connection stood: what the other side did with it.
 
 use super::Certainty::{Certain, Likely};
-use super::{Verdict, VerdictCode, connected};
+use super::{Verdict, connected};
 use crate::check::findings::{Answer, Conversation, Exchange, Expect, Findings, LineEnds, What};
 use crate::check::quote::quoted;
-use crate::units::{count, grouped, human_time};
-use echoline::Code;
+use echoline_diagnosis::code;
+use echoline_diagnosis::units::{count, grouped, human_time};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn echo(findings: &Findings, conversation: &Conversation) -> Verdict {
         }
         _ => broken(conversation, exchange),
     };
-    debug_assert_ne!(verdict.code, VerdictCode::Ok);
+    debug_assert_ne!(verdict.code, code::OK);
     verdict
 }
 
@@ -68,14 +68,14 @@ fn lost(conversation: &Conversation, reached: bool) -> Verdict {
         let sentence = format!(
             "The reply of {with} is lost: its echo service got our line, and nothing came back. The way back is broken."
         );
-        return Verdict::new(Code::ReplyLost, Certain, sentence)
+        return Verdict::new(code::REPLY_LOST, Certain, sentence)
             .next("look at the firewalls and routes on the way back, from the server to this machine");
     }
     let sentence = format!(
         "The request to {with} is lost: the connection stands, but its echo service never got our line."
     );
     // Likely only: an echo service of another instance has another journal, and does not say which it is.
-    Verdict::new(Code::RequestLost, Likely, sentence)
+    Verdict::new(code::REQUEST_LOST, Likely, sentence)
         .next("look for a firewall or proxy before the server that takes connections and keeps the data")
         .next("check that the port leads to the echo service of that very server")
 }
@@ -107,19 +107,19 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
     match exchange.result {
         Answer::Silent { acknowledged } => silent(with, exchange, acknowledged, &before),
         Answer::Closed => Verdict::new(
-            Code::ClosedEarly,
+            code::CLOSED_EARLY,
             Certain,
             format!("{with} closed the connection instead of sending {what} back.{before}{got}"),
         )
         .next("look at the log of the program there"),
         Answer::Reset => Verdict::new(
-            Code::Reset,
+            code::RESET,
             Certain,
             format!("{with} broke the connection off when it got {what}.{before} {WHOSE_RESET}"),
         )
         .next("look at the log of the program there, at this very moment"),
         Answer::LineEndings => Verdict::new(
-            Code::Altered,
+            code::ALTERED,
             Certain,
             format!(
                 "{with} changes line endings: {what} came back with {}, all else identical.{before}{got}",
@@ -130,7 +130,7 @@ fn broken(conversation: &Conversation, exchange: &Exchange) -> Verdict {
         Answer::Altered { .. } | Answer::Added { .. } if foreign => not_echo(conversation, &got),
         Answer::Added { at, bytes } => added(with, exchange, at, bytes, &got),
         Answer::Altered { at } => Verdict::new(
-            Code::Altered,
+            code::ALTERED,
             Certain,
             format!(
                 "{with} changes what it sends back: {what} differs from byte {} on.{before}{got}",
@@ -152,7 +152,7 @@ fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, bef
              that would say so are lost too."
         };
         return Verdict::new(
-            Code::DataLost,
+            code::DATA_LOST,
             Likely,
             format!("{with} does not acknowledge data.{before} {cause}"),
         )
@@ -169,7 +169,7 @@ fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, bef
         "{with} {reply}, which did arrive at that machine.{before} The program waits for something \
          else or is stuck, or its reply is lost on the way."
     );
-    Verdict::new(Code::NoReply, Likely, sentence)
+    Verdict::new(code::NO_REPLY, Likely, sentence)
         .next("if it may only be slow, give it longer: -w 1m")
         .next("with an echoline server there, --whoami PORT tells a lost reply from none")
         .next("check that an echo service listens there, and not another program")
@@ -179,7 +179,7 @@ fn silent(with: SocketAddr, exchange: &Exchange, acknowledged: Option<bool>, bef
 fn not_echo(conversation: &Conversation, got: &str) -> Verdict {
     let with = conversation.with;
     let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
-    Verdict::new(Code::NotEcho, Certain, format!("{with} is no echo service.{speaks}{got}"))
+    Verdict::new(code::NOT_ECHO, Certain, format!("{with} is no echo service.{speaks}{got}"))
         .next("check the port; if this program is the right one: --expect connect")
 }
 
@@ -194,7 +194,7 @@ fn added(with: SocketAddr, exchange: &Exchange, at: usize, bytes: usize, got: &s
     let sentence = format!(
         "{with} adds to what it sends back: {what} came back whole, with {more} that nobody sent, the first {first}.{got}"
     );
-    Verdict::new(Code::Added, Certain, sentence)
+    Verdict::new(code::ADDED, Certain, sentence)
         .next("look at what was added: its words often name the program")
         .next("check that an echo service listens there; if this program is the right one: --expect connect")
 }

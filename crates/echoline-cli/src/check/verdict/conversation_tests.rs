@@ -8,30 +8,35 @@ fn after(result: Answer) -> Verdict {
 
 #[test]
 fn each_way_in_which_an_echo_fails_has_its_code() {
-    expect(&after(Answer::Silent { acknowledged: Some(false) }), DataLost, Likely, &["does not acknowledge"]);
-    expect(&after(Answer::Silent { acknowledged: Some(true) }), NoReply, Likely, &["did not reply"]);
-    expect(&after(Answer::Silent { acknowledged: None }), NoReply, Likely, &[]);
+    expect(
+        &after(Answer::Silent { acknowledged: Some(false) }),
+        DATA_LOST,
+        Likely,
+        &["does not acknowledge"],
+    );
+    expect(&after(Answer::Silent { acknowledged: Some(true) }), NO_REPLY, Likely, &["did not reply"]);
+    expect(&after(Answer::Silent { acknowledged: None }), NO_REPLY, Likely, &[]);
     let part =
         Exchange { got_bytes: 16, ..exchange(What::Line, Answer::Silent { acknowledged: Some(true) }) };
     let judged = verdict(&talked(conversation(vec![part])));
-    expect(&judged, NoReply, Likely, &["sent back only 16 of the 24 bytes of a line"]);
-    expect(&after(Answer::Closed), ClosedEarly, Certain, &["closed the connection"]);
-    expect(&after(Answer::Reset), Reset, Certain, &["does not prove who sent it"]);
-    expect(&after(Answer::LineEndings), Altered, Certain, &["line endings"]);
-    expect(&after(Answer::Altered { at: 2 }), Altered, Certain, &["from byte 3 on"]);
-    expect(&after(Answer::Different), NotEcho, Certain, &["no echo service"]);
+    expect(&judged, NO_REPLY, Likely, &["sent back only 16 of the 24 bytes of a line"]);
+    expect(&after(Answer::Closed), CLOSED_EARLY, Certain, &["closed the connection"]);
+    expect(&after(Answer::Reset), RESET, Certain, &["does not prove who sent it"]);
+    expect(&after(Answer::LineEndings), ALTERED, Certain, &["line endings"]);
+    expect(&after(Answer::Altered { at: 2 }), ALTERED, Certain, &["from byte 3 on"]);
+    expect(&after(Answer::Different), NOT_ECHO, Certain, &["no echo service"]);
 }
 
 #[test]
 fn bytes_that_nobody_sent_are_told_from_bytes_that_changed_and_a_protocol_is_named() {
     expect(
         &after(Answer::Added { at: 24, bytes: 24 }),
-        Added,
+        ADDED,
         Certain,
         &["24 bytes that nobody sent", "behind it"],
     );
-    expect(&after(Answer::Added { at: 0, bytes: 1 }), Added, Certain, &["whole, with 1 byte", "before it"]);
-    expect(&after(Answer::Added { at: 8, bytes: 2 }), Added, Certain, &["the first at byte 9."]);
+    expect(&after(Answer::Added { at: 0, bytes: 1 }), ADDED, Certain, &["whole, with 1 byte", "before it"]);
+    expect(&after(Answer::Added { at: 8, bytes: 2 }), ADDED, Certain, &["the first at byte 9."]);
     let greets = |what, result| {
         let recognised = Some("SMTP");
         verdict(&talked(Conversation { recognised, ..conversation(vec![exchange(what, result)]) }))
@@ -41,10 +46,10 @@ fn bytes_that_nobody_sent_are_told_from_bytes_that_changed_and_a_protocol_is_nam
         (What::LongLine, Answer::Added { at: 0, bytes: 30 }),
         (What::Line, Answer::Altered { at: 0 }),
     ] {
-        expect(&greets(what, result), NotEcho, Certain, &["no echo service. It speaks SMTP."]);
+        expect(&greets(what, result), NOT_ECHO, Certain, &["no echo service. It speaks SMTP."]);
     }
     // What has echoed a line is none of that protocol.
-    expect(&greets(What::LongLine, Answer::Altered { at: 0 }), Altered, Certain, &["differs from byte 1 on"]);
+    expect(&greets(What::LongLine, Answer::Altered { at: 0 }), ALTERED, Certain, &["differs from byte 1 on"]);
 }
 
 fn whoami(reached_echo: Option<bool>, problem: Option<&str>) -> Whoami {
@@ -66,7 +71,7 @@ fn what_the_other_end_was_asked_and_did_not_say_stands_in_the_sentence() {
     let echoed = || talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     let said = |findings: Findings| {
         let judged = verdict(&findings);
-        assert_eq!(judged.code, VerdictCode::Ok);
+        assert_eq!(judged.code, OK);
         judged.sentence
     };
     let failed = Findings { whoami: Some(whoami(None, Some("it is mute"))), ..echoed() };
@@ -98,10 +103,10 @@ fn with_word_from_the_other_end_a_lost_request_and_a_lost_reply_are_told_apart()
     };
     let lost = |reached_echo| after(0, reached_echo);
     // Where a part of it came back, the way back is not broken.
-    expect(&after(16, Some(true)), NoReply, Likely, &["only 16 of the 24 bytes"]);
-    expect(&lost(Some(true)), ReplyLost, Certain, &["got our line"]);
-    expect(&lost(Some(false)), RequestLost, Likely, &["never got our line"]);
-    expect(&lost(None), NoReply, Likely, &["did not reply"]);
+    expect(&after(16, Some(true)), NO_REPLY, Likely, &["only 16 of the 24 bytes"]);
+    expect(&lost(Some(true)), REPLY_LOST, Certain, &["got our line"]);
+    expect(&lost(Some(false)), REQUEST_LOST, Likely, &["never got our line"]);
+    expect(&lost(None), NO_REPLY, Likely, &["did not reply"]);
 }
 
 #[test]
@@ -111,13 +116,13 @@ fn after_an_identical_line_a_later_failure_says_so() {
         verdict(&talked(conversation(exchanges)))
     };
     let lost = later(What::LongLine, Answer::Silent { acknowledged: Some(false) });
-    expect(&lost, DataLost, Likely, &["Small packets pass", "MTU"]);
+    expect(&lost, DATA_LOST, Likely, &["Small packets pass", "MTU"]);
     let altered = later(What::BinaryLine, Answer::Altered { at: 128 });
-    expect(&altered, Altered, Certain, &["A short line came back", "byte 129"]);
+    expect(&altered, ALTERED, Certain, &["A short line came back", "byte 129"]);
     let converted =
         Exchange { line_ends: Some(LineEnds::CrLfToLf), ..exchange(What::CrLf, Answer::LineEndings) };
     let judged = verdict(&talked(conversation(vec![exchange(What::Line, Answer::Identical), converted])));
-    expect(&judged, Altered, Certain, &["line that ends with CR LF came back with LF in place of CR LF"]);
+    expect(&judged, ALTERED, Certain, &["line that ends with CR LF came back with LF in place of CR LF"]);
 }
 
 #[test]
@@ -136,18 +141,18 @@ fn of_an_unfinished_line_at_the_end_it_is_said_whether_it_came_back_and_what_did
         (Answer::Reset, 0, "did not come back, and the connection was reset"),
     ] {
         let judged = ended(result, got_bytes);
-        assert_eq!(judged.code, VerdictCode::Ok, "{judged:?}");
+        assert_eq!(judged.code, OK, "{judged:?}");
         assert!(judged.sentence.contains(words), "{words}: {judged:?}");
     }
     expect(
         &ended(Answer::Added { at: 24, bytes: 4 }, 28),
-        Added,
+        ADDED,
         Certain,
         &["with 4 bytes that nobody sent"],
     );
     expect(
         &ended(Answer::Altered { at: 0 }, 24),
-        Altered,
+        ALTERED,
         Certain,
         &["an unfinished line at the end differs"],
     );
@@ -165,12 +170,12 @@ fn a_connection_that_is_all_that_was_expected_is_fine_unless_it_ends_at_once() {
         findings.target.expect = Expect::Connect;
         verdict(&findings)
     };
-    assert_eq!(connected(None, None).code, VerdictCode::Ok);
+    assert_eq!(connected(None, None).code, OK);
     assert!(connected(None, Some("SSH-2.0-x")).sentence.contains("It speaks SSH"));
     // Some services say one thing and end: daytime, qotd.
-    assert_eq!(connected(Some(Broke::Closed), Some("x")).code, VerdictCode::Ok);
-    expect(&connected(Some(Broke::Closed), None), ClosedEarly, Certain, &["closed it at once"]);
-    expect(&connected(Some(Broke::Reset), None), Reset, Certain, &["does not prove"]);
+    assert_eq!(connected(Some(Broke::Closed), Some("x")).code, OK);
+    expect(&connected(Some(Broke::Closed), None), CLOSED_EARLY, Certain, &["closed it at once"]);
+    expect(&connected(Some(Broke::Reset), None), RESET, Certain, &["does not prove"]);
 }
 
 #[test]

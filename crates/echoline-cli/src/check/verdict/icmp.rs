@@ -4,8 +4,8 @@ use super::Certainty::{Certain, Likely};
 use super::Verdict;
 use super::address::{OWN_RULES, OWN_RULES_BOTH, absent_neighbour, own_rule};
 use crate::check::findings::{AddressFinding, Icmp};
-use crate::units::human_time;
-use echoline::Code;
+use echoline_diagnosis::code;
+use echoline_diagnosis::units::human_time;
 use std::time::Duration;
 
 /// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
@@ -35,7 +35,7 @@ fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
             "A firewall on {to} itself rejects the request, or one on the machine that it forwards the port to: \
              {name} came from that address."
         );
-        return Verdict::new(Code::Rejected, Certain, sentence)
+        return Verdict::new(code::REJECTED, Certain, sentence)
             .next("on that machine, allow the port in its firewall");
     }
     let look = format!("on {ip}, see whether it forwards port {port}, and whether that machine is on");
@@ -44,7 +44,7 @@ fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
             "The request to {to} used up its hops behind {ip}, as it looks: it forwards the port, and the routers \
              there send it round in a circle; {name}."
         );
-        return Verdict::new(Code::NoRoute, Likely, sentence).next(look);
+        return Verdict::new(code::NO_ROUTE, Likely, sentence).next(look);
     }
     // Who looks for a machine that is off takes seconds to say so; a rule takes none.
     if icmp.is_host_unreachable() && finding.connect.took_us >= NEIGHBOUR_TIME_US {
@@ -53,13 +53,13 @@ fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
             "{ip} forwards port {port} to a machine that does not answer, as it looks: {name} came from that address, \
              and only after {took}. A firewall there that rejects so would say it at once."
         );
-        return Verdict::new(Code::HostUnreachable, Likely, sentence).next(look);
+        return Verdict::new(code::HOST_UNREACHABLE, Likely, sentence).next(look);
     }
     let sentence = format!(
         "A firewall on {to} rejects the request, as it looks: {name} came from that address. Or it forwards the port \
          to a machine that cannot be reached."
     );
-    Verdict::new(Code::Rejected, Likely, sentence)
+    Verdict::new(code::REJECTED, Likely, sentence)
         .next("on that machine, allow the port in its firewall")
         .next(look)
 }
@@ -70,7 +70,7 @@ fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     let took = human_time(Duration::from_micros(finding.connect.took_us));
     if icmp.is_prohibited() || icmp.is_port_unreachable() {
         let sentence = format!("A firewall at {who}, on the way to {to}, rejects the request: {name}.");
-        return Verdict::new(Code::Rejected, Certain, sentence)
+        return Verdict::new(code::REJECTED, Certain, sentence)
             .next(format!("ask whoever runs {who} to allow port {}", to.port()));
     }
     let other = finding.controls.iter().find(|control| control.shows_host(to.ip()));
@@ -79,20 +79,20 @@ fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
             "A firewall at {who} rejects the request to {to}: it says {name}, yet the host answers on port {}.",
             control.port
         );
-        return Verdict::new(Code::Rejected, Likely, sentence)
+        return Verdict::new(code::REJECTED, Likely, sentence)
             .next(format!("ask whoever runs {who} to allow port {}", to.port()));
     }
     if icmp.is_time_exceeded() {
         let sentence =
             format!("The request to {to} used up its hops at {who}: the routers send it round in a circle.");
-        return Verdict::new(Code::NoRoute, Likely, sentence).next(format!("look at the routes of {who}"));
+        return Verdict::new(code::NO_ROUTE, Likely, sentence).next(format!("look at the routes of {who}"));
     }
     let (code, what) = if icmp.is_net_unreachable() {
-        (Code::NoRoute, "it knows no way to that network")
+        (code::NO_ROUTE, "it knows no way to that network")
     } else {
-        (Code::HostUnreachable, "it could not find the host in its network")
+        (code::HOST_UNREACHABLE, "it could not find the host in its network")
     };
-    let doubt = if finding.connect.took_us < NEIGHBOUR_TIME_US && code == Code::HostUnreachable {
+    let doubt = if finding.connect.took_us < NEIGHBOUR_TIME_US && code == code::HOST_UNREACHABLE {
         " It said so at once: a rule, or it had looked before."
     } else {
         ""
@@ -126,7 +126,7 @@ fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     );
     // What it sends to itself goes out and comes in.
     let look = if finding.own { OWN_RULES_BOTH } else { OWN_RULES };
-    Verdict::new(Code::LocalFirewall, certainty, sentence).next(look)
+    Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(look)
 }
 
 /// It looked for a machine in vain, and not for the next one on the way to this address.
@@ -137,7 +137,7 @@ fn led_away(finding: &AddressFinding) -> Verdict {
          the request there (destination NAT), as it looks, and nobody answers.",
         finding.address
     );
-    Verdict::new(Code::HostUnreachable, Likely, sentence)
+    Verdict::new(code::HOST_UNREACHABLE, Likely, sentence)
         .next(OWN_RULES)
         .next("see for whom this machine looked in vain: ip neigh")
 }

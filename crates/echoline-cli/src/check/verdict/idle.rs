@@ -4,7 +4,7 @@ use super::Certainty::{CannotTell, Certain, Likely};
 use super::{Certainty, Verdict};
 use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
 use crate::check::report::long_time;
-use echoline::Code;
+use echoline_diagnosis::{Code, code};
 
 pub(super) fn judge(idle: &Idle) -> Verdict {
     let with = idle.with;
@@ -92,7 +92,7 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
             };
             let sentence =
                 format!("The other side, {with}, ends a connection in order (FIN) after a silence of {after}.{kept}");
-            Verdict::new(Code::IdleClosed, certainty, sentence)
+            Verdict::new(code::IDLE_CLOSED, certainty, sentence)
                 .next("look for an idle timeout of that length: in the server, then in proxies and load balancers")
                 .next("send something more often than that, or connect anew")
         }
@@ -102,7 +102,7 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
                 false => format!("after a silence of {after}, by itself."),
             };
             let sentence = format!("A connection to {with} is reset {when} A reset does not prove who sent it.");
-            let verdict = Verdict::new(Code::IdleReset, certainty, sentence);
+            let verdict = Verdict::new(code::IDLE_RESET, certainty, sentence);
             match dead.poked {
                 true => verdict.next("look for a firewall or load balancer on the way that forgets connections"),
                 false => verdict.next("look for an idle timeout of that length: in the server, then in load balancers"),
@@ -110,7 +110,7 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
             .next("send something more often, or switch TCP keepalive on with a shorter time")
         }
         IdleEnd::Silent { acknowledged: true } => Verdict::new(
-            Code::NoReply,
+            code::NO_REPLY,
             Likely,
             format!(
                 "{with} does not reply on a connection that was silent for {after}, though its machine acknowledges \
@@ -119,7 +119,7 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
         )
         .next("look at the log of the program there"),
         IdleEnd::Silent { acknowledged: false } => Verdict::new(
-            Code::IdleLost,
+            code::IDLE_LOST,
             Likely,
             format!(
                 "A silent connection to {with} dies unnoticed: after {after} of silence, what was sent got no answer at \
@@ -129,7 +129,7 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
         .next(format!("switch TCP keepalive on, with a time below {}", long_time(alive.unwrap_or(dead.silent_us))))
         .next("or send something of your own more often than that"),
         IdleEnd::Altered | IdleEnd::Alive => Verdict::new(
-            Code::Altered,
+            code::ALTERED,
             Certain,
             format!("{with} sends something else back on a connection that was silent for {after}.{lived}"),
         )
@@ -139,20 +139,20 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
 
 fn code(dead: &IdleTry) -> Code {
     match dead.end {
-        IdleEnd::Closed => Code::IdleClosed,
-        IdleEnd::Reset => Code::IdleReset,
-        IdleEnd::Silent { .. } => Code::IdleLost,
-        IdleEnd::Altered | IdleEnd::Alive => Code::Altered,
+        IdleEnd::Closed => code::IDLE_CLOSED,
+        IdleEnd::Reset => code::IDLE_RESET,
+        IdleEnd::Silent { .. } => code::IDLE_LOST,
+        IdleEnd::Altered | IdleEnd::Alive => code::ALTERED,
     }
 }
 
 /// The code of what is not due to the silence.
 fn otherwise(ended: &IdleTry) -> Code {
     match ended.end {
-        IdleEnd::Closed => Code::ClosedEarly,
-        IdleEnd::Reset => Code::Reset,
-        IdleEnd::Silent { .. } => Code::NoReply,
-        IdleEnd::Altered | IdleEnd::Alive => Code::Altered,
+        IdleEnd::Closed => code::CLOSED_EARLY,
+        IdleEnd::Reset => code::RESET,
+        IdleEnd::Silent { .. } => code::NO_REPLY,
+        IdleEnd::Altered | IdleEnd::Alive => code::ALTERED,
     }
 }
 
@@ -167,7 +167,7 @@ fn how(dead: &IdleTry) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::VerdictCode;
+    use super::super::Code;
     use super::*;
 
     fn one(silent_s: u64, end: IdleEnd, poked: bool) -> IdleTry {
@@ -191,7 +191,7 @@ mod tests {
 
     fn expect(idle: &Idle, code: Option<Code>, certainty: Certainty, words: &[&str]) {
         let verdict = judge(idle);
-        let expected = code.map_or(VerdictCode::Ok, VerdictCode::Failure);
+        let expected = code.unwrap_or(code::OK);
         assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
         for word in words {
             assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
@@ -206,22 +206,22 @@ mod tests {
         use IdleEnd::{Alive, Closed, Reset, Silent};
         let alive = one(240, Alive, true);
         let after = |end, poked| idle(&[alive.clone(), one(480, end, poked)]);
-        expect(&after(Closed, false), Some(Code::IdleClosed), Certain, &["(FIN)", "8.0 min"]);
-        expect(&after(Reset, false), Some(Code::IdleReset), Certain, &["8.0 min, by itself"]);
+        expect(&after(Closed, false), Some(code::IDLE_CLOSED), Certain, &["(FIN)", "8.0 min"]);
+        expect(&after(Reset, false), Some(code::IDLE_RESET), Certain, &["8.0 min, by itself"]);
         expect(
             &after(Reset, true),
-            Some(Code::IdleReset),
+            Some(code::IDLE_RESET),
             Certain,
             &["when something is sent", "survived 4.0 min"],
         );
         expect(
             &after(LOST, true),
-            Some(Code::IdleLost),
+            Some(code::IDLE_LOST),
             Likely,
             &["8.0 min", "survived 4.0 min", "forgot it"],
         );
-        expect(&after(Silent { acknowledged: true }, true), Some(Code::NoReply), Likely, &["acknowledges"]);
-        expect(&after(IdleEnd::Altered, true), Some(Code::Altered), Certain, &["something else"]);
+        expect(&after(Silent { acknowledged: true }, true), Some(code::NO_REPLY), Likely, &["acknowledges"]);
+        expect(&after(IdleEnd::Altered, true), Some(code::ALTERED), Certain, &["something else"]);
     }
 
     #[test]
@@ -238,13 +238,13 @@ mod tests {
     fn what_also_befell_one_that_was_never_silent_is_not_due_to_the_silence() {
         let mut all = idle(&[one(240, IdleEnd::Alive, true), one(480, IdleEnd::Closed, false)]);
         all.busy_ended = Some((IdleEnd::Closed, 480_000_000));
-        expect(&all, Some(Code::ClosedEarly), CannotTell, &["so did one that was never silent"]);
+        expect(&all, Some(code::CLOSED_EARLY), CannotTell, &["so did one that was never silent"]);
         // A limit so short that even that one was silent for as long says nothing.
         all.busy_every_us = 500_000_000;
-        expect(&all, Some(Code::IdleClosed), Likely, &["8.0 min"]);
+        expect(&all, Some(code::IDLE_CLOSED), Likely, &["8.0 min"]);
         // A program does not hear a keepalive.
         (all.busy_every_us, all.poke) = (1_000_000, Poke::Keepalive);
-        expect(&all, Some(Code::IdleClosed), Likely, &["TCP keepalive does not help"]);
+        expect(&all, Some(code::IDLE_CLOSED), Likely, &["TCP keepalive does not help"]);
     }
 
     #[test]
@@ -260,11 +260,11 @@ mod tests {
     #[test]
     fn a_longer_silence_that_was_survived_makes_a_shorter_death_chance() {
         let about = idle(&[one(240, IdleEnd::Closed, false), one(241, IdleEnd::Alive, true)]);
-        expect(&about, Some(Code::IdleClosed), Certain, &["4.0 min"]);
+        expect(&about, Some(code::IDLE_CLOSED), Certain, &["4.0 min"]);
         let odd = idle(&[one(240, LOST, true), one(480, IdleEnd::Alive, true)]);
         expect(
             &odd,
-            Some(Code::IdleLost),
+            Some(code::IDLE_LOST),
             CannotTell,
             &["another one survived 8.0 min", "not the silence alone"],
         );

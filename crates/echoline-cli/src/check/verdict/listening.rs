@@ -1,11 +1,12 @@
 //! The serving side: what keeps others from a port of this machine. A pure function, too.
 
 use super::Certainty::{CannotTell, Certain, Likely};
-use super::{Certainty, Verdict, VerdictCode, sentence};
+use super::{Certainty, Verdict, sentence};
 use crate::check::findings::{Ended, Firewall, ListenFindings, Listener, Place, Ruling};
 use crate::check::firewall::Stop;
-use crate::units::count;
-use echoline::{AddressKind, Code};
+use echoline::AddressKind;
+use echoline_diagnosis::code;
+use echoline_diagnosis::units::count;
 
 pub(in crate::check) fn verdict(findings: &ListenFindings) -> Verdict {
     judge(findings).explained()
@@ -20,7 +21,7 @@ fn judge(findings: &ListenFindings) -> Verdict {
         let sentence = format!(
             "Whether a program listens on port {port} cannot be told: the system shows no table of sockets."
         );
-        return Verdict::new(Code::System, CannotTell, sentence)
+        return Verdict::new(code::SYSTEM, CannotTell, sentence)
             .next("see whether /proc is there: ls /proc/net/tcp");
     };
     let serving: Vec<&Listener> = sockets.iter().filter(|listener| serves(findings, listener)).collect();
@@ -113,7 +114,7 @@ fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
     let others: Vec<&Listener> = sockets.iter().collect();
     if others.is_empty() {
         let sentence = format!("Nothing listens on port {port} of this machine.");
-        return Verdict::new(Code::NotListening, Certain, sentence)
+        return Verdict::new(code::NOT_LISTENING, Certain, sentence)
             .next("start the server, or check its port: sudo ss -ltnp lists who listens")
             .next(format!("if it runs in a container, publish the port: docker run -p {port}:{port}"));
     }
@@ -132,7 +133,7 @@ fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
         false => "",
     };
     let sentence = format!("Nothing listens on port {port} {where_not}: {}.{trap}", listed(&others));
-    Verdict::new(Code::NotListening, Certain, sentence)
+    Verdict::new(code::NOT_LISTENING, Certain, sentence)
         .next("let it listen there too: on 0.0.0.0 for every IPv4 address, on [::] for every IPv6 address")
 }
 
@@ -142,7 +143,7 @@ fn only_here(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
         "Only this machine itself can reach port {port}: {}, and everybody else is refused.",
         listed(serving)
     );
-    Verdict::new(Code::LoopbackOnly, Certain, sentence)
+    Verdict::new(code::LOOPBACK_ONLY, Certain, sentence)
         .next("let it listen on every address (0.0.0.0 and [::]), or on that of one network")
         .next(format!("for an echoline server: echoline serve :{port}"))
         .next(format!("if that is meant: echoline check --listen localhost:{port}"))
@@ -150,7 +151,7 @@ fn only_here(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
 
 /// It listens, and connections are left waiting.
 fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
-    let new = |certainty: Certainty, sentence: String| Verdict::new(Code::NotAccepting, certainty, sentence);
+    let new = |certainty: Certainty, sentence: String| Verdict::new(code::NOT_ACCEPTING, certainty, sentence);
     if let Some(stopped) = serving.iter().find(|listener| listener.is_stopped()) {
         let pid = stopped.processes.first().map_or(0, |process| process.pid);
         let sentence = format!(
@@ -215,7 +216,7 @@ fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verd
         failed.address
     );
     Some(
-        Verdict::new(Code::LocalFirewall, certainty, sentence)
+        Verdict::new(code::LOCAL_FIREWALL, certainty, sentence)
             .next(format!("see which rule it is: sudo echoline check {}", failed.address))
             .next(super::address::OWN_RULES_IN),
     )
@@ -239,7 +240,7 @@ fn kept_out(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict>
         "{}, but this machine's own firewall {does} what others send there{families}: {rule}.",
         capital(&listed(serving))
     );
-    let verdict = Verdict::new(Code::LocalFirewall, Certain, sentence);
+    let verdict = Verdict::new(code::LOCAL_FIREWALL, Certain, sentence);
     Some(match &first.ufw {
         Some(_) => verdict.next(format!("allow it: sudo ufw allow {port}/tcp")),
         None => verdict
@@ -324,8 +325,8 @@ pub(in crate::check) fn remarks(findings: &ListenFindings) -> Vec<String> {
 impl Verdict {
     /// With the line that tells more about a failure.
     pub(super) fn explained(mut self) -> Self {
-        if let VerdictCode::Failure(code) = self.code {
-            self.next.push(format!("echoline explain {code}"));
+        if !matches!(self.code, code::OK | code::UNEXPECTED_REPLY) {
+            self.next.push(format!("echoline explain {}", self.code));
         }
         self
     }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::check::findings::{Connect, Knock, Problem, Queue, Wanted};
-use crate::check::verdict::VerdictCode;
 use crate::holder::HolderProcess;
+use echoline_diagnosis::{Code, code};
 
 fn listener(address: &str) -> Listener {
     Listener {
@@ -57,7 +57,7 @@ fn everywhere() -> ListenFindings {
 
 fn expect(findings: &ListenFindings, code: Option<Code>, certainty: Certainty, words: &[&str]) {
     let verdict = verdict(findings);
-    let expected = code.map_or(VerdictCode::Ok, VerdictCode::Failure);
+    let expected = code.unwrap_or(code::OK);
     assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
     for word in words {
         assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
@@ -86,11 +86,11 @@ fn a_server_that_all_reach_is_fine_and_one_of_a_single_family_is_with_a_remark()
 
 #[test]
 fn nobody_and_loopback_alone_are_told_apart_from_a_wrong_address_or_family() {
-    expect(&findings(Vec::new()), Some(Code::NotListening), Certain, &["Nothing listens on port 80"]);
+    expect(&findings(Vec::new()), Some(code::NOT_LISTENING), Certain, &["Nothing listens on port 80"]);
     let loopback = findings(vec![listener("127.0.0.1:80"), listener("[::1]:80")]);
     expect(
         &loopback,
-        Some(Code::LoopbackOnly),
+        Some(code::LOOPBACK_ONLY),
         Certain,
         &["Only this machine itself", "everybody else is refused"],
     );
@@ -101,13 +101,13 @@ fn nobody_and_loopback_alone_are_told_apart_from_a_wrong_address_or_family() {
     elsewhere.wanted.addresses = vec!["192.168.1.10".parse().unwrap()];
     expect(
         &elsewhere,
-        Some(Code::NotListening),
+        Some(code::NOT_LISTENING),
         Certain,
         &["on 192.168.1.10: srv (process 7) listens on 10.0.0.1:80"],
     );
     let mut ipv4 = findings(vec![Listener { ipv6_only: Some(true), ..listener("[::]:80") }]);
     (ipv4.wanted.ipv6, ipv4.places) = (false, Vec::new());
-    expect(&ipv4, Some(Code::NotListening), Certain, &["for IPv4", "IPV6_V6ONLY"]);
+    expect(&ipv4, Some(code::NOT_LISTENING), Certain, &["for IPv4", "IPV6_V6ONLY"]);
 }
 
 #[test]
@@ -127,11 +127,11 @@ fn a_port_that_a_rule_leads_elsewhere_needs_no_program_here() {
 #[test]
 fn rules_that_cannot_be_read_may_lead_a_port_elsewhere_where_nothing_listens() {
     let unread = ListenFindings { firewalls: vec![firewall(None)], ..findings(Vec::new()) };
-    expect(&unread, Some(Code::NotListening), Likely, &["(NAT) cannot be told: the rules are not readable"]);
+    expect(&unread, Some(code::NOT_LISTENING), Likely, &["(NAT) cannot be told: the rules are not readable"]);
     assert!(verdict(&unread).next.contains(&"sudo echoline check --listen :80".to_owned()));
     // What is meant for this machine alone, no rule for others leads away.
     let alone = ListenFindings { firewalls: Vec::new(), ..findings(Vec::new()) };
-    expect(&alone, Some(Code::NotListening), Certain, &[]);
+    expect(&alone, Some(code::NOT_LISTENING), Certain, &[]);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_program_that_takes_nothing_is_seen_by_its_state_its_queue_or_our_own_connec
     for listener in stopped.sockets.iter_mut().flatten() {
         listener.processes[0].is_stopped = true;
     }
-    expect(&stopped, Some(Code::NotAccepting), Certain, &["srv (process 7)", "is stopped"]);
+    expect(&stopped, Some(code::NOT_ACCEPTING), Certain, &["srv (process 7)", "is stopped"]);
     let one_of_two_is_stopped = {
         let mut listener = listener("0.0.0.0:80");
         listener.processes.push(HolderProcess { pid: 8, name: "srv".to_owned(), is_stopped: true });
@@ -152,14 +152,14 @@ fn a_program_that_takes_nothing_is_seen_by_its_state_its_queue_or_our_own_connec
     };
     expect(
         &queue(6),
-        Some(Code::NotAccepting),
+        Some(code::NOT_ACCEPTING),
         Certain,
         &["6 wait in its queue, which has room for 5", "silence"],
     );
     expect(&queue(5), None, Certain, &[]);
     let mut left = everywhere();
     left.knocks[0].taken = Some(false);
-    expect(&left, Some(Code::NotAccepting), Likely, &["had not taken it"]);
+    expect(&left, Some(code::NOT_ACCEPTING), Likely, &["had not taken it"]);
 }
 
 #[test]
@@ -168,11 +168,11 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     let stopped = |how| Some(Ruling::Stopped { how, rule: "tcp dport 80 drop".to_owned() });
     expect(
         &with(stopped(Stop::Drop)),
-        Some(Code::LocalFirewall),
+        Some(code::LOCAL_FIREWALL),
         Certain,
         &["drops what others send", "tcp dport 80 drop"],
     );
-    expect(&with(stopped(Stop::Reject)), Some(Code::LocalFirewall), Certain, &["rejects what others send"]);
+    expect(&with(stopped(Stop::Reject)), Some(code::LOCAL_FIREWALL), Certain, &["rejects what others send"]);
     let some = Some(Ruling::Depends { rule: "ip saddr 10.0.0.0/8 accept".to_owned() });
     expect(&with(some), None, Likely, &["some and not others: ip saddr 10.0.0.0/8 accept"]);
     expect(&with(None), None, CannotTell, &["cannot be told: the rules are not readable without root"]);
@@ -190,7 +190,7 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     // One family of two is kept out.
     let mut half = everywhere();
     half.firewalls.push(Firewall { family: "IPv6", ..firewall(stopped(Stop::Drop)) });
-    expect(&half, Some(Code::LocalFirewall), Certain, &["over IPv6"]);
+    expect(&half, Some(code::LOCAL_FIREWALL), Certain, &["over IPv6"]);
     // ufw has a command of its own.
     let ufw = Firewall { ufw: Some("ufw is on".to_owned()), ..firewall(stopped(Stop::Drop)) };
     let ufw = ListenFindings { firewalls: vec![ufw], ..everywhere() };
@@ -206,10 +206,10 @@ fn a_machine_that_does_not_reach_itself_has_a_rule_that_says_so() {
         }
         findings
     };
-    expect(&all(Ended::Refused), Some(Code::LocalFirewall), Likely, &["is refused"]);
+    expect(&all(Ended::Refused), Some(code::LOCAL_FIREWALL), Likely, &["is refused"]);
     expect(
         &all(Ended::NoAnswer),
-        Some(Code::LocalFirewall),
+        Some(code::LOCAL_FIREWALL),
         CannotTell,
         &["gets no answer", "or the program"],
     );
@@ -221,12 +221,12 @@ fn a_machine_that_does_not_reach_itself_has_a_rule_that_says_so() {
 #[test]
 fn what_cannot_be_read_and_a_system_that_shows_nothing_say_so() {
     let problem = Problem {
-        code: Code::AddressNotAvailable,
+        code: code::ADDRESS_NOT_AVAILABLE,
         message: "192.0.2.7 belongs to no interface".to_owned(),
         remedy: "see which addresses there are".to_owned(),
     };
     let unreadable = ListenFindings { unreadable: Some(problem), ..everywhere() };
-    expect(&unreadable, Some(Code::AddressNotAvailable), Certain, &["192.0.2.7"]);
+    expect(&unreadable, Some(code::ADDRESS_NOT_AVAILABLE), Certain, &["192.0.2.7"]);
     let blind = ListenFindings { sockets: None, ..everywhere() };
-    expect(&blind, Some(Code::System), CannotTell, &["no table of sockets"]);
+    expect(&blind, Some(code::SYSTEM), CannotTell, &["no table of sockets"]);
 }

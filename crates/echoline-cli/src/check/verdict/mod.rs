@@ -11,80 +11,29 @@ mod name;
 pub(super) use listening::{led_elsewhere, program, remarks, verdict as listening_verdict};
 
 use crate::check::findings::{AddressFinding, Ended, Findings, HopAnswer};
-use crate::code::Own;
-use crate::units::few;
-use echoline::{AddressKind, Code};
-use serde::{Serialize, Serializer};
+use echoline::AddressKind;
+use echoline_diagnosis::units::few;
+use echoline_diagnosis::{Certainty, Code, code};
+use serde::Serialize;
 use std::net::SocketAddr;
 
 /// What the findings come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Verdict {
-    pub(super) code: VerdictCode,
+    pub(super) code: Code,
     pub(super) certainty: Certainty,
     pub(super) sentence: String,
     /// What to do, best first. Empty when nothing is wrong.
     pub(super) next: Vec<String>,
 }
 
-/// `ok`, or the code of the failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum VerdictCode {
-    Ok,
-    Failure(Code),
-    /// The one code of the program's own that a check comes to: another protocol than the one asked for.
-    UnexpectedReply,
-}
-
-impl VerdictCode {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failure(code) => code.as_str(),
-            Self::UnexpectedReply => Own::UnexpectedReply.as_str(),
-        }
-    }
-}
-
-impl Serialize for VerdictCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Certainty {
-    /// What was seen has no other explanation.
-    Certain,
-    /// Other explanations are left, and rarer.
-    Likely,
-    /// Two or more explanations are as good as each other.
-    CannotTell,
-}
-
-impl Certainty {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Likely => "likely",
-            Self::CannotTell => "cannot-tell",
-        }
-    }
-}
-
 impl Verdict {
     fn new(code: Code, certainty: Certainty, sentence: impl Into<String>) -> Self {
-        Self { code: VerdictCode::Failure(code), certainty, sentence: sentence.into(), next: Vec::new() }
+        Self { code, certainty, sentence: sentence.into(), next: Vec::new() }
     }
 
     fn ok(sentence: impl Into<String>) -> Self {
-        Self {
-            code: VerdictCode::Ok,
-            certainty: Certainty::Certain,
-            sentence: sentence.into(),
-            next: Vec::new(),
-        }
+        Self { code: code::OK, certainty: Certainty::Certain, sentence: sentence.into(), next: Vec::new() }
     }
 
     fn next(mut self, step: impl Into<String>) -> Self {
@@ -112,9 +61,9 @@ fn judge(findings: &Findings) -> Verdict {
         Some(conversation) => {
             let judged = conversation::judge(findings, conversation);
             match &findings.idle {
-                _ if judged.code != VerdictCode::Ok => judged,
+                _ if judged.code != code::OK => judged,
                 Some(idle) => match idle::judge(idle) {
-                    lives if lives.code == VerdictCode::Ok => with_remarks(lives, findings),
+                    lives if lives.code == code::OK => with_remarks(lives, findings),
                     dies => dies,
                 },
                 None => with_remarks(judged, findings),
@@ -130,7 +79,7 @@ fn unreached(findings: &Findings) -> Verdict {
         findings.addresses.iter().map(|address| (address.address, address::judge(address))).collect();
     let furthest = judged.iter().rev().max_by_key(|(_, verdict)| rank(verdict.code));
     let Some((first, mut best)) = furthest.cloned() else {
-        return Verdict::new(Code::System, Certainty::CannotTell, "No address was tried.");
+        return Verdict::new(code::SYSTEM, Certainty::CannotTell, "No address was tried.");
     };
     let others = judged.iter().filter(|(address, _)| *address != first);
     for (code, addresses) in by_code(others.map(|(address, verdict)| (*address, verdict.code))) {
@@ -142,8 +91,7 @@ fn unreached(findings: &Findings) -> Verdict {
         best.sentence.push_str(&format!(" {left_out} more of the name were not tried."));
     }
     // A source address that this machine does not have reaches nothing at all.
-    let narrowed_by =
-        findings.narrowed_by.filter(|_| best.code != VerdictCode::Failure(Code::AddressNotAvailable));
+    let narrowed_by = findings.narrowed_by.filter(|_| best.code != code::ADDRESS_NOT_AVAILABLE);
     if let Some(source) = narrowed_by {
         let family = if source.is_ipv4() { "IPv4" } else { "IPv6" };
         best.sentence
@@ -162,8 +110,8 @@ fn unreached(findings: &Findings) -> Verdict {
 const NAMED: usize = 3;
 
 /// Addresses that were judged alike together, each code where it came first.
-fn by_code(judged: impl Iterator<Item = (SocketAddr, VerdictCode)>) -> Vec<(VerdictCode, Vec<SocketAddr>)> {
-    let mut groups: Vec<(VerdictCode, Vec<SocketAddr>)> = Vec::new();
+fn by_code(judged: impl Iterator<Item = (SocketAddr, Code)>) -> Vec<(Code, Vec<SocketAddr>)> {
+    let mut groups: Vec<(Code, Vec<SocketAddr>)> = Vec::new();
     for (address, code) in judged {
         match groups.iter_mut().find(|(of, _)| *of == code) {
             Some((_, addresses)) => addresses.push(address),
@@ -174,14 +122,14 @@ fn by_code(judged: impl Iterator<Item = (SocketAddr, VerdictCode)>) -> Vec<(Verd
 }
 
 /// How far a request came that ended so.
-fn rank(code: VerdictCode) -> u8 {
-    let VerdictCode::Failure(code) = code else { return u8::MAX };
+fn rank(code: Code) -> u8 {
     match code {
-        Code::Refused | Code::Reset => 5,
-        Code::Rejected => 4,
-        Code::Dropped => 3,
-        Code::LocalFirewall | Code::NoAnswer => 2,
-        Code::HostUnreachable => 1,
+        code::OK | code::UNEXPECTED_REPLY => u8::MAX,
+        code::REFUSED | code::RESET => 5,
+        code::REJECTED => 4,
+        code::DROPPED => 3,
+        code::LOCAL_FIREWALL | code::NO_ANSWER => 2,
+        code::HOST_UNREACHABLE => 1,
         _ => 0,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Certainty, Verdict, sentence};
 use crate::check::findings::{NameAnswer, NameFinding, NameServer, Problem};
-use crate::units::human_time;
-use echoline::Code;
+use echoline_diagnosis::code;
+use echoline_diagnosis::units::human_time;
 use std::time::Duration;
 
 /// SERVFAIL and REFUSED of RFC 1035 section 4.1.1.
@@ -12,7 +12,9 @@ const REFUSED: u8 = 5;
 
 pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdict {
     let plain = Verdict::new(problem.code, Certainty::Certain, sentence(&problem.message));
-    if !matches!(problem.code, Code::NameLookupFailed | Code::NameLookupTimedOut) || name.servers.is_empty() {
+    if !matches!(problem.code, code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT)
+        || name.servers.is_empty()
+    {
         return plain.next(&problem.remedy);
     }
     if name.servers.iter().all(is_mute) {
@@ -31,7 +33,7 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
             "answers that it failed (SERVFAIL): the fault is behind it, at the name's own servers"
         };
         let sentence = format!("The name {host} could not be looked up: the name server {address} {word}.");
-        return Verdict::new(Code::NameLookupFailed, Certainty::Certain, sentence).next(&problem.remedy);
+        return Verdict::new(code::NAME_LOOKUP_FAILED, Certainty::Certain, sentence).next(&problem.remedy);
     }
     let sentence = format!(
         "The name {host} could not be looked up, yet a name server answers now: the lookup was too slow, or a \
@@ -53,7 +55,7 @@ fn silent(host: &str, servers: &[NameServer]) -> Verdict {
     let sentence = format!(
         "The name {host} could not be looked up, because the name {noun} {list} {does} not answer{slow}."
     );
-    let mut verdict = Verdict::new(Code::NameServerSilent, Certainty::Likely, sentence)
+    let mut verdict = Verdict::new(code::NAME_SERVER_SILENT, Certainty::Likely, sentence)
         .next("see which name servers are configured: cat /etc/resolv.conf, resolvectl status");
     for server in servers {
         verdict =
