@@ -4,12 +4,13 @@ use super::control::{self, CONTROL_PORTS};
 use super::firewall::Rules;
 use super::flight::{FIRST_REPETITION, Flight, Landed, Manner, unsent, wait};
 use super::hops::{self, MAX_HOPS};
-use super::netlink::Hardware;
-use super::{firewall, micros, netlink, on_port, own};
+use super::{firewall, micros, name_of, on_port, own};
 use crate::check::findings::{AddressFinding, Connect, Control, Ended, Hop, Neighbour, Route, Way, end_of};
 use crate::check::firewall::{Packet, Way as Direction};
 use echoline::AddressKind;
+use echoline_sys::{NeighbourState, route_to};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -223,26 +224,27 @@ fn note(finding: &mut AddressFinding, asked: Asked, connect: Connect) {
     }
 }
 
-fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, u32) {
+fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, Option<NonZeroU32>) {
     let begin = Instant::now();
-    let scope = if let SocketAddr::V6(v6) = address { v6.scope_id() } else { 0 };
+    let scope = if let SocketAddr::V6(v6) = address { NonZeroU32::new(v6.scope_id()) } else { None };
     // One that is not of this machine is told of when the socket is bound to it; the kernel has no route for it.
     let source = source.filter(|source| {
         own::is_own(*source) && !source.is_unspecified() && source.is_ipv4() == address.is_ipv4()
     });
-    let answer = netlink::route(address.ip(), scope, source);
+    let answer = route_to(address.ip(), source, scope).into_result();
+    let found = answer.map(|route| {
+        let way = Way {
+            interface: name_of(route.interface),
+            gateway: route.gateway,
+            source: route.source,
+            source_kind: route.source.map(|source| AddressKind::of(source).as_str()),
+        };
+        (way, route.interface)
+    });
     let took_us = micros(begin.elapsed());
-    match answer {
-        Err(error) => (Route { found: None, missing: Some(error.to_string()), took_us }, 0),
-        Ok(answer) => {
-            let way = Way {
-                interface: answer.interface,
-                gateway: answer.gateway,
-                source: answer.source,
-                source_kind: answer.source.map(|source| AddressKind::of(source).as_str()),
-            };
-            (Route { found: Some(way), missing: None, took_us }, answer.interface_index)
-        }
+    match found {
+        Err(error) => (Route { found: None, missing: Some(error.to_string()), took_us }, None),
+        Ok((way, index)) => (Route { found: Some(way), missing: None, took_us }, Some(index)),
     }
 }
 
@@ -251,7 +253,12 @@ fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, u32) {
 /// An entry from before is asked about 5 s after the request that used it (`delay_first_probe_time` of arp(7)), just
 /// when a check with the usual time ends. Where it is the host's own, the answer is worth a moment: the kernel's timer
 /// may be half a second late, and a loaded machine adds to that.
-fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32, asked_us: u64) -> Option<Neighbour> {
+fn neighbour(
+    ip: IpAddr,
+    way: Option<&Way>,
+    interface: Option<NonZeroU32>,
+    asked_us: u64,
+) -> Option<Neighbour> {
     const ASKED_AGAIN: Duration = Duration::from_millis(5_950);
     const MOMENT: Duration = Duration::from_secs(1);
     let gateway = way?.gateway;
@@ -260,7 +267,7 @@ fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32, asked_us: u64)
     let is_worth_it = gateway.is_none() && left <= MOMENT;
     let until = Instant::now() + if is_worth_it { left } else { Duration::ZERO };
     loop {
-        match netlink::neighbour(address, interface_index)? {
+        match hardware(echoline_sys::neighbour(address, interface?).answer()?) {
             Hardware::Told => return Some(Neighbour { address, answers: true }),
             Hardware::Missing => return Some(Neighbour { address, answers: false }),
             Hardware::Doubted if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
@@ -269,9 +276,44 @@ fn neighbour(ip: IpAddr, way: Option<&Way>, interface_index: u32, asked_us: u64)
     }
 }
 
+/// What the state of a neighbour's entry says about now (arp(7), RFC 4861 section 7.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hardware {
+    /// It told its hardware address a moment ago: it is up.
+    Told,
+    /// It was asked in vain, so far or for good.
+    Missing,
+    /// It told it once. It is in use again, and will be asked whether it still holds.
+    Doubted,
+    /// It told it once, or somebody wrote it down, or there is none: that says nothing about now.
+    Old,
+}
+
+fn hardware(state: NeighbourState) -> Hardware {
+    match state {
+        NeighbourState::Reachable => Hardware::Told,
+        NeighbourState::Incomplete | NeighbourState::Failed => Hardware::Missing,
+        NeighbourState::Delay | NeighbourState::Probe => Hardware::Doubted,
+        NeighbourState::Stale
+        | NeighbourState::NoArp
+        | NeighbourState::Permanent
+        | NeighbourState::Other(_) => Hardware::Old,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_neighbour_told_just_now_shows_that_it_is_up() {
+        use NeighbourState::{Delay, Failed, Incomplete, NoArp, Other, Permanent, Probe, Reachable, Stale};
+
+        assert_eq!(hardware(Reachable), Hardware::Told);
+        assert_eq!([Incomplete, Failed].map(hardware), [Hardware::Missing; 2]);
+        assert_eq!([Delay, Probe].map(hardware), [Hardware::Doubted; 2]);
+        assert_eq!([Other(0), Stale, NoArp, Permanent].map(hardware), [Hardware::Old; 4]);
+    }
 
     #[test]
     fn without_an_address_to_send_from_it_is_the_way_that_is_missing_and_not_a_port() {

@@ -5,14 +5,12 @@ use super::own::is_own;
 use crate::check::findings::{Connect, Ended, Icmp, Requests};
 use echoline::attempt::source_for;
 use echoline_diagnosis::code;
-use echoline_sys::tcp_info;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use echoline_sys::{IcmpVersion, Outcome, QueuedError, next_error, queue_errors, tcp_info};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::io::{self, ErrorKind, IoSliceMut};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// How a request is sent.
@@ -46,11 +44,7 @@ impl Flight {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if address.is_ipv4() {
-            setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
-        } else {
-            setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
-        }
+        queue_errors(&socket)?;
         match (manner.hop_limit, address.is_ipv4()) {
             (None, _) => {}
             (Some(hops), true) => socket.set_ttl_v4(hops.into())?,
@@ -159,30 +153,13 @@ fn requests(socket: &Socket) -> Option<Requests> {
 
 /// The first ICMP message about this socket.
 fn error_queue(socket: &Socket) -> Option<Icmp> {
-    let mut packet = [0; 256];
-    let mut parts = [IoSliceMut::new(&mut packet)];
-    let mut space = nix::cmsg_space!([u8; 128]);
-    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
-    message.cmsgs().ok()?.find_map(|control| match control {
-        ControlMessageOwned::Ipv4RecvErr(error, from) if error.ee_origin == ORIGIN_ICMP => {
-            let from = from.map(|from| IpAddr::from(from.sin_addr.s_addr.to_ne_bytes()));
-            Some(icmp(4, error.ee_type, error.ee_code, from))
-        }
-        ControlMessageOwned::Ipv6RecvErr(error, from) if error.ee_origin == ORIGIN_ICMP6 => {
-            let from = from.map(|from| IpAddr::from(from.sin6_addr.s6_addr));
-            Some(icmp(6, error.ee_type, error.ee_code, from))
-        }
-        _ => None,
-    })
-}
-
-/// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6` of ip(7).
-const ORIGIN_ICMP: u8 = 2;
-const ORIGIN_ICMP6: u8 = 3;
-
-fn icmp(version: u8, kind: u8, code: u8, from: Option<IpAddr>) -> Icmp {
-    Icmp { version, kind, code, from, from_this_machine: from.is_some_and(is_own) }
+    let Outcome::Answer(QueuedError::Icmp(error)) = next_error(socket) else { return None };
+    let version = match error.version {
+        IcmpVersion::V4 => 4,
+        IcmpVersion::V6 => 6,
+    };
+    let from_this_machine = error.offender.is_some_and(is_own);
+    Some(Icmp { version, kind: error.kind, code: error.code, from: error.offender, from_this_machine })
 }
 
 /// A whole second: the first repetition of a request (RFC 6298 section 2), and a little.

@@ -12,9 +12,8 @@ use crate::reach::{Reach, reach_at};
 use crate::sockets::tcp_sockets;
 use echoline::{Endpoint, Family, resolve};
 use echoline_diagnosis::code;
+use echoline_sys::interface_name;
 use procfs::net::TcpState;
-use rustix::net::netdevice::index_to_name;
-use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
@@ -134,13 +133,12 @@ fn addresses(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<V
 fn listeners(sockets: Vec<ListeningSocket>) -> Vec<Listener> {
     let inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
     let mut holders = processes_of(&inodes);
-    let names = Socket::new(Domain::UNIX, Type::DGRAM, None).ok();
     let one = |socket: ListeningSocket| Listener {
         address: socket.address,
         ipv6_only: socket.ipv6_only,
         queue: socket.queue,
         interface: socket.interface.map(|index| {
-            let name = names.as_ref().and_then(|names| index_to_name(names, index).ok());
+            let name = interface_name(index).answer();
             name.unwrap_or_else(|| format!("interface {index}"))
         }),
         uid: socket.uid,

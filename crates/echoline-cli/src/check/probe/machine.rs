@@ -1,11 +1,12 @@
 //! This machine: its addresses, the routers it uses, its name servers, and who listens.
 
 use super::name::configured_servers;
-use super::netlink;
+use super::name_of;
 use crate::check::machine::{Address, Listening, Machine, Router};
 use crate::holder::processes_of;
 use crate::sockets::tcp_sockets;
 use echoline::AddressKind;
+use echoline_sys::route_to;
 use if_addrs::get_if_addrs;
 use procfs::net::{TcpNetEntry, TcpState};
 use std::net::IpAddr;
@@ -37,8 +38,8 @@ pub(super) fn router_of_ipv4() -> Option<IpAddr> {
 }
 
 fn router(towards: &str) -> Option<Router> {
-    let answer = netlink::route(towards.parse().ok()?, 0, None).ok()?;
-    Some(Router { address: answer.gateway?, interface: answer.interface })
+    let route = route_to(towards.parse().ok()?, None, None).answer()?;
+    Some(Router { address: route.gateway?, interface: name_of(route.interface) })
 }
 
 /// In the order of ports.

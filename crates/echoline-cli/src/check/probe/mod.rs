@@ -15,7 +15,6 @@ mod idle;
 mod listening;
 mod machine;
 mod name;
-mod netlink;
 mod own;
 mod timing;
 mod whoami;
@@ -28,12 +27,19 @@ pub(super) use machine::look as look_at_machine;
 pub(super) use name::look_up;
 pub(super) use whoami::{ask as ask_whoami, ask_backends};
 
+use echoline_sys::interface_name;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A time as it stands in findings.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The name of the interface of a route. It may have gone since.
+fn name_of(interface: NonZeroU32) -> String {
+    interface_name(interface).answer().unwrap_or_else(|| "?".to_owned())
 }
 
 /// The same host on another port. Its zone stays, without which a link-local address leads nowhere (RFC 4007).

@@ -25,7 +25,7 @@ fn serves(socket: &ListeningSocket, address: SocketAddr, interfaces: &[u32]) -> 
     let at = takes(socket.address.ip(), socket.ipv6_only, address.ip());
     // A socket may be bound to an interface, and Linux takes a connection to an own address as one that came in by the
     // interface which has it, though it went over loopback.
-    let here = socket.interface.is_none_or(|interface| interfaces.contains(&interface));
+    let here = socket.interface.is_none_or(|interface| interfaces.contains(&interface.get()));
     socket.address.port() == address.port() && at && here
 }
 
@@ -49,6 +49,7 @@ fn interfaces_of(ip: IpAddr) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU32;
 
     #[test]
     fn a_listener_of_this_process_is_seen_and_its_end_too() {
@@ -61,11 +62,11 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_bound_to_an_interface_takes_connections_to_addresses_of_that_one_alone() {
-        let bound = |interface| ListeningSocket {
+        let bound = |interface: Option<u32>| ListeningSocket {
             address: "0.0.0.0:80".parse().unwrap(),
             ipv6_only: Some(false),
             queue: Queue { waiting: 0, may_wait: None },
-            interface,
+            interface: interface.and_then(NonZeroU32::new),
             uid: 0,
             inode: 1,
         };
