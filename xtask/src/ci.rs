@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::structure::{imports, length};
 use crate::{arrows, first_run, fuzz, run, test};
 
 #[derive(clap::Args)]
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// Leave these steps out
     #[arg(long, value_enum, conflicts_with = "steps")]
     skip: Vec<Step>,
+    /// Let `imports` move what is out of order
+    #[arg(long)]
+    fix: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -33,25 +37,34 @@ enum Step {
     Fuzz,
     /// The fast rows of the fault catalogue, on both engines
     Faults,
-    /// Which crate may depend on which
+    /// Which crate may depend on which, and no circles between the modules of a crate
     Arrows,
+    /// The order of imports in every file
+    Imports,
+    /// The length of files
+    Length,
     /// Licences, banned crates and sources, by cargo-deny
     Deny,
     /// The README's first command in a fresh clone, through a terminal and through a pipe
     FirstRun,
 }
 
+/// Steps that run only when they are named, until all files pass them.
+const NOT_YET: &[Step] = &[Step::Imports];
+
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let steps = if args.steps.is_empty() { Step::value_variants() } else { &args.steps };
+    let all: Vec<Step> =
+        Step::value_variants().iter().copied().filter(|step| !NOT_YET.contains(step)).collect();
+    let steps = if args.steps.is_empty() { &all } else { &args.steps };
     for step in steps.iter().filter(|step| !args.skip.contains(step)) {
         let name = step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-        run::step(&name, || step.run())?;
+        run::step(&name, || step.run(args.fix))?;
     }
     Ok(())
 }
 
 impl Step {
-    fn run(self) -> Result<()> {
+    fn run(self, fix: bool) -> Result<()> {
         match self {
             Self::Test => test::run(&test::Args::default()),
             Self::Fmt => run::shown(run::cargo().args(["fmt", "--all", "--check"])),
@@ -73,6 +86,8 @@ impl Step {
             Self::Fuzz => fuzz::run(&fuzz::Args::default()),
             Self::Faults => faults(),
             Self::Arrows => arrows::check(),
+            Self::Imports => imports::check(fix),
+            Self::Length => length::check(),
             Self::Deny => deny(),
             Self::FirstRun => first_run::check(),
         }

@@ -12,6 +12,7 @@ mod peers;
 mod run;
 mod running;
 mod soak;
+mod structure;
 mod test;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ struct Args {
 enum Command {
     /// Run every test that this machine can run, and list those that it cannot
     Test(test::Args),
-    /// Run every gate, or those that are named: test, fmt, clippy, doc, sanitize, fuzz, faults, arrows, deny, first-run
+    /// Run every gate, or those that are named: test, fmt, clippy, doc, sanitize, fuzz, faults, arrows, imports, length, deny, first-run
     Ci(ci::Args),
     /// Look for inputs that break what reads the bytes of others
     Fuzz(fuzz::Args),
