@@ -28,6 +28,7 @@ pub mod topology;
 // Where it is built.
 mod attend;
 mod enter;
+mod place;
 mod preflight;
 #[allow(unsafe_code)]
 mod sys;

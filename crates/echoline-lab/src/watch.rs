@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::capture::{Frame, Narrator, Tap};
 use crate::error::LabError;
-use crate::lab::place;
+use crate::place;
 use crate::topology::WIRES;
 
 /// Frames of several links are put in order within this time.

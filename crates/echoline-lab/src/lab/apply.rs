@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::place;
 use crate::enter;
 use crate::error::LabError;
+use crate::place;
 use crate::plan::{Place, Plan};
 use crate::preflight;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::apply::Tools;
-use super::place;
 use crate::change::LinkChange;
 use crate::error::LabError;
 use crate::link::{Direction, Forwarder, ForwarderConfig, LinkSettings, offload_off};
+use crate::place;
 use crate::plan::{self, bridge, inner_port, port};
 use crate::topology::{End, Link, Topology, WIRES};
 

@@ -2,7 +2,6 @@
 
 mod apply;
 mod cables;
-pub(crate) mod place;
 mod servers;
 
 use std::path::PathBuf;
@@ -13,11 +12,11 @@ pub use self::apply::Explain;
 use self::apply::Tools;
 use self::cables::Cables;
 use self::servers::Servers;
-pub(crate) use self::servers::bin;
 use crate::change::{Change, NamesChange};
 use crate::enter::Inside;
 use crate::error::LabError;
 use crate::names::{NameServer, Zone};
+use crate::place;
 use crate::plan;
 use crate::topology::{Chain, End, Forward, Kind, Link, Network, Node, Rule, Topology};
 use crate::watch::{Port, Watch};

@@ -6,9 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::place;
 use crate::enter::RUN;
 use crate::error::LabError;
+use crate::place;
 use crate::topology::{Node, Topology};
 
 /// Servers that run until they are dropped.
@@ -19,17 +19,13 @@ pub(crate) struct Servers {
 
 /// Where the program stands under its own name, for commands that run on hosts.
 pub(crate) fn offer(program: &Path) -> Result<(), LabError> {
-    let directory = bin();
+    let directory = place::bin();
     fs::create_dir_all(&directory).map_err(|e| LabError::io("make a directory for programs", e))?;
     let link = directory.join("echoline");
     if fs::symlink_metadata(&link).is_ok() {
         return Ok(());
     }
     std::os::unix::fs::symlink(program, link).map_err(|e| LabError::io("offer the program to hosts", e))
-}
-
-pub(crate) fn bin() -> PathBuf {
-    Path::new(RUN).join("bin")
 }
 
 impl Servers {

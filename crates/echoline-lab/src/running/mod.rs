@@ -18,7 +18,7 @@ use rustix::thread::ThreadNameSpaceType;
 pub use self::control::Control;
 use crate::enter;
 use crate::error::LabError;
-use crate::lab::place;
+use crate::place;
 use crate::watch::{Port, Watch};
 
 /// A lab that `echoline lab up` keeps running.

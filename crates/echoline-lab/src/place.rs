@@ -59,9 +59,14 @@ pub(crate) fn spawn_here(host: &str, command: &mut Command) -> Result<Child, Lab
 /// PATH with the lab's own programs first, and where systems keep theirs last: `ip` is often found there only.
 fn path() -> OsString {
     let own = preflight::own_path();
-    let parts = [super::bin()].into_iter().chain(std::env::split_paths(&own));
+    let parts = [bin()].into_iter().chain(std::env::split_paths(&own));
     let all = parts.chain(preflight::SYSTEM_DIRECTORIES.iter().map(PathBuf::from));
     std::env::join_paths(all).unwrap_or(own)
+}
+
+/// The directory of the lab's own programs, first on the PATH of each host.
+pub(crate) fn bin() -> PathBuf {
+    Path::new(RUN).join("bin")
 }
 
 /// Gives the calling thread the host's name and its files under /etc.
