@@ -11,9 +11,9 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::{Config, EngineChoice};
 use crate::descriptors;
-use crate::engine::{Engine, Portable, Unavailable, Uring, Wake};
+use crate::engine::{Engine, Portable, Unavailable, Uring};
 use crate::service::{Factory, Instance, Peer, Service, ServiceKind};
-use crate::shared::{NamedService, Shared};
+use crate::shared::{NamedService, Shared, Wake};
 use crate::stats::{Ending, Stats};
 use crate::worker::{Listening, Worker};
 

@@ -10,7 +10,6 @@ use crate::accept::AcceptGate;
 use crate::burst::Bursts;
 use crate::compute::Pool;
 use crate::config::Config;
-use crate::engine::Wake;
 use crate::pressure::Budget;
 use crate::service::{Factory, Peer};
 use crate::session::SessionLimits;
@@ -50,6 +49,11 @@ pub(crate) struct Orders {
     pub(crate) finish_at: Option<Instant>,
     /// Drop everything now.
     pub(crate) stop: bool,
+}
+
+/// Interrupts an engine's sleep, from any thread.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self);
 }
 
 /// Where a worker gets its news. Aligned so that no two workers write to one cache line (x86 fetches them in pairs).

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::accept::AcceptFailure;
-use crate::engine::TURN;
 use crate::pressure::Pressure;
 use crate::service::{Batch, Peer, ServiceKind, Tally, TcpFigures};
 use crate::session::Session;
@@ -15,6 +14,15 @@ use crate::shared::{Accepted, Full, News, Orders, Permit, Shared};
 use crate::slots::Key;
 use crate::stats::{Counters, Ending};
 use crate::timers::Timers;
+
+/// So many of one kind before others have their turn: connections that come, connections that leave or have more to say,
+/// deadlines that are due. A crowd that does so all at once must not have everybody else wait until it is over.
+/// Few in tests, whose crowds are small.
+pub(crate) const TURN: usize = if cfg!(test) { 2 } else { 16 };
+
+/// Accepts of a listener that retires, in one turn: no queue is longer where the system's limit stands as it comes
+/// (listen(2)).
+pub(crate) const LAST_TURN: usize = 4096;
 
 /// A listener of this worker.
 #[derive(Debug)]

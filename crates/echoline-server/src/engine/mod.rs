@@ -16,21 +16,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::shared::Wake;
 use crate::worker::Worker;
-
-/// So many of one kind before others have their turn: connections that come, connections that leave or have more to say,
-/// deadlines that are due. A crowd that does so all at once must not have everybody else wait until it is over.
-/// Few in tests, whose crowds are small.
-pub(crate) const TURN: usize = if cfg!(test) { 2 } else { 16 };
-
-/// Accepts of a listener that retires, in one turn: no queue is longer where the system's limit stands as it comes
-/// (listen(2)).
-pub(crate) const LAST_TURN: usize = 4096;
-
-/// Interrupts an engine's sleep, from any thread.
-pub(crate) trait Wake: Send + Sync {
-    fn wake(&self);
-}
 
 /// One engine serves the sessions of one worker, on the worker's thread.
 pub(crate) trait Engine: Sized {

@@ -14,13 +14,13 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 use crate::accept::{AcceptFailure, Permission};
-use crate::engine::{Engine, LAST_TURN, TURN, Unavailable, Wake};
+use crate::engine::{Engine, Unavailable};
 use crate::service::Batch;
 use crate::session::Wants;
-use crate::shared::{Accepted, News};
+use crate::shared::{Accepted, News, Wake};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
-use crate::worker::{Client, Worker};
+use crate::worker::{Client, LAST_TURN, TURN, Worker};
 
 const WAKE: Token = Token(usize::MAX);
 /// Listeners have tokens from here on; connections have their slot's index.

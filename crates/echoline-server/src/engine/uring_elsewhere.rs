@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use crate::engine::{Engine, Unavailable, Wake};
+use crate::engine::{Engine, Unavailable};
+use crate::shared::Wake;
 use crate::worker::Worker;
 
 /// There is none.

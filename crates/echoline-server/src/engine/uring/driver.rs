@@ -1,5 +1,7 @@
 //! The engine's logic, without the kernel: which request follows from which completion.
 
+mod listeners;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
@@ -9,16 +11,15 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use socket2::SockRef;
 
+use self::listeners::Listener;
 use crate::accept::AcceptFailure;
-use crate::engine::TURN;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
-use crate::engine::uring::listeners::Listener;
 use crate::service::Batch;
 use crate::session::Wants;
 use crate::shared::{Accepted, News};
 use crate::slots::{Key, Slots};
 use crate::stats::Ending;
-use crate::worker::{Client, Worker};
+use crate::worker::{Client, TURN, Worker};
 
 /// Small buffers filled one after the other before a connection gets large ones.
 const FULL_BEFORE_BULK: u8 = 4;
@@ -30,13 +31,13 @@ pub(super) const MORE_ENTRIES: usize = 16;
 pub(super) struct Driver<K> {
     pub(super) kernel: K,
     connections: Slots<Connection>,
-    pub(super) listeners: Vec<Option<Listener>>,
+    listeners: Vec<Option<Listener>>,
     /// Their receive ended for want of a buffer.
     starved: Vec<Key>,
     /// Who comes and who leaves, in order. Bytes of those who are there go first.
     crowd: VecDeque<Completion>,
     /// So many in the crowd have come, and hold a descriptor.
-    pub(super) arrivals: usize,
+    arrivals: usize,
     /// Received from those who have had their turn, in order. Bounded by the buffers.
     more: Vec<Completion>,
     /// Which turn this is.
@@ -310,7 +311,7 @@ impl<K: Kernel> Driver<K> {
         }
     }
 
-    pub(super) fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
+    fn adopt(&mut self, worker: &mut Worker, accepted: Accepted, now: Instant) {
         let (socket, client) = worker.open(accepted, now);
         let key = self.connections.insert(Connection {
             socket,

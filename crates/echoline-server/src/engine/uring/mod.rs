@@ -3,7 +3,7 @@
 //! | file | what it holds | unsafe |
 //! |---|---|---|
 //! | `driver` | which request follows from which completion | none |
-//! | `listeners` | its part that accepts and retires | none |
+//! | `driver::listeners` | its part that accepts and retires | none |
 //! | `kernel` | the seam between the two | none |
 //! | `tag` | what a completion belongs to | none |
 //! | `ring` | requests, completions, and the memory of what is in flight | yes |
@@ -14,7 +14,6 @@
 mod buffers;
 mod driver;
 mod kernel;
-mod listeners;
 #[expect(unsafe_code, reason = "a C structure begins as zeroes")]
 mod message;
 #[expect(unsafe_code, reason = "shares memory with the kernel")]
@@ -29,7 +28,8 @@ use std::sync::Arc;
 use crate::engine::uring::driver::Driver;
 use crate::engine::uring::kernel::Kernel as _;
 use crate::engine::uring::ring::Ring;
-use crate::engine::{Engine, Unavailable, Wake};
+use crate::engine::{Engine, Unavailable};
+use crate::shared::Wake;
 use crate::worker::Worker;
 
 pub(crate) struct Uring(Driver<Ring>);

@@ -12,11 +12,12 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::engine::Unavailable;
 use crate::engine::uring::buffers::Pool;
 use crate::engine::uring::kernel::{Appetite, Completion, Kernel, Patience, Received, Request, Sending};
 use crate::engine::uring::message::Message;
 use crate::engine::uring::tag::{Kind, parse, user_data};
-use crate::engine::{Unavailable, Wake};
+use crate::shared::Wake;
 use crate::slots::Key;
 
 /// Requests that one turn makes before it has to submit in between.

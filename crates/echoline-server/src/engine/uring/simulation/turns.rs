@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use super::fake::{FakeKernel, Pool};
 use super::{Manner, Seat};
-use crate::engine::TURN;
 use crate::engine::uring::driver::{Driver, MORE_ENTRIES, TURN_BUFFERS};
 use crate::engine::uring::kernel::Kernel as _;
 use crate::stats::Ending;
-use crate::worker::Worker;
+use crate::worker::{TURN, Worker};
 
 /// A server and a kernel in which nothing happens by itself.
 struct Play {

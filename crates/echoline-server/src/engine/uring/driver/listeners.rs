@@ -7,11 +7,10 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
+use super::Driver;
 use crate::accept::{AcceptFailure, Permission};
-use crate::engine::LAST_TURN;
-use crate::engine::uring::driver::Driver;
 use crate::engine::uring::kernel::Kernel;
-use crate::worker::Worker;
+use crate::worker::{LAST_TURN, Worker};
 
 pub(super) struct Listener {
     socket: TcpListener,
@@ -39,7 +38,7 @@ const USUAL_BACKLOG: u32 = 4096;
 
 impl<K: Kernel> Driver<K> {
     /// Takes over the worker's listeners. They block, as requests on them do not.
-    pub(super) fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
+    pub(in crate::engine::uring) fn listen(&mut self, worker: &mut Worker) -> io::Result<()> {
         for listening in worker.listeners.drain(..) {
             listening.listener.set_nonblocking(false)?;
             let backlog = echoline_sys::backlog(&listening.listener).unwrap_or(USUAL_BACKLOG);
