@@ -1,7 +1,7 @@
 //! Rows 8, 9, 24, 25, 27, 32 and 41: what can go wrong between a handshake and a session.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
 use super::attack::{
-    Client, Fate, PATIENCE, ask, connect, crowd, exchange, is_one_of, reset, source, wait_until,
+    Client, Fate, PATIENCE, ask, begin, connect, crowd, exchange, is_one_of, reset, wait_until,
 };
 use super::bench::Bench;
 use super::files::FEW_FILES;
-use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::row::{Bound, Kind, Row};
+use super::seen::{Seen, not_shown};
 use super::victim::{Setup, Victim};
-use super::{here, kernel, others};
+use super::{here, kernel, others, outside};
 use crate::run;
 
 pub(super) const ROWS: &[Row] = &[
@@ -132,7 +133,7 @@ fn aborted_locally(bench: &Bench) -> Result<Seen> {
 fn one_too_many(bench: &Bench) -> Result<Seen> {
     const EXTRA: u64 = 100;
     if !bench.is_ours() {
-        return others::beyond_the_limit(bench);
+        return outside::beyond_the_limit(bench);
     }
     bench.attack(&["--max-connections", "10", "--max-connections-per-source", "0"], |victim| {
         // The canary has one of the ten places.
@@ -305,19 +306,6 @@ fn backlog(bench: &Bench) -> Result<Seen> {
         .must(overflowed > 0, "the queue really overflowed")
         .must(all && served == COUNT, "everybody is served in the end"))
     })
-}
-
-/// A connect that does not wait for its end.
-pub(super) fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((source(index), 0)).into())?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&to.into()) {
-        Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-        Err(error) => return Err(error).context("an attacker cannot connect"),
-    }
-    Ok(socket.into())
 }
 
 fn retired(bench: &Bench) -> Result<Seen> {

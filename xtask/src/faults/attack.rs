@@ -48,6 +48,19 @@ pub(crate) fn source(index: usize) -> IpAddr {
     Ipv4Addr::new(127, 0, 1, host + 1).into()
 }
 
+/// A connect that does not wait for its end.
+pub(crate) fn begin(to: SocketAddr, index: usize) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((source(index), 0)).into())?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error) => return Err(error).context("an attacker cannot connect"),
+    }
+    Ok(socket.into())
+}
+
 /// `count` connections from many addresses.
 pub(crate) fn crowd(to: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
     crowd_of(to, count, Client::default())

@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Engine;
 use super::canary::Canary;
-use super::here;
-use super::row::{Kind, Seen, not_shown};
+use super::seen::{Seen, not_shown};
 use super::victim::{Setup, Subject, Victim};
 
 pub(crate) struct Bench {
@@ -49,14 +48,6 @@ impl Bench {
         match &self.not_aside {
             None => Ok(()),
             Some(reason) => Err(not_shown(reason.clone())),
-        }
-    }
-
-    /// An error if the engine under attack cannot run on this machine, whatever state it is in.
-    pub(crate) fn can_run(&self, kind: &Kind) -> Result<()> {
-        match (kind, self.subject) {
-            (Kind::Server(_) | Kind::AnyServer(_), Subject::Ours(Engine::Uring)) => here::uring(),
-            _ => Ok(()),
         }
     }
 

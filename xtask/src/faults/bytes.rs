@@ -10,7 +10,8 @@ use socket2::SockRef;
 use super::attack::{Pattern, connect, exchange, pour};
 use super::bench::Bench;
 use super::evidence::{of_conformance, of_the_server};
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::Victim;
 
 pub(super) const ROWS: &[Row] = &[

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::bench::Bench;
 use super::here;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 
 pub(super) const ROWS: &[Row] = &[
     Row {

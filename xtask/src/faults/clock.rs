@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::attack::{PATIENCE, State, connect, exchange, state, wait_until};
 use super::bench::Bench;
 use super::here;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::{Setup, Victim};
 
 pub(super) const ROWS: &[Row] = &[Row {

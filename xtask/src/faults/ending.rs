@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::attack::{PATIENCE, Pattern, connect, crowd, exchange, pour, reset, wait_until};
 use super::bench::Bench;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::Victim;
 
 pub(super) const ROWS: &[Row] = &[

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::bench::Bench;
 use super::here;
-use super::row::Seen;
+use super::seen::Seen;
 use crate::run;
 use crate::running::{cores, pinned};
 

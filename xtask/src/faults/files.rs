@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::attack::{PATIENCE, connect, exchange};
 use super::bench::Bench;
-use super::others;
-use super::row::Seen;
+use super::outside;
+use super::seen::Seen;
 use super::victim::{Setup, Victim};
 use crate::run;
 
@@ -69,7 +69,7 @@ impl Crowd {
 
 pub(super) fn out_of_files(bench: &Bench) -> Result<Seen> {
     if !bench.is_ours() {
-        return others::out_of_files(bench);
+        return outside::out_of_files(bench);
     }
     let watch = bench.size(Duration::from_secs(2), Duration::from_secs(5));
     let flags = ["--max-connections", "100", "--max-connections-per-source", "0"];

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use io_uring::IoUring;
 use rustix::process::{Resource, getrlimit};
 
-use super::row::not_shown;
+use super::seen::not_shown;
 use crate::{debian, running};
 
 /// Said of what was looked for: nothing, or why it is missing.
@@ -161,7 +161,7 @@ pub(super) fn plain_tcp() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::row::NotShown;
+    use crate::faults::seen::NotShown;
 
     #[test]
     fn what_is_missing_is_not_shown_and_looked_for_once() {

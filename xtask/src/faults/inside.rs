@@ -14,14 +14,14 @@ use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::row::Row;
-use super::{Args, here, memory_group, others, watchdog};
+use super::{Args, compare, here, memory_group, watchdog};
 use crate::run;
 
 /// Builds what is attacked, then starts this command again, aside.
 pub(super) fn enter(args: &Args, rows: &[&Row]) -> Result<()> {
     run::build_ours()?;
     if !args.against.is_empty() {
-        others::prepare(args)?;
+        compare::prepare(args)?;
     }
     if rows.iter().any(|row| row.needs_tests()) {
         run::shown(run::cargo().args(["test", "--quiet", "--no-run", "-p", "echoline-server"]))?;

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use super::attack::{PATIENCE, connect, crowd, exchange, wait_until};
 use super::bench::Bench;
 use super::here;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::{Counters, Setup, Victim};
 use crate::running::first_line;
 

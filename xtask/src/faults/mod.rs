@@ -7,8 +7,10 @@ mod attack;
 mod bench;
 mod bytes;
 mod canary;
+mod catalogue;
 mod client;
 mod clock;
+mod compare;
 mod ending;
 mod evidence;
 mod files;
@@ -19,10 +21,13 @@ mod link;
 mod many;
 mod memory_group;
 mod others;
+mod outside;
+mod provoke;
 mod report;
 mod ring;
 mod row;
 mod run;
+mod seen;
 mod shortage;
 mod slow;
 mod system;
@@ -109,22 +114,23 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn chosen(args: &Args) -> Result<Vec<&'static Row>> {
-    if let Some(unknown) = args.rows.iter().find(|number| row::all().all(|row| row.number != **number)) {
+    if let Some(unknown) = args.rows.iter().find(|number| catalogue::all().all(|row| row.number != **number))
+    {
         bail!("the catalogue has no row {unknown}; `cargo xtask faults --list` names them");
     }
     let asked = |row: &&Row| args.rows.is_empty() || args.rows.contains(&row.number);
     // A row that is asked for by its number is provoked even if it takes long.
     let in_time = |row: &&Row| !args.quick || row.fast || !args.rows.is_empty();
-    let mut rows: Vec<_> = row::all().filter(asked).filter(in_time).collect();
+    let mut rows: Vec<_> = catalogue::all().filter(asked).filter(in_time).collect();
     if !args.against.is_empty() {
-        let ours_alone = rows.iter().find(|row| !args.rows.is_empty() && !others::is_for_any(row));
+        let ours_alone = rows.iter().find(|row| !args.rows.is_empty() && !compare::is_for_any(row));
         if let Some(row) = ours_alone {
             bail!(
                 "row {} is no question to other servers; see docs/FAULTS.md, Beside other servers",
                 row.number
             );
         }
-        rows.retain(|row| others::is_for_any(row));
+        rows.retain(|row| compare::is_for_any(row));
     }
     rows.sort_by_key(|row| row.number);
     Ok(rows)

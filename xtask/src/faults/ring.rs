@@ -11,7 +11,8 @@ use super::attack::{Client, Fate, PATIENCE, Pattern, ask, connect, crowd, exchan
 use super::bench::Bench;
 use super::evidence::{SIMULATION, of_conformance, of_the_ring};
 use super::here;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::{Setup, Victim};
 
 pub(super) const ROWS: &[Row] = &[

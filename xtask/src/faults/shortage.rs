@@ -12,7 +12,8 @@ use super::evidence;
 use super::files::out_of_files;
 use super::here;
 use super::memory_group::Group;
-use super::row::{Bound, Kind, Row, Seen, not_shown};
+use super::row::{Bound, Kind, Row};
+use super::seen::{Seen, not_shown};
 use super::victim::{Setup, Victim};
 
 pub(super) const ROWS: &[Row] = &[

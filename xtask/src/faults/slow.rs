@@ -11,7 +11,8 @@ use super::attack::{
     Client, PATIENCE, Pattern, connect, crowd, crowd_of, ended, exchange, fill, pour, source, wait_until,
 };
 use super::bench::Bench;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::{Setup, Victim};
 use super::{here, kernel};
 

@@ -14,7 +14,8 @@ use super::attack::{PATIENCE, connect, crowd, exchange, fill, reset, wait_until}
 use super::bench::Bench;
 use super::evidence::of_conformance;
 use super::here;
-use super::row::{Bound, Kind, Row, Seen};
+use super::row::{Bound, Kind, Row};
+use super::seen::Seen;
 use super::victim::{Setup, Victim};
 
 pub(super) const ROWS: &[Row] = &[

@@ -1,9 +1,5 @@
-//! Other servers under the same attacks: relays before an echo, and two small echoes on tokio.
-//!
-//! docs/FAULTS.md says what makes the comparison fair.
+//! Other servers: relays before an echo, and two small echoes on tokio.
 
-mod outside;
-mod score;
 mod servers;
 mod sum;
 mod wish;
@@ -11,30 +7,16 @@ mod wish;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use super::bench::Bench;
-use super::row::{Kind, Row};
-use super::run::provoke;
-use super::victim::Subject;
-use super::watchdog::UnderWay;
-use super::{Args, Engine};
 use crate::debian::{self, Package};
-use crate::machine::Machine;
-use crate::run;
 use crate::running::Running;
-use score::Score;
 use wish::Wish;
 
-pub(super) use outside::{beyond_the_limit, out_of_files};
 pub(super) use servers::OTHERS;
 pub(super) use sum::Sampler;
-
-/// After so long no further row is begun: the whole takes a quarter of an hour on two cores that are ours alone.
-const MOST: Duration = Duration::from_secs(30 * 60);
 
 /// What the table of sources of another server may use, where it has one.
 pub(super) const TABLE: u64 = 10 << 20;
@@ -53,17 +35,17 @@ pub(crate) enum Against {
 /// A server that is not ours.
 pub(crate) struct Other {
     pub(crate) name: &'static str,
-    which: Against,
+    pub(super) which: Against,
     /// The name of its process, by which it is found behind whatever starts it.
     pub(crate) process: &'static str,
-    packages: &'static [Package],
+    pub(super) packages: &'static [Package],
     /// It echoes nothing itself: an echo runs behind it.
-    relays: bool,
+    pub(super) relays: bool,
     command: fn(&Start<'_>) -> Result<Command>,
     /// What prints its version.
     version: &'static [&'static str],
     /// Why a row says nothing about it.
-    unfit: fn(u8) -> Option<&'static str>,
+    pub(super) unfit: fn(u8) -> Option<&'static str>,
 }
 
 /// What a command of another server is made from.
@@ -95,13 +77,13 @@ impl Other {
         Ok((command, behind))
     }
 
-    fn absent(&self) -> Option<String> {
+    pub(super) fn absent(&self) -> Option<String> {
         let missing = debian::missing(&self.packages.iter().collect::<Vec<_>>());
         let package = missing.first()?;
         Some(format!("{} is not installed (Debian package {})", self.name, package.name))
     }
 
-    fn version(&self) -> String {
+    pub(super) fn version(&self) -> String {
         let Some((program, words)) = self.version.split_first() else {
             return "peers/Cargo.lock".to_owned();
         };
@@ -123,65 +105,4 @@ fn echo(echoline: &Path, scratch: &Path, number: u16) -> Result<Running> {
     let (out, log) = (scratch.join(format!("{number}.echo")), scratch.join(format!("{number}.echo.log")));
     let talk = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     Running::start_telling(&command, &out, &log, talk.into()).context("the echo behind the relay")
-}
-
-fn chosen(args: &Args) -> impl Iterator<Item = &'static Other> {
-    let all = args.against.contains(&Against::All);
-    OTHERS.iter().filter(move |other| all || args.against.contains(&other.which))
-}
-
-/// Rows that mean something against any server.
-pub(super) fn is_for_any(row: &Row) -> bool {
-    matches!(row.kind, Kind::AnyServer(_))
-}
-
-/// Installs what is missing if that is asked for, and builds the echoes on tokio.
-pub(super) fn prepare(args: &Args) -> Result<()> {
-    let packages: Vec<_> = chosen(args).flat_map(|other| other.packages).collect();
-    debian::provide(&packages, args.install)?;
-    if chosen(args).any(|other| !other.relays) {
-        run::build_peers()?;
-    }
-    Ok(())
-}
-
-/// Every row against every server, ours first.
-pub(super) fn compare(
-    args: &Args,
-    rows: &[&Row],
-    machine: Machine,
-    bench: impl Fn(Subject) -> Bench,
-    under_way: &UnderWay,
-) -> Result<()> {
-    let start = Instant::now();
-    let engines = args.engine.map_or(vec![Engine::Portable, Engine::Uring], |engine| vec![engine]);
-    let others: Vec<_> = chosen(args).collect();
-    let subjects: Vec<_> = engines
-        .into_iter()
-        .map(Subject::Ours)
-        .chain(others.iter().map(|other| Subject::Other(other)))
-        .collect();
-    let mut score = Score::new(machine);
-    for other in &others {
-        score.add_server(other.name, other.version());
-    }
-    for row in rows {
-        for subject in &subjects {
-            let bench = bench(*subject);
-            under_way.is(row, &bench);
-            let (unfit, absent) = match subject {
-                Subject::Ours(_) => (None, None),
-                Subject::Other(other) => ((other.unfit)(row.number), other.absent()),
-            };
-            let late = (start.elapsed() > MOST).then(|| "the time for the comparison was over".to_owned());
-            let cell = match (unfit, absent.or(late)) {
-                (Some(why), _) => score::unfit(row, &bench, why),
-                (None, Some(why)) => score::not_shown(row, &bench, why),
-                (None, None) => score::of(&bench, provoke(row, &bench)),
-            };
-            eprintln!("{}", cell.progress());
-            score.add(cell);
-        }
-    }
-    score.print(args.json)
 }

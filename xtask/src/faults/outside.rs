@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::super::accept::begin;
-use super::super::attack::{PATIENCE, connect, exchange, wait_until};
-use super::super::bench::Bench;
-use super::super::row::Seen;
-use super::super::victim::{Setup, Victim};
+use super::attack::{PATIENCE, begin, connect, exchange, wait_until};
+use super::bench::Bench;
+use super::seen::Seen;
+use super::victim::{Setup, Victim};
 
 const LINE: &[u8] = b"in the queue\n";
 
