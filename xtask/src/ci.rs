@@ -1,12 +1,10 @@
 //! `cargo xtask ci`: every gate, one after the other.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::structure::{imports, length};
-use crate::{arrows, first_run, fuzz, run, test};
+use crate::{arrows, first_run, fuzz, run, test, testing};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -84,7 +82,7 @@ impl Step {
             ),
             Self::Sanitize => sanitize(),
             Self::Fuzz => fuzz::run(&fuzz::Args::default()),
-            Self::Faults => faults(),
+            Self::Faults => run::shown(&mut testing::program(["faults", "--quick"])),
             Self::Arrows => arrows::check(),
             Self::Imports => imports::check(fix),
             Self::Length => length::check(),
@@ -92,12 +90,6 @@ impl Step {
             Self::FirstRun => first_run::check(),
         }
     }
-}
-
-/// In a process of its own, which puts itself aside.
-fn faults() -> Result<()> {
-    let own = std::env::current_exe().context("cannot find this program's own file")?;
-    run::shown(Command::new(own).args(["faults", "--quick"]))
 }
 
 /// Wherever unsafe code stands, with every access checked: in the engine buffers, rings and in-flight memory, and every

@@ -3,21 +3,16 @@
 
 mod arrows;
 mod ci;
-mod debian;
-mod faults;
 mod first_run;
 mod fuzz;
-mod machine;
-mod peers;
-mod run;
-mod running;
-mod soak;
 mod structure;
 mod test;
+mod testing;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask_tools::{debian, run};
 
 /// What a contributor or CI runs.
 #[derive(Parser)]
@@ -36,21 +31,24 @@ enum Command {
     /// Look for inputs that break what reads the bytes of others
     Fuzz(fuzz::Args),
     /// Race our server against others under the same load
-    Peers(peers::Args),
+    #[command(disable_help_flag = true)]
+    Peers(testing::Words),
     /// Talk to our server for a long time in every way that is allowed, and compare every byte
-    Soak(soak::Args),
+    #[command(disable_help_flag = true)]
+    Soak(testing::Words),
     /// Provoke the faults that a server on a network must survive, on both engines
-    Faults(faults::Args),
+    #[command(disable_help_flag = true)]
+    Faults(testing::Words),
 }
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let result = match Args::parse_from(testing::asked_directly(std::env::args_os())).command {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
-        Command::Peers(args) => peers::run(&args),
-        Command::Soak(args) => soak::run(&args),
-        Command::Faults(args) => faults::run(&args),
+        Command::Peers(words) => testing::become_program("peers", words),
+        Command::Soak(words) => testing::become_program("soak", words),
+        Command::Faults(words) => testing::become_program("faults", words),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
