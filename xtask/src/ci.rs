@@ -1,5 +1,7 @@
 //! `cargo xtask ci`: every gate, one after the other.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
@@ -50,6 +52,9 @@ enum Step {
 /// Steps that run only when they are named, until all files pass them.
 const NOT_YET: &[Step] = &[Step::Imports];
 
+/// Of the workspaces that the gates look at, for commands that build nothing.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "testing/Cargo.toml"];
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let all: Vec<Step> =
         Step::value_variants().iter().copied().filter(|step| !NOT_YET.contains(step)).collect();
@@ -65,21 +70,13 @@ impl Step {
     fn run(self, fix: bool) -> Result<()> {
         match self {
             Self::Test => test::run(&test::Args::default()),
-            Self::Fmt => run::shown(run::cargo().args(["fmt", "--all", "--check"])),
-            Self::Clippy => run::shown(run::cargo().args([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--quiet",
-                "--",
-                "-D",
-                "warnings",
-            ])),
-            Self::Doc => run::shown(
-                run::cargo()
-                    .args(["doc", "--workspace", "--no-deps", "--quiet"])
-                    .env("RUSTDOCFLAGS", "-D warnings"),
-            ),
+            Self::Fmt => fmt(),
+            Self::Clippy => in_both("clippy", |cargo| {
+                cargo.args(["--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+            }),
+            Self::Doc => in_both("doc", |cargo| {
+                cargo.args(["--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings")
+            }),
             Self::Sanitize => sanitize(),
             Self::Fuzz => fuzz::run(&fuzz::Args::default()),
             Self::Faults => run::shown(&mut testing::program(["faults", "--quick"])),
@@ -90,6 +87,19 @@ impl Step {
             Self::FirstRun => first_run::check(),
         }
     }
+}
+
+/// `cargo SUBCOMMAND`, completed by `words`, in each workspace that the gates look at.
+fn in_both(subcommand: &str, words: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+    run::shown(words(run::cargo().arg(subcommand)))?;
+    run::shown(words(&mut run::testing(subcommand)))
+}
+
+fn fmt() -> Result<()> {
+    for manifest in MANIFESTS {
+        run::shown(run::cargo().args(["fmt", "--all", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(())
 }
 
 /// Wherever unsafe code stands, with every access checked: in the engine buffers, rings and in-flight memory, and every
@@ -125,15 +135,20 @@ fn deny() -> Result<()> {
     if run::captured(run::cargo().args(["deny", "--version"])).is_err() {
         bail!("cargo-deny is not installed; install it with `cargo install --locked cargo-deny`");
     }
-    // Not `advisories`: that check fetches a database, and a gate must not depend on the day it runs.
-    run::shown(run::cargo().args([
-        "deny",
-        "--workspace",
-        "--log-level",
-        "error",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    for manifest in MANIFESTS {
+        // Not `advisories`: that check fetches a database, and a gate must not depend on the day it runs.
+        run::shown(run::cargo().args([
+            "deny",
+            "--manifest-path",
+            manifest,
+            "--workspace",
+            "--log-level",
+            "error",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]))?;
+    }
+    Ok(())
 }

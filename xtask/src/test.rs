@@ -22,15 +22,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let skips =
         tempfile::NamedTempFile::new().context("cannot make a temporary file for the list of skips")?;
-    let mut cargo = run::cargo();
     // Plain `cargo test`: it runs the doc tests too, and everybody has it.
-    cargo.args(["test", "--workspace", "--no-fail-fast"]).env("ECHOLINE_SKIPS", skips.path());
-    let result = run::shown(&mut cargo);
+    let ours = run::shown(
+        run::cargo().args(["test", "--workspace", "--no-fail-fast"]).env("ECHOLINE_SKIPS", skips.path()),
+    );
+    let testing = run::shown(run::testing("test").arg("--no-fail-fast").env("ECHOLINE_SKIPS", skips.path()));
 
     let lines = std::fs::read_to_string(skips.path()).context("cannot read the list of skips")?;
     report(&skipped(&lines));
     eprintln!("Tests took {:.0} s.", start.elapsed().as_secs_f64());
-    result
+    ours.and(testing)
 }
 
 fn report(skipped: &BTreeSet<&str>) {
