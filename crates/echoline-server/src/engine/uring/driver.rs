@@ -126,10 +126,14 @@ impl<K: Kernel> Driver<K> {
     /// Handles a completion, or puts it off for the sake of others. What is received from one connection stays in order:
     /// once some of it is put off, so is all that follows in this turn, and what was put off comes first in the next.
     fn in_turn(&mut self, worker: &mut Worker, completion: Completion, now: Instant) {
-        if let Completion::Received { key, .. } = completion
-            && let Some(connection) = self.connections.get_mut(key)
+        if let Completion::Received { key, result, .. } = &completion
+            && let Some(connection) = self.connections.get_mut(*key)
             && connection.has_had_its_turn(self.round)
         {
+            // A send that fails after it, in this turn, would hide an error that is noted only in the next.
+            if let Err(error) = result {
+                connection.note_failure(error);
+            }
             self.more.push(completion);
         } else if completion.can_wait() {
             self.put_off(completion);
@@ -197,14 +201,11 @@ impl<K: Kernel> Driver<K> {
                 let batch = worker.on_input(&mut connection.client, self.kernel.bytes(&received), now);
                 self.send(key, batch, Some(received), Patience::Now);
             }
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::NOBUFS) => {
-                    connection.receiving = Receiving::Starved;
-                    self.starved.push(key);
-                }
-                Some(Errno::CANCELED | Errno::INTR | Errno::AGAIN) => {}
-                _ => connection.client.session.on_failed(Ending::by(&error)),
-            },
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {
+                connection.receiving = Receiving::Starved;
+                self.starved.push(key);
+            }
+            Err(error) => connection.note_failure(&error),
         }
         self.settle(worker, key, now);
     }
@@ -386,6 +387,14 @@ impl Connection {
                 kernel.cancel(key, Request::Receive(appetite));
             }
             _ => {}
+        }
+    }
+
+    /// Ends the session for an error of a receive, unless the error ends that request alone.
+    fn note_failure(&mut self, error: &io::Error) {
+        let of_request = [Errno::NOBUFS, Errno::CANCELED, Errno::INTR, Errno::AGAIN];
+        if !Errno::from_io_error(error).is_some_and(|errno| of_request.contains(&errno)) {
+            self.client.session.on_failed(Ending::by(error));
         }
     }
 

@@ -170,3 +170,23 @@ fn one_who_says_much_is_served_in_parts_and_in_order_and_the_end_comes_last() {
     assert_eq!(heard, [&says[..]; 2]);
     assert_eq!((stats.open, stats.ended_by(Ending::Done)), (0, 2));
 }
+
+#[test]
+fn an_error_that_waits_behind_bytes_is_not_hidden_by_a_send_that_fails_after_it() {
+    let seat = Seat::new();
+    let mut play = Play::begin(&seat);
+    let buffers = usize::from(TURN_BUFFERS) + 1;
+    play.driver.kernel.arrive(1, &vec![b'a'; buffers * play.driver.kernel.stream_buffer()]);
+    play.turn();
+    let client = play.served()[0];
+    play.driver.kernel.say(client);
+    play.turn();
+    // Its first bytes are being sent; more come than its turn allows, then the error, and the send fails, too.
+    (1..buffers).for_each(|_| play.driver.kernel.say(client));
+    play.driver.kernel.lose(client);
+    play.driver.kernel.complete_sends();
+    play.turn();
+    play.turn();
+    let stats = play.worker.shared.stats();
+    assert_eq!((stats.open, stats.ended_by(Ending::Lost)), (0, 1), "{stats:?}");
+}

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 
 use super::{Client, FakeKernel};
 use crate::engine::uring::kernel::{Completion, Received};
+use crate::stats::Ending;
 
 impl FakeKernel {
     /// So many clients, who say this, come all at once.
@@ -43,13 +44,28 @@ impl FakeKernel {
         self.accept.is_some()
     }
 
+    /// What a client says next arrives, one buffer of it.
+    pub(in super::super) fn say(&mut self, fd: RawFd) {
+        let (key, appetite) = self.clients[&fd].receive.expect("a receive");
+        let len = self.pool(appetite).size.min(self.clients[&fd].left());
+        let result = Ok(self.deliver(fd, appetite, len));
+        self.ready.push_back(Completion::Received { key, result, more: true });
+    }
+
+    /// A client answers no more: its receive fails, and a send will.
+    pub(in super::super) fn lose(&mut self, fd: RawFd) {
+        let client = self.clients.get_mut(&fd).expect("a client");
+        let (key, _) = client.receive.take().expect("a receive");
+        client.failed = Some(Ending::Lost);
+        let result = Err(Errno::TIMEDOUT.into());
+        self.ready.push_back(Completion::Received { key, result, more: false });
+    }
+
     /// All that a client still says arrives at once, in as many buffers as that takes, and with it the end.
     pub(in super::super) fn pour(&mut self, fd: RawFd) {
         let (key, appetite) = self.clients[&fd].receive.expect("a receive");
-        let size = self.pool(appetite).size;
         while self.clients[&fd].left() > 0 {
-            let result = Ok(self.deliver(fd, appetite, size.min(self.clients[&fd].left())));
-            self.ready.push_back(Completion::Received { key, result, more: true });
+            self.say(fd);
         }
         let end = Received { pool: appetite, buffer: u16::MAX, len: 0 };
         self.ready.push_back(Completion::Received { key, result: Ok(end), more: false });
