@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 use support::{DEADLINE, Ended, Serving, assert_echoes, echoline, may_open};
 
 fn connect(serving: &Serving) -> TcpStream {
@@ -157,6 +158,11 @@ fn a_limit_that_cannot_be_is_refused_with_one_that_can() {
 fn assert_told_once(arguments: &[&str], provoke: impl Fn(&Serving), record: &str, counted: &str) {
     let serving = Serving::echo(arguments);
     provoke(&serving);
+    assert_said_once(serving, record, counted);
+}
+
+/// Ends a server, and checks that its log tells of the limit once and its summary counts.
+fn assert_said_once(serving: Serving, record: &str, counted: &str) {
     let said = stop(serving).stderr;
     assert_eq!(said.matches(record).count(), 1, "{said}");
     let told = said.lines().find(|line| line.contains(record)).unwrap();
@@ -206,14 +212,36 @@ fn a_line_that_passes_and_a_reader_that_is_waited_for_are_told_of_in_the_detaile
     };
     let record = "\"limit\":\"max-line\"";
     assert_told_once(&["--max-line", "8", "--log", "json"], long, record, "\"passed_as_long\":3");
-    let never_reads = |serving: &Serving| {
-        for _ in 0..3 {
-            let mut client = connect(serving);
-            client.set_write_timeout(Some(std::time::Duration::from_secs(1))).unwrap();
-            while client.write(&[b'\n'; 64 * 1024]).is_ok() {}
+    for engine in ["auto", "portable"] {
+        let mut serving = Serving::echo(&["--log", "json", "--engine", engine]);
+        (0..3).for_each(|_| write_until_held_up(&mut serving));
+        let times = until_it_counts(&mut serving, |counters| counters["open"] == 0)["held_up"].clone();
+        assert!(times.as_u64() >= Some(3), "{times}");
+        let counted = format!("\"held_up\":{times}");
+        assert_said_once(serving, "\"limit\":\"max-pending-output\"", &counted);
+    }
+}
+
+/// A client that reads nothing, and writes until the server does not read either.
+fn write_until_held_up(serving: &mut Serving) {
+    let before = until_it_counts(serving, |_| true)["held_up"].as_u64();
+    let mut client = connect(serving);
+    client.set_nonblocking(true).unwrap();
+    until_it_counts(serving, |counters| {
+        while client.write(&[b'\n'; 64 * 1024]).is_ok() {}
+        counters["held_up"].as_u64() > before
+    });
+}
+
+/// Has a server with a log in JSON write its counters until this holds of them, and returns them.
+fn until_it_counts(serving: &mut Serving, mut holds: impl FnMut(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    loop {
+        serving.signal(Signal::USR1);
+        let counters = serde_json::from_str(serving.wait_until_it_says("\"counters\"")).unwrap();
+        if holds(&counters) {
+            return counters;
         }
-    };
-    let record = "\"limit\":\"max-pending-output\"";
-    let by_cap = ["--log", "json", "--engine", "portable"];
-    assert_told_once(&by_cap, never_reads, record, "\"held_up\":3");
+        assert!(begun.elapsed() < DEADLINE, "{counters}");
+    }
 }

@@ -151,12 +151,15 @@ impl Serving {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits until a line on standard error contains this text.
-    pub(crate) fn wait_until_it_says(&mut self, text: &str) {
-        while !self.said.last().is_some_and(|line| line.contains(text)) {
+    /// Waits for the next line on standard error that contains this text, and returns it.
+    pub(crate) fn wait_until_it_says(&mut self, text: &str) -> &str {
+        loop {
             match self.stderr.recv_timeout(DEADLINE) {
                 Ok(line) => self.said.push(line),
                 Err(_) => panic!("it never said {text:?}, but {:?}", self.said),
+            }
+            if self.said.last().is_some_and(|line| line.contains(text)) {
+                return &self.said[self.said.len() - 1];
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Memory for all: when it is used up, the largest holders go first, and nobody else.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::num::NonZeroUsize;
 
@@ -11,6 +11,7 @@ use crate::support::*;
 on_each_engine! {
     unfinished_lines_share_one_budget_and_come_back_whole,
     where_long_lines_close_the_largest_holder_is_closed,
+    a_client_that_does_not_read_is_read_from_until_its_cap_is_reached,
     clients_that_do_not_read_share_the_same_budget,
     one_worker_may_use_what_the_others_do_not,
 }
@@ -69,6 +70,34 @@ fn where_long_lines_close_the_largest_holder_is_closed(case: &Case) {
     assert_eq!((stats.ended_by(Ending::Memory), stats.passed_for_memory), (1, 0));
 }
 
+/// Reads nothing, and writes until the server reads nothing either, or has closed the connection.
+fn write_until_held_up(client: &TcpStream, server: &Server) {
+    let before = server.stats().held_up;
+    client.set_nonblocking(true).unwrap();
+    until(server, |stats| {
+        let mut client = client;
+        let broken = client.write(&[7; 16 * KIB]).is_err_and(|error| error.kind() != ErrorKind::WouldBlock);
+        broken || stats.held_up > before
+    });
+}
+
+fn a_client_that_does_not_read_is_read_from_until_its_cap_is_reached(case: &Case) {
+    const CHUNK: usize = 4 * KIB;
+    let config = case.config();
+    let cap = config.max_pending_output.get() as u64;
+    let server = Server::builder(config).listen(ServiceKind::EchoBytes, narrow_listener()).start().unwrap();
+    let mut client = narrow_client(&server);
+    // Chunk after chunk, so that the ring sees small buffers filled, and goes over to large ones, before the cap.
+    for chunk in 1.. {
+        client.write_all(&[7; CHUNK]).unwrap();
+        let stats = until(&server, |stats| stats.held_up > 0 || stats.bytes_in >= chunk * CHUNK as u64);
+        if stats.held_up > 0 {
+            break;
+        }
+    }
+    until(&server, |stats| stats.buffered >= cap);
+}
+
 fn clients_that_do_not_read_share_the_same_budget(case: &Case) {
     // Each may have its cap buffered, and in a ring what one request received before it could be cancelled.
     const CLIENTS: usize = 24;
@@ -77,10 +106,9 @@ fn clients_that_do_not_read_share_the_same_budget(case: &Case) {
     config.max_buffered = NonZeroUsize::new(most).unwrap();
     let server = Server::builder(config).listen(ServiceKind::EchoBytes, narrow_listener()).start().unwrap();
     let mut honest = connect(&server);
-    let mut clients: Vec<_> = (0..CLIENTS).map(|_| narrow_client(&server)).collect();
-    for client in &mut clients {
-        client.set_write_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
-        while client.write(&[7; 16 * KIB]).is_ok() {}
+    let clients: Vec<_> = (0..CLIENTS).map(|_| narrow_client(&server)).collect();
+    for client in &clients {
+        write_until_held_up(client, &server);
         exchange(&mut honest, b"served all the while\n");
         until(&server, |stats| stats.buffered <= most as u64);
     }

@@ -377,8 +377,10 @@ impl Connection {
     /// Starts or cancels receiving, as the session wants it.
     fn receive(&mut self, kernel: &mut impl Kernel, key: Key, read: bool) {
         match self.receiving {
-            // A large buffer is sent from where it is, so the next one comes after the send.
-            Receiving::No if read && (self.appetite == Appetite::Stream || self.sending.is_none()) => {
+            // A large buffer is sent from where it is, so the next one comes after the send. A send
+            // that waits for a slow reader has its bytes elsewhere: how much such a client may
+            // leave unread is for the session to say.
+            Receiving::No if read && (self.appetite == Appetite::Stream || !self.sends_at_once()) => {
                 self.receiving = Receiving::UnderWay(self.appetite);
                 kernel.receive(key, self.socket.as_fd(), self.appetite);
             }
@@ -396,6 +398,10 @@ impl Connection {
         if !Errno::from_io_error(error).is_some_and(|errno| of_request.contains(&errno)) {
             self.client.session.on_failed(Ending::by(error));
         }
+    }
+
+    fn sends_at_once(&self) -> bool {
+        matches!(self.sending, Some((Patience::Now, _)))
     }
 
     /// Chooses between many small receives, which cost a silent connection nothing, and few large ones.
