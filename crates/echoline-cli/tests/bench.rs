@@ -7,12 +7,11 @@ use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::load::{bench, line_server, server};
-use support::{ECHOLINE, Serving, echoline, end_of, finish, unshared};
+use support::{ECHOLINE, Serving, bound, echoline, end_of, finish, unshared};
 
 #[test]
 fn without_a_host_a_server_of_its_own_is_measured_and_every_byte_is_compared() {
@@ -122,7 +121,7 @@ fn lines_that_are_altered_fail_the_run() {
 #[test]
 fn lines_that_are_lost_fail_the_run() {
     let port = line_server(|number, line| if number % 10 == 4 { Vec::new() } else { line.to_vec() });
-    let (ended, report) = bench(&port, &["-n", "100", "-c", "1", "--depth", "5", "--wait", "300ms"]);
+    let (ended, report) = bench(&port, &["-n", "100", "-c", "1", "--depth", "5", "--wait", "5s"]);
     assert_eq!((ended.code, &report["errors"]["lost"]), (Some(1), &10.into()), "{ended:?}");
     assert_eq!((&report["errors"]["altered"], &report["errors"]["surplus"]), (&0.into(), &0.into()));
 }
@@ -187,7 +186,7 @@ fn a_rate_beyond_what_the_server_does_misses_its_bound_though_the_lines_that_lef
         line.to_vec()
     });
     let flags =
-        ["-c", "1", "--depth", "1", "--rate", "2000", "-t", "500ms", "--warm-up", "0", "--wait", "100ms"];
+        ["-c", "1", "--depth", "1", "--rate", "2000", "-t", "500ms", "--warm-up", "0", "--wait", "1s"];
     let (ended, report) = bench(&port, &[&flags[..], &["--require", "p50=1h"]].concat());
     assert_eq!((ended.code, &report["errors"]["total"]), (Some(3), &0.into()), "{ended:?}");
     let (lines, unsent) = (report["lines"].as_u64().unwrap(), report["errors"]["unsent"].as_u64().unwrap());
@@ -259,16 +258,16 @@ fn a_reply_without_an_end_is_left_in_time_and_counted_by_its_code() {
 
 #[test]
 fn nothing_that_listens_is_a_failure_that_explains_itself() {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let ended = echoline(&["bench", &format!("127.0.0.1:{port}")]);
+    let (_held, nobody) = bound();
+    let ended = echoline(&["bench", &nobody.to_string()]);
     assert_eq!((ended.code, ended.out()), (Some(1), ""));
     assert!(ended.stderr.contains("[refused]") && ended.stderr.contains("explain refused"), "{ended:?}");
 }
 
 #[test]
 fn who_asked_for_json_gets_a_document_of_a_run_that_failed_too() {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let nobody = format!("127.0.0.1:{port}");
+    let (_held, nobody) = bound();
+    let nobody = nobody.to_string();
     for (arguments, code, exit) in [
         (["--json", nobody.as_str()], "refused", 1),
         (["--json-stream", nobody.as_str()], "refused", 1),

@@ -7,16 +7,15 @@ mod support;
 use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::pty::Terminal;
-use support::{Ended, Serving, echoline, finish, has_ipv6, unshared};
+use support::{Ended, Serving, bound, echoline, finish, has_ipv6, unshared};
 
 fn check(arguments: &[&str]) -> Ended {
     echoline(&[&["check"], arguments].concat())
@@ -45,14 +44,6 @@ fn an_echo_server_passes_every_step_and_exits_0() {
         assert!(ended.out().contains(what), "{what}: {}", ended.out());
     }
     assert!(!ended.out().contains("FAIL") && !ended.out().contains("WARN"), "{}", ended.out());
-}
-
-/// An address at which nothing listens: bound, so that nobody else takes it.
-fn bound() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
 }
 
 #[test]
@@ -163,7 +154,7 @@ fn the_instances_behind_an_address_are_counted() {
 
 #[test]
 fn the_verdict_is_broken_into_lines_on_a_terminal_and_nowhere_else() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = bound();
     let serving = Serving::echo(&["-q"]);
     let (whoami, echo) = (closed.port().to_string(), serving.address(0).to_string());
     let arguments = ["check", "--expect", "echo", "--whoami", &whoami, &echo];

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use support::{Ended, Serving, echoline};
+use support::{Ended, Serving, bound, echoline};
 
 fn check(arguments: &[&str]) -> Ended {
     echoline(&[&["check"], arguments].concat())
@@ -203,7 +203,7 @@ fn of_a_whoami_that_does_not_answer_nothing_is_told_but_that() {
         assert!(!ended.out().contains(false_words), "{false_words}: {}", ended.out());
     }
 
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = bound();
     let ended = check(&["--expect", "echo", "--whoami", &closed.port().to_string(), &echo]);
     let refusals = ended.out().lines().filter(|line| line.contains("refused the connection"));
     for line in refusals.clone() {

@@ -202,7 +202,7 @@ fn a_service_that_is_no_echo_is_shown_without_verifying() {
 /// What a server does wrong, and how `connect -q` names it.
 #[track_caller]
 fn assert_named(server: &Server, message: &str) {
-    let ended = connect(&["-q", "--wait", "300ms", &server.address()], b"one\ntwo\nthree\n");
+    let ended = connect(&["-q", "--wait", "2s", &server.address()], b"one\ntwo\nthree\n");
     assert_eq!((settled(&ended.stderr, server).as_str(), ended.code), (message, Some(1)));
 }
 

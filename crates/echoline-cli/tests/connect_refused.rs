@@ -5,10 +5,10 @@
 mod support;
 
 use echoline_testing::skip;
-use socket2::{Domain, Socket, Type};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use socket2::Socket;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
-use support::{ECHOLINE, Ended, echoline, finish, unshared};
+use support::{ECHOLINE, Ended, bound, echoline, finish, unshared};
 
 /// A failed connect says so on standard error alone.
 #[track_caller]
@@ -28,14 +28,6 @@ fn without_times(text: &str) -> String {
         _ => format!("{line}\n"),
     };
     text.lines().map(without).collect()
-}
-
-/// An address at which nothing listens: bound, so that nobody else takes it, and not listening.
-fn bound() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
 }
 
 #[test]

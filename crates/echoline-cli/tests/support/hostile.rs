@@ -104,7 +104,7 @@ pub(crate) fn settled(text: &str, server: &Server) -> String {
     let text = text.replace(&server.address(), "SERVER");
     match text.split_once("answer in ") {
         Some((before, rest)) => {
-            let (_, rest) = rest.split_once("ms").unwrap();
+            let (_, rest) = rest.split_once('s').unwrap();
             format!("{before}answer in TIME{rest}")
         }
         None => text,
