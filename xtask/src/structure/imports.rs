@@ -1,7 +1,7 @@
 //! The order of imports: `std`, external crates, this crate, with a blank line between the groups.
 //!
-//! Re-exports (`pub use`) are a group of their own, before or after the others. The order applies
-//! inside functions, too. `cargo fmt` sorts within a group.
+//! Re-exports (`pub use`) stand before or after the imports, with blank lines as their author likes.
+//! The order applies inside functions, too. `cargo fmt` sorts within a group.
 
 use std::fs;
 use std::ops::Range;
@@ -240,12 +240,13 @@ fn change(adjacent: &[Import], lines: &[&str]) -> Option<Change> {
     }
     let mut by: Vec<String> = Vec::new();
     for group in order {
-        let members: Vec<&Import> = adjacent.iter().filter(|import| import.group == group).collect();
-        if !members.is_empty() && !by.is_empty() {
-            by.push(String::new());
+        for (at, import) in adjacent.iter().filter(|import| import.group == group).enumerate() {
+            let is_apart = import.lines.start.checked_sub(1).is_some_and(|before| lines[before].is_empty());
+            if !by.is_empty() && (at == 0 || group == Group::Shared && is_apart) {
+                by.push(String::new());
+            }
+            by.extend(lines[import.lines.clone()].iter().map(|line| (*line).to_owned()));
         }
-        let text = members.iter().flat_map(|import| &lines[import.lines.clone()]);
-        by.extend(text.map(|line| (*line).to_owned()));
     }
     let now = &lines[all.clone()];
     let differs =
@@ -297,6 +298,7 @@ mod tests {
             "mod a;\n\npub use a::A;\n\nuse std::b;\n\nuse crate::c;\n",
             "mod a;\n\nuse std::b;\n\nuse crate::c;\n\npub(crate) use a::A;\n",
             "mod support;\n\nuse std::b;\n\nuse support::c;\nuse crate::d;\n",
+            "mod a;\n\npub use serde::b;\n\npub use a::A;\npub(crate) use a::B;\n\nuse std::c;\n",
             "fn f() {\n    use Kind::*;\n    use super::g;\n}\n",
             "macro_rules! m {\n    () => {\n        use crate::a;\n        use std::b;\n    };\n}\n",
             "fn f<'a>() -> impl Fn() + use<'a> {\n    g\n}\n",
