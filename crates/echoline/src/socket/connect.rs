@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use echoline_diagnosis::{Code, Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
 
 use super::Socket;
+use super::event::ConnectEvent;
 use super::race::Race;
 use crate::attempt::{Attempt, Outcome, STAGGER, Schedule};
 use crate::code;
@@ -16,23 +17,6 @@ use crate::error::{deadline, error, span};
 use crate::resolve::{Family, resolve};
 
 const ANOTHER_SOURCE: &str = "give a source address of the same IP version as the host's, or leave it out";
-
-/// What [`Socket::connect_with`] tells while it works.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum ConnectEvent<'a> {
-    /// The host has these addresses, in the order in which they are tried.
-    Resolved {
-        /// Never empty.
-        addresses: &'a [SocketAddr],
-        /// How long the lookup took.
-        took: Duration,
-    },
-    /// An attempt has started: a connection request is on its way.
-    Started(SocketAddr),
-    /// An attempt has ended.
-    Ended(&'a Attempt),
-}
 
 impl Socket {
     /// Opens a connection. Several addresses are tried by Happy Eyeballs (RFC 8305 sections 4 and 5).
@@ -187,6 +171,8 @@ fn route_to(endpoint: &Endpoint, address: SocketAddr) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn attempt(address: &str, code: Code, os_error: Option<i32>) -> Attempt {

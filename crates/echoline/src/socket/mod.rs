@@ -1,6 +1,7 @@
 //! Sockets before they are connected or listen: options, then `connect` or `listen`.
 
 mod connect;
+mod event;
 mod listen;
 mod race;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
-pub use connect::ConnectEvent;
+pub use event::ConnectEvent;
 pub use listen::Listener;
 
 use crate::resolve::Family;

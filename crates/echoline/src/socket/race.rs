@@ -9,7 +9,8 @@ use rustix::io::Errno;
 
 use echoline_diagnosis::Code;
 
-use super::{ConnectEvent, Socket};
+use super::Socket;
+use super::event::ConnectEvent;
 use crate::attempt::{Attempt, Outcome, Schedule, Step, source_for};
 use crate::code;
 
