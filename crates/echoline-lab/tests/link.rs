@@ -2,6 +2,7 @@
 //!
 //! Hosts a and b have one interface each; the far ends of both stand in `wires`, joined by a forwarder.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -301,7 +302,9 @@ fn a_rate_is_not_exceeded() -> Outcome {
 }
 
 fn the_same_seed_loses_the_same_datagrams() -> Outcome {
-    let arrived = || -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    /// Which of 64 arrived, and at which frame of the link they began. `None` if others were among them.
+    type Run = Option<(u64, Vec<u8>)>;
+    let try_once = || -> Result<Run, Box<dyn std::error::Error>> {
         let network = Network::new("", 1500)?;
         let server = on("b", || UdpSocket::bind("203.0.113.2:0"))??;
         let to = server.local_addr()?;
@@ -325,11 +328,19 @@ fn the_same_seed_loses_the_same_datagrams() -> Outcome {
         while server.recv(&mut byte)? == 1 && byte[0] != 254 {
             seen.push(byte[0]);
         }
-        Ok(seen)
+        Ok((network.counters().frames == before.frames + 65).then_some((before.frames, seen)))
     };
-    let once = arrived()?;
-    assert!((16..48).contains(&once.len()), "{once:?}");
-    assert_eq!(once, arrived()?);
+    // On a busy machine ARP may ask twice, and each frame takes the luck of the next: then once more.
+    let (mut runs, enough) = (BTreeMap::new(), Instant::now() + DEADLINE);
+    loop {
+        assert!(Instant::now() < enough, "no two runs were alike: {runs:?}");
+        let Some((begins, seen)) = try_once()? else { continue };
+        assert!((16..48).contains(&seen.len()), "{seen:?}");
+        if let Some(earlier) = runs.insert(begins, seen.clone()) {
+            assert_eq!(earlier, seen);
+            break;
+        }
+    }
     Ok(())
 }
 
