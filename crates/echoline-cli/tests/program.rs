@@ -63,6 +63,8 @@ fn an_unknown_command_or_flag_is_wrong_usage_and_points_at_the_help() {
         (vec!["play", "-w", "0s", "127.0.0.1"], "0s is no time to wait"),
         (vec!["serve", "--threads", "5151"], "5151 threads are too many: at most 1024 are possible"),
         (vec!["explain", "refuesd"], "did you mean refused? echoline explain refused"),
+        (vec!["explain", "ECONREFUSED"], "did you mean ECONNREFUSED? echoline explain ECONNREFUSED"),
+        (vec!["explain", "me@example.com:", "Permission", "denied", "(publickey)."], "the network works"),
         (vec!["man", "woman"], "there is no command \"woman\""),
         (vec!["completions", "clam"], "invalid value 'clam'"),
     ] {
@@ -140,6 +142,29 @@ fn each_code_that_a_command_prints_is_one_that_explain_knows() {
     codes.sort();
     codes.dedup();
     assert!(codes.len() >= 5, "{codes:?}");
+}
+
+/// Quoted or not, with what was read above the page; the page itself is that of the plain code.
+#[test]
+fn explain_finds_the_page_by_what_others_call_it() {
+    let page = echoline(&["explain", "refused"]);
+    for words in [
+        &["explain", "connection refused"] as &[&str],
+        &["explain", "connection", "refused"],
+        &["explain", "ConnectionRefusedError:", "[Errno", "111]", "Connection", "refused"],
+    ] {
+        let found = echoline(words);
+        let (line, below) = found.out().split_once("\n\n").unwrap();
+        assert_eq!(line, "\"Connection refused\" is how Unix systems write ECONNREFUSED: refused");
+        assert_eq!((below, found.stderr.as_str(), found.code), (page.out(), "", Some(0)));
+    }
+    let both = echoline(&["explain", "ETIMEDOUT"]);
+    assert!(
+        both.out().contains("first:\n  no-answer  ") && both.out().contains("\n  timed-out  "),
+        "{both:?}"
+    );
+    let hostile = echoline(&["explain", "\u{1b}[2Jnothing"]);
+    assert!(hostile.stderr.contains("\\x1b") && !hostile.stderr.contains('\u{1b}'), "{}", hostile.stderr);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What went wrong between two programs, as one typed value.
 //!
 //! A [`Diagnosis`] has a stable [`Code`], a sentence, evidence, next steps and how sure it is. Each
-//! code has a [`Page`] that says more. Text, JSON and redaction are renderings of these values. This
-//! crate does no I/O and knows no command line.
+//! code has a [`Page`] that says more; [`alias`] finds it by the names that systems and languages
+//! use. Text, JSON and redaction are renderings of these values. This crate does no I/O and knows no
+//! command line.
 #![forbid(unsafe_code)]
 
+pub mod alias;
 mod attempt;
 pub mod code;
 mod diagnosis;
