@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::link::LinkSettings;
+use crate::link::{self, LinkSettings};
 use crate::names::Manner;
 use crate::topology::{Chain, Forward, Network, Rule, is_host_name};
 
@@ -182,9 +182,8 @@ impl FromStr for NamesChange {
             }
             word => {
                 let delay = word.strip_prefix("delay=").ok_or_else(wrong)?;
-                // A link's delay reads the same way, and has the same bound.
-                let settings: LinkSettings = format!("delay={delay}").parse().map_err(|_| wrong())?;
-                Self::Delay(settings.delay)
+                // With the bound of a link's delay.
+                Self::Delay(link::delay(delay).ok_or_else(wrong)?)
             }
         };
         // A word that would be ignored was meant for something.

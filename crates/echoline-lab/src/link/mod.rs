@@ -13,4 +13,5 @@ mod settings;
 pub use forwarder::{Direction, Forwarder, ForwarderConfig};
 pub use offload::offload_off;
 pub use one_way::{Counters, Fate, MAX_HELD_BYTES, OneWay};
+pub(crate) use settings::delay;
 pub use settings::{Chance, LinkSettings, MAX_DELAY, MAX_PATTERN, MAX_QUEUE, SettingError};

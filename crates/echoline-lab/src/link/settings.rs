@@ -1,8 +1,12 @@
 //! What a link does to the frames of one way, as a value that reads and writes like `tc netem`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub use echoline_diagnosis::units::Chance;
+use echoline_diagnosis::units::{Rate, Span};
 
 /// The longest delay, jitter or hold that a link accepts.
 pub const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -10,33 +14,6 @@ pub const MAX_DELAY: Duration = Duration::from_secs(60);
 pub const MAX_QUEUE: usize = 100_000;
 /// The most bytes of `lose_text`.
 pub const MAX_PATTERN: usize = 256;
-
-/// How often something happens to a frame, in parts of a million: `5%` is 50,000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Chance(u32);
-
-impl Chance {
-    /// Never.
-    pub const NEVER: Self = Self(0);
-    const WHOLE: u32 = 1_000_000;
-
-    /// `parts` of a million; more than a million is always.
-    pub fn per_million(parts: u32) -> Self {
-        Self(parts.min(Self::WHOLE))
-    }
-
-    /// True for this share of all values of `draw`. A draw that a small chance picks, a larger one picks too.
-    pub(super) fn picks(self, draw: u32) -> bool {
-        // The whole range of u32 maps onto the million, so that 100% picks every draw.
-        (u64::from(draw) * u64::from(Self::WHOLE)) >> 32 < u64::from(self.0)
-    }
-}
-
-impl fmt::Display for Chance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", f64::from(self.0) / 10_000.0)
-    }
-}
 
 /// What one way of a link does to its frames. The default is a clean wire.
 ///
@@ -192,7 +169,7 @@ impl fmt::Display for LinkSettings {
         words.extend(
             durations.iter().filter(|(_, is, was)| is != was).map(|(k, is, _)| format!("{k}={is:?}")),
         );
-        words.extend(self.rate.map(|bits| format!("rate={}", rate_text(bits))));
+        words.extend(self.rate.map(|bits| format!("rate={}", Rate(bits))));
         if self.queue != clear.queue {
             words.push(format!("queue={}", self.queue));
         }
@@ -210,59 +187,33 @@ fn bad(key: &'static str, value: &str, wants: &'static str) -> SettingError {
     SettingError::BadValue { key, value: value.into(), wants }
 }
 
-/// A non-negative decimal number and the unit behind it.
-fn number_and_unit(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number = text[..end].parse().ok()?;
-    Some((number, &text[end..]))
-}
-
 fn chance(key: &'static str, value: &str) -> Result<Chance, SettingError> {
     let wants = "it takes a share of the frames from 0% to 100%, for example 5%";
-    match number_and_unit(value) {
-        Some((percent, "%")) if percent <= 100.0 => Ok(Chance((percent * 10_000.0).round() as u32)),
-        _ => Err(bad(key, value, wants)),
-    }
+    value.parse().map_err(|_| bad(key, value, wants))
 }
 
 fn duration(key: &'static str, value: &str) -> Result<Duration, SettingError> {
     let wants = "it takes a time up to 60s, for example 20ms, 1.5s or 250us";
-    let (number, unit) = number_and_unit(value).ok_or_else(|| bad(key, value, wants))?;
-    let nanoseconds = match unit {
-        "s" => 1e9,
-        "ms" => 1e6,
-        "us" | "\u{b5}s" => 1e3,
-        "ns" => 1.0,
-        "" if number == 0.0 => 1.0,
-        _ => return Err(bad(key, value, wants)),
-    } * number;
-    if nanoseconds > MAX_DELAY.as_nanos() as f64 {
-        return Err(bad(key, value, wants));
-    }
-    Ok(Duration::from_nanos(nanoseconds.round() as u64))
+    delay(value).ok_or_else(|| bad(key, value, wants))
+}
+
+/// A time of at most [`MAX_DELAY`], to the nearest nanosecond.
+pub(crate) fn delay(text: &str) -> Option<Duration> {
+    Span::nearest(text).ok().map(|Span(time)| time).filter(|time| *time <= MAX_DELAY)
 }
 
 fn rate(value: &str) -> Result<Option<u64>, SettingError> {
-    let wants = "it takes bits a second from 1kbit to 100gbit, for example 10mbit, or off";
+    const BOUNDS: RangeInclusive<u64> = 1_000..=100_000_000_000;
     if value == "off" {
         return Ok(None);
     }
-    let (number, unit) = number_and_unit(value).ok_or_else(|| bad("rate", value, wants))?;
-    let bits = match unit {
-        "bit" => 1.0,
-        "kbit" => 1e3,
-        "mbit" => 1e6,
-        "gbit" => 1e9,
-        _ => return Err(bad("rate", value, wants)),
-    } * number;
-    if (1e3..=1e11).contains(&bits) { Ok(Some(bits.round() as u64)) } else { Err(bad("rate", value, wants)) }
-}
-
-fn rate_text(bits: u64) -> String {
-    let unit = [(1_000_000_000, "gbit"), (1_000_000, "mbit"), (1_000, "kbit")];
-    match unit.iter().find(|(size, _)| bits.is_multiple_of(*size)) {
-        Some((size, name)) => format!("{}{name}", bits / size),
-        None => format!("{bits}bit"),
+    match value.parse() {
+        Ok(Rate(bits)) if BOUNDS.contains(&bits) => Ok(Some(bits)),
+        _ => Err(bad(
+            "rate",
+            value,
+            "it takes bits a second from 1kbit to 100gbit, for example 10mbit, or off",
+        )),
     }
 }
 
@@ -307,20 +258,25 @@ mod tests {
     }
 
     #[test]
+    fn a_time_has_every_unit_that_the_program_reads_and_is_one_word_of_a_minute_at_most() {
+        let read = |text| delay(text).map(|time| time.as_nanos());
+        assert_eq!(
+            [read("1m"), read("60s"), read(".5us")],
+            [Some(60_000_000_000), Some(60_000_000_000), Some(500)]
+        );
+        assert_eq!(read("0.0000000015s"), Some(2), "to the nearest nanosecond");
+        for text in ["60.1s", "2m", "1s loss=5%", "none", "5", ""] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn none_forgets_what_was_set_before_it() {
         let way: LinkSettings = "loss=5% rate=10mbit queue=7".parse().expect("valid");
         assert_eq!(way.merge("none delay=1ms").expect("valid").to_string(), "delay=1ms");
         assert_eq!(way.merge("none").expect("valid").to_string(), "none");
         assert!("".parse::<LinkSettings>().expect("valid").is_clean());
         assert!(!way.is_clean());
-    }
-
-    #[test]
-    fn a_chance_of_one_hundred_percent_picks_every_draw_and_none_picks_none() {
-        for draw in [0, 1, u32::MAX / 2, u32::MAX] {
-            assert!(Chance::per_million(1_000_000).picks(draw));
-            assert!(!Chance::NEVER.picks(draw));
-        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Act, Expect, Scenario, Step};
-use crate::link::LinkSettings;
+use crate::link;
 use crate::topology::{Topology, TopologyError};
 
 #[derive(Deserialize)]
@@ -122,12 +122,9 @@ fn step(raw: RawStep, line: usize, topology: &Topology, before: &[Step]) -> Resu
     Ok(Step { line, act, expect })
 }
 
-/// Read as a link reads its delay, with the same bound of a minute.
+/// With the bound of a link's delay, a minute.
 fn duration(text: &str) -> Result<Duration, String> {
-    let settings: Result<LinkSettings, _> = format!("delay={text}").parse();
-    settings
-        .map(|settings| settings.delay)
-        .map_err(|_| format!("`{text}` is no time up to 60s, such as 500ms"))
+    link::delay(text).ok_or_else(|| format!("`{text}` is no time up to 60s, such as 500ms"))
 }
 
 #[cfg(test)]
