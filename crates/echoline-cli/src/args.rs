@@ -31,17 +31,6 @@ pub(crate) enum Command {
     Man(man::Args),
 }
 
-/// How much a command says on standard error.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(crate) struct Voice {
-    /// Say more on standard error
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
-    /// Say nothing on standard error but failures
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
 const EXAMPLES: &str = "\
 Examples:
   echoline connect                      talk to an echo server inside this process

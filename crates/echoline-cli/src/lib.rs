@@ -39,7 +39,7 @@ pub mod fuzzing;
 pub use echoline_diagnosis::ExitStatus;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use failure::Stop;
 use output::Output;
 use std::ffi::OsString;
@@ -74,8 +74,8 @@ fn dispatch(command: Command) -> Result<ExitStatus, Stop> {
         Command::Explain(args) => explain::run(&args),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
 }
 

@@ -1,10 +1,22 @@
 //! Standard error: everything that is said to a person.
 
-use crate::args::Voice;
-use crate::failure::Shown;
-use echoline_diagnosis::Diagnosis;
 use std::fmt::Display;
 use std::io::Write;
+
+use echoline_diagnosis::Diagnosis;
+
+use crate::failure::Shown;
+
+/// How much a command says on standard error.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Voice {
+    /// Say more on standard error
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Say nothing on standard error but failures
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
 
 /// Says things on standard error, as much as the user asked for.
 ///

@@ -1,9 +1,9 @@
 //! The flags of `echoline check`, and what they mean together.
 
 use super::findings::{Expect, Problem, Scheme};
-use crate::args::Voice;
 use crate::destination::{Families, endpoint};
 use crate::place::Place;
+use crate::talk::Voice;
 use clap::ArgGroup;
 use echoline::{Endpoint, Error, Family, Port};
 use echoline_diagnosis::units::{Span, UnitError, number, patience};

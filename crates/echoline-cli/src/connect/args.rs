@@ -2,9 +2,8 @@
 
 use super::exchange;
 use super::trace::Trace;
-use crate::args::Voice;
 use crate::destination::{Families, elsewhere};
-use crate::talk::Talk;
+use crate::talk::{Talk, Voice};
 use echoline::{Endpoint, Family, Port, Socket};
 use echoline_diagnosis::Diagnosis;
 use echoline_diagnosis::units::{Size, Span, patience, room};

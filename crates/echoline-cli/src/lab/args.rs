@@ -1,6 +1,6 @@
 //! The flags of `echoline lab`, as they were written.
 
-use crate::args::Voice;
+use crate::talk::Voice;
 use clap::Subcommand;
 use std::ffi::OsString;
 use std::path::PathBuf;

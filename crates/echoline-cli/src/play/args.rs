@@ -1,7 +1,7 @@
 //! The flags of `echoline play`, as they were written, and what they mean together.
 
-use crate::args::Voice;
 use crate::destination::{Families, elsewhere};
+use crate::talk::Voice;
 use echoline::{Endpoint, Family, Port, Socket};
 use echoline_diagnosis::Diagnosis;
 use echoline_diagnosis::units::{Span, number, patience};

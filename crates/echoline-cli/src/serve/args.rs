@@ -2,7 +2,7 @@
 
 use super::log::LogFormat;
 use super::progress::Progress;
-use crate::args::Voice;
+use crate::talk::Voice;
 use echoline_diagnosis::units::{SOME, Size, Span, number};
 use echoline_server::{Config, EngineChoice, LongLines};
 use std::num::NonZeroUsize;

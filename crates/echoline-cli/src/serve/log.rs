@@ -3,8 +3,8 @@
 //! All of it passes through here on its way out, so that nothing that steers a terminal gets there, whoever wrote it.
 
 use super::queue::Queue;
-use crate::args::Voice;
 use crate::failure::Shown;
+use crate::talk::Voice;
 use clap::ValueEnum;
 use echoline_diagnosis::Diagnosis;
 use echoline_diagnosis::escape;

@@ -1,9 +1,7 @@
 //! `echoline man`: the manual pages, made from the same definitions as `--help`.
 
-use crate::args::Cli;
 use crate::failure::Stop;
 use crate::output::Output;
-use clap::CommandFactory;
 use clap_mangen::Man;
 use echoline_diagnosis::ExitStatus;
 use echoline_diagnosis::{Diagnosis, code};
@@ -21,15 +19,15 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+/// `program` is the whole command line.
+pub(crate) fn run(args: &Args, program: clap::Command) -> Result<ExitStatus, Stop> {
     let mut output = Output::new()?;
-    output.bytes(&page(&args.command)?)?;
+    output.bytes(&page(program, &args.command)?)?;
     output.flush()?;
     Ok(ExitStatus::Success)
 }
 
-fn page(words: &[String]) -> Result<Vec<u8>, Diagnosis> {
-    let mut program = Cli::command();
+fn page(mut program: clap::Command, words: &[String]) -> Result<Vec<u8>, Diagnosis> {
     // Fills in the usage lines and the flags that commands inherit.
     program.build();
     let path = words.join("-");

@@ -1,9 +1,7 @@
 //! `echoline completions`: what a shell needs to complete our command line.
 
-use crate::args::Cli;
 use crate::failure::Stop;
 use crate::output::Output;
-use clap::CommandFactory;
 use clap_complete::Shell;
 use echoline_diagnosis::ExitStatus;
 
@@ -19,9 +17,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+/// `program` is the whole command line.
+pub(crate) fn run(args: &Args, mut program: clap::Command) -> Result<ExitStatus, Stop> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "echoline", &mut script);
+    clap_complete::generate(args.shell, &mut program, "echoline", &mut script);
     let mut output = Output::new()?;
     output.bytes(&script)?;
     output.flush()?;
