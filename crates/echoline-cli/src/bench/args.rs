@@ -1,12 +1,14 @@
 //! The flags of `echoline bench`, as they were written.
 
-use super::require::Requirement;
-use crate::destination::Families;
-use echoline_diagnosis::units::{SOME, Size, Span, number, patience};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use echoline_diagnosis::units::{SOME, Size, Span, UnitError, number, patience};
+
+use super::require::Requirement;
+use crate::destination::Families;
 
 /// Measure how fast and how many: a load of lines, each echoed byte compared
 ///
@@ -106,7 +108,27 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Other {
-    Merge(super::merge::Args),
+    Merge(MergeArgs),
+}
+
+/// Add up reports of several machines that ran at the same time, histogram by histogram
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  echoline bench merge a.json b.json                  the load of two machines as one report
+  echoline bench merge --html sum.html *.json         and as a page")]
+pub(super) struct MergeArgs {
+    /// Reports that bench --json wrote
+    #[arg(required = true, value_name = "REPORT")]
+    pub(super) files: Vec<PathBuf>,
+
+    /// The sum as one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Write the sum as a page too
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 /// The size of a line, or the range it is drawn from.
@@ -119,8 +141,7 @@ impl FromStr for Sizes {
     fn from_str(text: &str) -> Result<Self, String> {
         let (from, to) = text.split_once("..").unwrap_or((text, text));
         let read = |part: &str| {
-            let Size(bytes) =
-                part.parse().map_err(|error: echoline_diagnosis::units::UnitError| error.to_string())?;
+            let Size(bytes) = part.parse().map_err(|error: UnitError| error.to_string())?;
             u32::try_from(bytes)
                 .ok()
                 .filter(|bytes| (1..=LONGEST).contains(bytes))

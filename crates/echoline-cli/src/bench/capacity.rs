@@ -1,8 +1,7 @@
 //! `--find-capacity`: the highest rate that keeps what is required, by doubling and then halving the gap.
 
-use super::report::{Report, Try};
-use super::require::Missed;
-use super::text::rounded;
+use super::figures::rounded;
+use super::report::{Missed, Report, Try};
 use crate::failure::Stop;
 use echoline_diagnosis::units::grouped;
 

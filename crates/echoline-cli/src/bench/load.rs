@@ -1,6 +1,5 @@
 //! What the generator's threads are told, and what they tell back.
 
-use super::meter::Totals;
 use super::samples::Samples;
 use super::tape::Tape;
 use super::verify::Faults;
@@ -111,6 +110,24 @@ pub(super) struct Outcome {
     pub(super) unsent: u64,
     /// Measured lines of each connection.
     pub(super) per_connection: Vec<u64>,
+}
+
+/// Over the whole measured time.
+#[derive(Debug)]
+pub(super) struct Totals {
+    /// From the request for a connection until it was open.
+    pub(super) connect: Samples,
+    /// When the measured time began, and when its last answer came; nanoseconds after the base.
+    pub(super) from_ns: u64,
+    pub(super) last_answer_ns: u64,
+    /// Processor time of this thread, how long it waited for a processor, and the time over which both were taken.
+    pub(super) cpu: Duration,
+    pub(super) waited: Duration,
+    pub(super) wall: Duration,
+    /// How long was measured: what came late behind the end of that is no part of it.
+    pub(super) measured: Duration,
+    /// The open loop: by how much the generator itself came too late, at most.
+    pub(super) latest_send_ns: u64,
 }
 
 /// Connections that failed, by the code of the failure.

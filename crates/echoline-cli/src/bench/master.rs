@@ -1,13 +1,12 @@
 //! Starts the generator's threads, gathers what they tell, and ends them.
 
 use super::generator::Generator;
-use super::load::{Control, Failures, Load, Message, Outcome, Share, Tick};
-use super::meter::Totals;
-use super::run::own_fault;
+use super::load::{Control, Failures, Load, Message, Outcome, Share, Tick, Totals};
 use super::samples::Samples;
 use super::verify::Faults;
 use super::watch::ClockWatch;
 use crate::failure::Stop;
+use echoline_diagnosis::{Diagnosis, code};
 use mio::Waker;
 use std::collections::BTreeMap;
 use std::io;
@@ -69,6 +68,11 @@ pub(super) trait Observer {
     fn second(&mut self, second: &Second) -> Result<(), Stop>;
     /// Called some ten times a second.
     fn turn(&mut self, elapsed: Duration);
+}
+
+/// What this machine did not let the command do, with the system's reason.
+pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Diagnosis {
+    move |error| Diagnosis::new(code::SYSTEM, what).caused_by(error)
 }
 
 const TURN: Duration = Duration::from_millis(100);

@@ -3,42 +3,25 @@
 //! A percentile of several machines cannot be had from their percentiles, so none is averaged: what is not in a
 //! histogram (the percentiles of each second) is left out.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+use serde_json::{Number, Value};
+
+use super::args::MergeArgs;
+use super::render::{html, text};
 use super::report::{
     Connections, Errors, GeneratorCost, Histograms, Report, Row, SCHEMA, digits, per_second,
 };
 use super::samples::Samples;
-use super::{html, text};
+use super::warnings;
 use crate::failure::Stop;
 use crate::output::Output;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use serde_json::{Number, Value};
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 
-/// Add up reports of several machines that ran at the same time, histogram by histogram
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  echoline bench merge a.json b.json                  the load of two machines as one report
-  echoline bench merge --html sum.html *.json         and as a page")]
-pub(crate) struct Args {
-    /// Reports that bench --json wrote
-    #[arg(required = true, value_name = "REPORT")]
-    files: Vec<PathBuf>,
-
-    /// The sum as one JSON document
-    #[arg(long)]
-    json: bool,
-
-    /// Write the sum as a page too
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-}
-
-pub(super) fn run(args: &Args) -> Result<ExitStatus, Stop> {
+pub(super) fn run(args: &MergeArgs) -> Result<ExitStatus, Stop> {
     let mut sum: Option<Sum> = None;
     for file in &args.files {
         let report = read(file)?;
@@ -178,7 +161,7 @@ impl Sum {
         // What was required of one was not required of all, and their seconds are not the same ones.
         (report.missed, report.tries, report.capacity_lines_per_s) = (Vec::new(), Vec::new(), None);
         report.options.require = None;
-        report.warnings = super::warnings::of(&report, None);
+        report.warnings = warnings::of(&report, None);
         report
     }
 }

@@ -1,32 +1,35 @@
 //! `echoline bench`: how fast and how many, with every echoed byte compared.
 //!
-//! Flags (`args`) become a `plan`; `run` opens the first connection and lets `master` start `generator` threads, each with
-//! `link`s that send from one `tape` and `verify` what comes back; a `meter` counts; the `report` is a value that
-//! `text`, `html` and JSON render.
+//! | module | what it holds |
+//! |---|---|
+//! | `tape`, `verify` | what is sent, and the comparison of what comes back |
+//! | `samples`, `figures` | times in a histogram; how a figure looks |
+//! | `load`, `generator` | what a thread is told, and the thread |
+//! | `watch`, `master` | whether the clock was set; the threads, started and added up |
+//! | `report`, `warnings`, `require` | what was measured, what to distrust in it, what it must keep |
+//! | `args`, `config` | the flags, and what is going to run |
+//! | `render`, `observe` | the report as text and as a page; what is shown meanwhile |
+//! | `capacity`, `merge`, `run` | a search over several runs, a sum of several reports, one run |
+//!
+//! No module uses one that stands below it.
 
-mod alarm;
 mod args;
 mod capacity;
+mod config;
+mod figures;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod generator;
-mod html;
-mod lifecycle;
-mod link;
 mod load;
 mod master;
 mod merge;
-mod meter;
 mod observe;
-mod plan;
+mod render;
 mod report;
 mod require;
 mod run;
 mod samples;
-mod schedule;
-mod svg;
 mod tape;
-mod text;
 mod verify;
 mod warnings;
 mod watch;

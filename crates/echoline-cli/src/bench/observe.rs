@@ -1,18 +1,20 @@
 //! What is shown while a run goes on: a bar, a line a second, or JSON a line.
 
-use super::load::Load;
-use super::master::{Observer, Second};
-use super::plan::{Format, LONGEST, Plan, Voice};
-use super::report::Row;
-use super::text::short;
-use crate::failure::Stop;
-use crate::output::Output;
-use crate::talk::Talk;
+use std::io::IsTerminal;
+use std::time::Duration;
+
 use echoline_diagnosis::units::{count, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use std::io::IsTerminal;
-use std::time::Duration;
+
+use super::config::{Config, Format, LONGEST, Voice};
+use super::figures::short;
+use super::load::Load;
+use super::master::{Observer, Second};
+use super::report::Row;
+use crate::failure::Stop;
+use crate::output::Output;
+use crate::talk::Talk;
 
 pub(super) struct Show {
     each_second: bool,
@@ -25,15 +27,15 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(plan: &Plan) -> Result<Self, Stop> {
-        let bar = plan.voice == Voice::Progress && std::io::stderr().is_terminal();
+    pub(super) fn new(config: &Config) -> Result<Self, Stop> {
+        let bar = config.voice == Voice::Progress && std::io::stderr().is_terminal();
         let target = if bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Ok(Self {
-            each_second: plan.voice == Voice::EachSecond,
+            each_second: config.voice == Voice::EachSecond,
             talk: Talk::default(),
             bar: ProgressBar::with_draw_target(None, target),
-            stream: (plan.format == Format::JsonStream).then(Output::new).transpose()?,
-            warm_up: plan.shape.warm_up,
+            stream: (config.format == Format::JsonStream).then(Output::new).transpose()?,
+            warm_up: config.shape.warm_up,
             lines: 0,
             by_lines: false,
         })

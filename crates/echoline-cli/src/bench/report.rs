@@ -1,15 +1,13 @@
 //! The report as a plain value: everything the renderings need, and nothing that they compute differently.
 
-use super::load::Pace;
-use super::master::{Measured, Second, ThreadTime};
-use super::plan::{LONGEST, Shape};
-use super::require::Missed;
-use super::samples::{Samples, Times};
-use super::warnings::Warning;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::master::{Measured, Second, ThreadTime};
+use super::samples::{Samples, Times};
 
 pub(super) const SCHEMA: &str = "echoline-bench/1";
 
@@ -124,6 +122,21 @@ pub(super) struct GeneratorCost {
     pub(super) latest_send_us: f64,
 }
 
+/// A bound that was not kept.
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+pub(super) struct Missed {
+    pub(super) required: String,
+    pub(super) measured: String,
+}
+
+/// A reason to distrust the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Warning {
+    /// Stable: scripts match it.
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
 /// One try of a search for the capacity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Try {
@@ -157,31 +170,6 @@ pub(super) struct Histograms {
     pub(super) connect: String,
 }
 
-impl Options {
-    pub(super) fn new(shape: &Shape, require: Option<String>) -> Self {
-        let rate_per_s = match shape.pace {
-            Pace::Closed => None,
-            Pace::Open { rate_per_s } => Some(rate_per_s),
-        };
-        Self {
-            connections: shape.connections,
-            threads: shape.threads,
-            depth: shape.depth,
-            size_bytes: (&shape.sizes).into(),
-            mode: if rate_per_s.is_some() { "open" } else { "closed" }.to_owned(),
-            rate_per_s,
-            churn: shape.churn,
-            count: shape.lines,
-            warm_up_s: shape.warm_up.as_secs_f64(),
-            duration_s: (shape.duration < LONGEST).then_some(shape.duration.as_secs_f64()),
-            connect_timeout_s: shape.connect_timeout.as_secs_f64(),
-            wait_s: shape.wait.as_secs_f64(),
-            seed: shape.seed,
-            require,
-        }
-    }
-}
-
 impl Row {
     pub(super) fn new(second: &Second) -> Self {
         Self {
@@ -204,12 +192,13 @@ impl Histograms {
 }
 
 impl Report {
+    /// Without warnings, and without what was missed: those follow from the figures.
     pub(super) fn new(target: String, embedded: bool, options: Options, measured: &Measured) -> Self {
         let Measured { latency, service, connect, .. } = measured;
         let service = service.as_ref().unwrap_or(latency);
         let elapsed_s = measured.elapsed.as_secs_f64();
         let lines = latency.count();
-        let mut report = Self {
+        Self {
             schema: SCHEMA.to_owned(),
             target,
             embedded,
@@ -232,9 +221,7 @@ impl Report {
             tries: Vec::new(),
             per_second: measured.seconds.iter().map(Row::new).collect(),
             histograms: Histograms::new(latency, service, connect),
-        };
-        report.warnings = super::warnings::of(&report, measured.clock_step);
-        report
+        }
     }
 }
 

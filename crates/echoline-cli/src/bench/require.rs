@@ -1,10 +1,9 @@
 //! `--require p99=5ms,errors=0`: bounds that a run must keep.
 
-use super::report::Report;
+use super::figures::rounded;
+use super::report::{Missed, Report};
 use super::samples::PERCENTILES;
-use super::text::rounded;
 use echoline_diagnosis::units::{Span, count, grouped};
-use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,13 +22,6 @@ pub(super) enum Bound {
 /// All bounds of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Requirement(pub(super) Vec<Bound>);
-
-/// A bound that was not kept.
-#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
-pub(super) struct Missed {
-    pub(super) required: String,
-    pub(super) measured: String,
-}
 
 impl FromStr for Requirement {
     type Err = String;

@@ -1,28 +1,30 @@
 //! A run from its flags to its exit code.
 
-use super::args::{Args, Other};
-use super::load::{Load, Pace};
-use super::master::{self, Observer};
-use super::observe::Show;
-use super::plan::{Format, Plan, Shape};
-use super::report::{Options, Report, SCHEMA};
-use super::tape::Tape;
-use super::{capacity, html, merge, text};
-use crate::descriptors::{Short, make_room_for};
-use crate::failure::{Stop, as_json};
-use crate::output::Output;
-use echoline::{Endpoint, Family, Socket};
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::units::{count, grouped};
-use echoline_diagnosis::{Diagnosis, code};
-use echoline_server::{Config, Server, ServiceKind};
-use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+use echoline::{Endpoint, Family, Socket};
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+use echoline_server::{Server, ServiceKind};
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::args::{Args, Other};
+use super::config::{Config, Format, Shape};
+use super::load::{Load, Pace};
+use super::master::{self, Observer, own_fault};
+use super::observe::Show;
+use super::render::{html, text};
+use super::report::{Report, SCHEMA};
+use super::tape::Tape;
+use super::{capacity, merge, warnings};
+use crate::descriptors::{Short, make_room_for};
+use crate::failure::{Stop, as_json};
+use crate::output::Output;
 
 pub(crate) fn run(mut args: Args) -> Result<ExitStatus, Stop> {
     if let Some(Other::Merge(args)) = args.other.take() {
@@ -50,32 +52,32 @@ struct NotMeasured<'a> {
 }
 
 fn run_load(args: Args) -> Result<ExitStatus, Stop> {
-    let plan = Plan::new(args)?;
+    let config = Config::new(args)?;
     let interrupt = on_interrupt().map_err(own_fault("cannot handle signals"))?;
     // First: what comes next relies on numbers that open files allow.
-    make_room(&plan.shape, plan.target.is_none())?;
-    let target = Target::new(&plan)?;
-    let mut show = Show::new(&plan)?;
-    let report = if plan.find_capacity {
+    make_room(&config.shape, config.target.is_none())?;
+    let target = Target::new(&config)?;
+    let mut show = Show::new(&config)?;
+    let report = if config.find_capacity {
         capacity::search(|rate_per_s| {
-            let shape = Shape { pace: Pace::Open { rate_per_s }, ..plan.shape.clone() };
-            measure(&plan, &target, &shape, &interrupt, &mut show)
+            let shape = Shape { pace: Pace::Open { rate_per_s }, ..config.shape.clone() };
+            measure(&config, &target, &shape, &interrupt, &mut show)
         })
     } else {
-        measure(&plan, &target, &plan.shape, &interrupt, &mut show)
+        measure(&config, &target, &config.shape, &interrupt, &mut show)
     };
     show.end();
     let report = report?;
     let mut out = Output::new()?;
-    match plan.format {
+    match config.format {
         Format::Text => out.text(text::render(&report))?,
         Format::Json => out.json(&report)?,
         Format::JsonStream => out.json_line(&Streamed { report: &report })?,
     }
-    if let Some(file) = &plan.html {
+    if let Some(file) = &config.html {
         html::write(&report, file)?;
     }
-    Ok(status(&report, &plan))
+    Ok(status(&report, &config))
 }
 
 /// The last document of a stream.
@@ -106,9 +108,9 @@ struct Target {
 }
 
 impl Target {
-    fn new(plan: &Plan) -> Result<Self, Stop> {
-        let family = plan.family;
-        if let Some(endpoint) = &plan.target {
+    fn new(config: &Config) -> Result<Self, Stop> {
+        let family = config.family;
+        if let Some(endpoint) = &config.target {
             return Ok(Self { endpoint: endpoint.clone(), family, server: None });
         }
         let fault = own_fault("cannot start a server in this process");
@@ -116,13 +118,13 @@ impl Target {
         let endpoint = listener.local_addr().map_err(&fault)?.into();
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers =
-            NonZeroUsize::new(processors.saturating_sub(plan.shape.threads)).unwrap_or(NonZeroUsize::MIN);
-        let config = Config {
+            NonZeroUsize::new(processors.saturating_sub(config.shape.threads)).unwrap_or(NonZeroUsize::MIN);
+        let config = echoline_server::Config {
             workers,
-            max_connections: plan.shape.connections.saturating_mul(2).saturating_add(64),
+            max_connections: config.shape.connections.saturating_mul(2).saturating_add(64),
             // All of them come from here.
             max_connections_per_source: None,
-            ..Config::default()
+            ..echoline_server::Config::default()
         };
         let server = Server::builder(config).listen(ServiceKind::Echo, listener).start();
         let server = server.map_err(|error| fault(io::Error::other(error)))?;
@@ -150,7 +152,7 @@ fn make_room(shape: &Shape, embedded: bool) -> Result<(), Diagnosis> {
 }
 
 fn measure(
-    plan: &Plan,
+    config: &Config,
     target: &Target,
     shape: &Shape,
     interrupt: &AtomicBool,
@@ -177,20 +179,17 @@ fn measure(
     };
     let (first, _) = first.into_stream();
     let measured = master::run(&load, first, interrupt, observer)?;
-    let require = (!plan.requirement.0.is_empty()).then(|| plan.requirement.to_string());
+    let require = (!config.requirement.0.is_empty()).then(|| config.requirement.to_string());
     let mut report =
-        Report::new(address.to_string(), target.server.is_some(), Options::new(shape, require), &measured);
-    report.missed = plan.requirement.missed(&report);
+        Report::new(address.to_string(), target.server.is_some(), shape.options(require), &measured);
+    report.warnings = warnings::of(&report, measured.clock_step);
+    report.missed = config.requirement.missed(&report);
     Ok(report)
 }
 
-pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Diagnosis {
-    move |error| Diagnosis::new(code::SYSTEM, what).caused_by(error)
-}
-
 /// An interrupt first; then bytes that differ; then the bounds, which may allow errors of other kinds.
-fn status(report: &Report, plan: &Plan) -> ExitStatus {
-    let bounded = plan.requirement.bounds_errors();
+fn status(report: &Report, config: &Config) -> ExitStatus {
+    let bounded = config.requirement.bounds_errors();
     let missed_errors = report.missed.iter().any(|missed| missed.required.starts_with("errors="));
     if report.interrupted {
         ExitStatus::Interrupted
@@ -198,7 +197,7 @@ fn status(report: &Report, plan: &Plan) -> ExitStatus {
         ExitStatus::Missed
     } else if report.errors.of_bytes() > 0 || report.errors.total > 0 && !bounded || report.lines == 0 {
         ExitStatus::Refused
-    } else if !report.missed.is_empty() || plan.find_capacity && report.capacity_lines_per_s.is_none() {
+    } else if !report.missed.is_empty() || config.find_capacity && report.capacity_lines_per_s.is_none() {
         ExitStatus::Missed
     } else {
         ExitStatus::Success

@@ -1,19 +1,11 @@
 //! Reasons to distrust a result, as data.
 
-use super::report::Report;
+use super::figures::rounded;
+use super::report::{Report, Warning};
 use super::samples::PERCENTILES;
-use super::text::rounded;
 use echoline_diagnosis::units::{count, grouped};
 use echoline_diagnosis::{Code, code};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Warning {
-    /// Stable: scripts match it.
-    pub(super) code: String,
-    pub(super) message: String,
-}
 
 /// A thread that used more of its core than this had no room left.
 const BUSY_PERCENT: f64 = 90.0;

@@ -1,17 +1,20 @@
 //! The report as text.
 
-use super::report::Report;
-use super::samples::{PERCENTILES, Samples, Times};
-use echoline_diagnosis::escape::{Escaped, escape};
-use echoline_diagnosis::units::{count, grouped, human_size};
-use echoline_diagnosis::{Code, code};
 use std::fmt::Write;
 use std::net::SocketAddr;
+
+use echoline_diagnosis::escape::{Escaped, escape};
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Code, code};
+
+use crate::bench::figures::{megabytes, rounded, short};
+use crate::bench::report::Report;
+use crate::bench::samples::{PERCENTILES, Samples, Times};
 
 const BAR: usize = 40;
 
 /// The whole report; ends with a newline.
-pub(super) fn render(report: &Report) -> String {
+pub(in crate::bench) fn render(report: &Report) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = head(&mut text, report)
@@ -179,26 +182,6 @@ fn shown(text: &str) -> Escaped<'_> {
     escape(text.as_bytes()).with_plain_backslash()
 }
 
-/// Three digits or all of the whole ones.
-pub(super) fn short(us: f64) -> String {
-    match us {
-        ..9.995 => format!("{us:.2}"),
-        ..99.95 => format!("{us:.1}"),
-        _ => format!("{us:.0}"),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are far below 2^63")]
-pub(super) fn rounded(number: f64) -> String {
-    grouped(number.round() as u64)
-}
-
-pub(super) fn megabytes(bytes_per_s: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are far below 2^63")]
-    let size = human_size(bytes_per_s.round() as u64);
-    format!("{size}/s")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,11 +190,5 @@ mod tests {
     fn the_histogram_goes_in_steps_of_one_two_five() {
         assert_eq!(steps(30.0, 450.0), [20.0, 50.0, 100.0, 200.0]);
         assert_eq!(steps(0.3, 1.0), [0.2, 0.5, 1.0]);
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        assert_eq!([short(1.234), short(12.34), short(1234.5)], ["1.23", "12.3", "1234"]);
-        assert_eq!(rounded(1_234_567.4), "1,234,567");
     }
 }

@@ -1,19 +1,22 @@
 //! What is going to run: the flags, checked against each other and with every default filled in.
 
-use super::args::Args;
-use super::load::Pace;
-use super::require::Requirement;
-use crate::destination::elsewhere;
-use crate::failure::Stop;
-use echoline::{Endpoint, Family, Port};
-use echoline_diagnosis::{Diagnosis, Text, code};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use echoline::{Endpoint, Family, Port};
+use echoline_diagnosis::{Diagnosis, Text, code};
+
+use super::args::Args;
+use super::load::Pace;
+use super::report::Options;
+use super::require::Requirement;
+use crate::destination::elsewhere;
+use crate::failure::Stop;
+
 /// A run of `echoline bench`.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct Config {
     /// `None`: a server in this process.
     pub(super) target: Option<Endpoint>,
     pub(super) family: Family,
@@ -76,7 +79,7 @@ const MOST_IN_FLIGHT: u64 = 256 * 1024 * 1024;
 const OPEN_DEPTH: u64 = 1024;
 const OPEN_BYTES: u64 = 4 * 1024 * 1024;
 
-impl Plan {
+impl Config {
     pub(super) fn new(args: Args) -> Result<Self, Stop> {
         let target = elsewhere(args.host.as_deref(), args.port.as_deref(), Port::DEFAULT)?;
         let voice = match (args.quiet, args.interval) {
@@ -140,6 +143,30 @@ impl Shape {
             wait: args.wait.0,
             seed: args.seed,
         })
+    }
+
+    /// As the report shows them.
+    pub(super) fn options(&self, require: Option<String>) -> Options {
+        let rate_per_s = match self.pace {
+            Pace::Closed => None,
+            Pace::Open { rate_per_s } => Some(rate_per_s),
+        };
+        Options {
+            connections: self.connections,
+            threads: self.threads,
+            depth: self.depth,
+            size_bytes: (&self.sizes).into(),
+            mode: if rate_per_s.is_some() { "open" } else { "closed" }.to_owned(),
+            rate_per_s,
+            churn: self.churn,
+            count: self.lines,
+            warm_up_s: self.warm_up.as_secs_f64(),
+            duration_s: (self.duration < LONGEST).then_some(self.duration.as_secs_f64()),
+            connect_timeout_s: self.connect_timeout.as_secs_f64(),
+            wait_s: self.wait.as_secs_f64(),
+            seed: self.seed,
+            require,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! A line chart as SVG. Colours are classes, so that the page's light and dark styles apply.
 
-use super::text::{rounded, short};
 use std::fmt::Write;
+
+use crate::bench::figures::{rounded, short};
 
 pub(super) enum Scale {
     /// From zero.

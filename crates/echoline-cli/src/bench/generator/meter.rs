@@ -1,8 +1,8 @@
 //! What one thread measures: each second's times, and what its own work cost.
 
 use super::link::Sent;
-use super::load::{Message, Tick};
-use super::samples::Samples;
+use crate::bench::load::{Message, Tick, Totals};
+use crate::bench::samples::Samples;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -20,24 +20,6 @@ pub(super) struct Meter {
     errors_told: u64,
     totals: Totals,
     at_start: Option<Used>,
-}
-
-/// Over the whole measured time.
-#[derive(Debug)]
-pub(super) struct Totals {
-    /// From the request for a connection until it was open.
-    pub(super) connect: Samples,
-    /// When the measured time began, and when its last answer came; nanoseconds after the base.
-    pub(super) from_ns: u64,
-    pub(super) last_answer_ns: u64,
-    /// Processor time of this thread, how long it waited for a processor, and the time over which both were taken.
-    pub(super) cpu: Duration,
-    pub(super) waited: Duration,
-    pub(super) wall: Duration,
-    /// How long was measured: what came late behind the end of that is no part of it.
-    pub(super) measured: Duration,
-    /// The open loop: by how much the generator itself came too late, at most.
-    pub(super) latest_send_ns: u64,
 }
 
 impl Meter {
@@ -125,7 +107,11 @@ impl Meter {
     /// The load is over, by the clock or with its last line: how long the farewell takes is no part of it.
     pub(super) fn over(&mut self) {
         if let (true, Some(at_start)) = (self.totals.wall.is_zero(), self.at_start) {
-            self.totals.used(at_start);
+            // All three over one span, or a share of it could be above 100 %.
+            let now = Used::now();
+            self.totals.cpu = now.cpu.saturating_sub(at_start.cpu);
+            self.totals.waited = now.waited.saturating_sub(at_start.waited);
+            self.totals.wall = now.at - at_start.at;
             let planned = Duration::from_nanos(self.until_ns.saturating_sub(self.from_ns));
             self.totals.measured = self.totals.wall.min(planned);
         }
@@ -148,16 +134,6 @@ impl Meter {
 
     pub(super) fn into_totals(self) -> Totals {
         self.totals
-    }
-}
-
-impl Totals {
-    /// All three over one span, or a share of it could be above 100 %.
-    fn used(&mut self, since: Used) {
-        let now = Used::now();
-        self.cpu = now.cpu.saturating_sub(since.cpu);
-        self.waited = now.waited.saturating_sub(since.waited);
-        self.wall = now.at - since.at;
     }
 }
 

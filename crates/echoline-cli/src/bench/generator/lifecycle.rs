@@ -1,15 +1,17 @@
 //! How the generator's connections begin and end: opened, refused, finished by the other side, silent, done.
 
-use super::generator::Generator;
-use super::link::Phase;
-use super::load::{Message, Outcome, Pace};
+use std::io;
+use std::net::Shutdown;
+use std::time::Duration;
+
 use echoline_diagnosis::{Code, code};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
-use std::io;
-use std::net::Shutdown;
-use std::time::Duration;
+
+use super::link::Phase;
+use super::{Generator, nanos};
+use crate::bench::load::{Message, Outcome, Pace};
 
 /// Connections being opened at once, so that no listen queue overflows.
 const OPENING: usize = 128;
@@ -155,7 +157,7 @@ impl Generator {
     /// Looks for silence: connections that do not open, answers that do not come, a churn whose next try has its time.
     pub(super) fn sweep(&mut self) {
         let now_ns = self.control.now_ns();
-        let connect_ns = super::generator::nanos(self.load.connect_timeout);
+        let connect_ns = nanos(self.load.connect_timeout);
         for n in 0..self.links.len() {
             let link = &self.links[n];
             let silent_ns = now_ns.saturating_sub(link.since_ns);

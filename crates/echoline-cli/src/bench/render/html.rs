@@ -1,16 +1,18 @@
 //! The report as one page that needs no other file: figures, two charts, the options in effect.
 
-use super::report::Report;
-use super::samples::{PERCENTILES, Samples};
-use super::svg::{Chart, Scale, Series};
-use super::text::{megabytes, rounded, short};
-use echoline_diagnosis::units::{count, grouped};
-use echoline_diagnosis::{Diagnosis, code};
 use std::fmt::Write;
 use std::path::Path;
 
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Diagnosis, code};
+
+use super::svg::{Chart, Scale, Series};
+use crate::bench::figures::{megabytes, rounded, short};
+use crate::bench::report::Report;
+use crate::bench::samples::{PERCENTILES, Samples};
+
 /// Writes the page of `report` to `file`.
-pub(super) fn write(report: &Report, file: &Path) -> Result<(), Diagnosis> {
+pub(in crate::bench) fn write(report: &Report, file: &Path) -> Result<(), Diagnosis> {
     std::fs::write(file, page(report)).map_err(|error| {
         let message = format!("cannot write the page {}", file.display());
         Diagnosis::new(code::OUTPUT, message)

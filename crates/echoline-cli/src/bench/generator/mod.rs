@@ -2,20 +2,28 @@
 //!
 //! A round trip costs one receive and one send; the poll and the clock are shared by all that is ready together.
 
-use super::alarm::Alarm;
-use super::link::{Link, Phase};
-use super::load::{Control, Failures, Load, Message, Pace, Share};
-use super::meter::Meter;
-use super::schedule::{Schedule, own_connections};
-use super::tape::Tape;
-use super::verify::Faults;
-use echoline_diagnosis::code;
-use mio::event::Event;
-use mio::{Events, Poll, Token, Waker};
+mod alarm;
+mod lifecycle;
+mod link;
+mod meter;
+mod schedule;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
+
+use echoline_diagnosis::code;
+use mio::event::Event;
+use mio::{Events, Poll, Token, Waker};
+
+use self::alarm::Alarm;
+use self::link::{Link, Phase};
+use self::meter::Meter;
+use self::schedule::{Schedule, own_connections};
+use super::load::{Control, Failures, Load, Message, Pace, Share};
+use super::tape::Tape;
+use super::verify::Faults;
 
 const WAKE: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
@@ -27,35 +35,35 @@ const SWEEP_NS: u64 = 100_000_000;
 const MOST_FAULTS: u64 = 100_000;
 
 pub(super) struct Generator {
-    pub(super) load: Load,
-    pub(super) tape: Arc<Tape>,
-    pub(super) thread: usize,
-    pub(super) control: Arc<Control>,
-    pub(super) poll: Poll,
-    pub(super) alarm: Alarm,
-    pub(super) to_master: Sender<Message>,
-    pub(super) links: Vec<Link>,
-    pub(super) first: Option<std::net::TcpStream>,
-    pub(super) meter: Meter,
-    pub(super) buffer: Vec<u8>,
-    pub(super) opening: usize,
+    load: Load,
+    tape: Arc<Tape>,
+    thread: usize,
+    control: Arc<Control>,
+    poll: Poll,
+    alarm: Alarm,
+    to_master: Sender<Message>,
+    links: Vec<Link>,
+    first: Option<std::net::TcpStream>,
+    meter: Meter,
+    buffer: Vec<u8>,
+    opening: usize,
     /// Connections that have not failed for good.
-    pub(super) alive: usize,
+    alive: usize,
     /// Lines that are on their way or due, over all links.
-    pub(super) owed: u64,
+    owed: u64,
     /// Lines that may still be begun in this thread.
-    pub(super) budget: u64,
+    budget: u64,
     /// When the load began.
-    pub(super) began_ns: u64,
+    began_ns: u64,
     /// No line becomes due from here on.
-    pub(super) until_ns: u64,
+    until_ns: u64,
     /// A connection that owes answers and is silent for so long is given up.
-    pub(super) wait_ns: u64,
-    pub(super) interrupted: bool,
-    pub(super) faults: Faults,
-    pub(super) failures: Failures,
-    pub(super) unsent: u64,
-    pub(super) schedule: Option<Schedule>,
+    wait_ns: u64,
+    interrupted: bool,
+    faults: Faults,
+    failures: Failures,
+    unsent: u64,
+    schedule: Option<Schedule>,
 }
 
 impl Generator {
@@ -231,7 +239,7 @@ impl Generator {
     }
 
     /// One line or more become due on a connection, as far as the run's number of lines allows.
-    pub(super) fn owe(&mut self, n: usize, lines: u64) {
+    fn owe(&mut self, n: usize, lines: u64) {
         let link = &mut self.links[n];
         let lines = lines.min(self.budget);
         self.budget -= lines;
@@ -244,7 +252,7 @@ impl Generator {
     }
 
     /// Sends what is due and has room. A churn opens the connection for it first.
-    pub(super) fn send(&mut self, n: usize, now_ns: u64) {
+    fn send(&mut self, n: usize, now_ns: u64) {
         let churn = self.load.churn;
         let link = &mut self.links[n];
         if link.phase == Phase::Idle && churn && link.pending > 0 && link.since_ns <= now_ns {
@@ -269,7 +277,7 @@ impl Generator {
         }
     }
 
-    pub(super) fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             polled => polled?,
@@ -299,7 +307,7 @@ impl Generator {
     }
 
     /// Reads what is there (to the end of the stream, if the event said that it has come), compares it and sends anew.
-    pub(super) fn receive(&mut self, n: usize, to_end: bool) {
+    fn receive(&mut self, n: usize, to_end: bool) {
         let closed_loop = self.schedule.is_none();
         let mut answered = 0;
         let mut now_ns = 0;
@@ -367,6 +375,6 @@ impl Drop for StopOthers {
     }
 }
 
-pub(super) fn nanos(time: Duration) -> u64 {
+fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

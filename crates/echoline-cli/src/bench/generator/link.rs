@@ -1,7 +1,7 @@
 //! One connection of the generator: its socket, what is on its way, and when that left.
 
-use super::tape::{Cursor, Tape};
-use super::verify::{Faults, Verifier};
+use crate::bench::tape::{Cursor, Tape};
+use crate::bench::verify::{Faults, Verifier};
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
