@@ -1,15 +1,11 @@
-//! The flags of `echoline connect`, as they were written, and what they mean together.
+//! The flags of `echoline connect`, as they were written.
 
-use super::exchange;
-use super::trace::Trace;
-use crate::destination::{Families, elsewhere};
-use crate::talk::{Talk, Voice};
-use echoline::{Endpoint, Family, Port, Socket};
-use echoline_diagnosis::Diagnosis;
-use echoline_diagnosis::units::{Size, Span, patience, room};
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
-use std::time::Duration;
+
+use echoline_diagnosis::units::{Size, Span, patience, room};
+
+use crate::destination::Families;
+use crate::talk::Voice;
 
 /// Connect to a server, send lines and show what comes back
 ///
@@ -20,42 +16,42 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// A name or an address, or HOST:PORT; without it, an echo server is started in this process
-    host: Option<String>,
+    pub(super) host: Option<String>,
 
     /// The port [default: 5151]
     #[arg(requires = "host")]
-    port: Option<String>,
+    pub(super) port: Option<String>,
 
     /// Do not compare: the service is no echo
     #[arg(long)]
-    no_verify: bool,
+    pub(super) no_verify: bool,
 
     /// Send each line with CRLF at its end instead of LF
     #[arg(short = 'C', long)]
-    crlf: bool,
+    pub(super) crlf: bool,
 
     #[command(flatten)]
-    families: Families,
+    pub(super) families: Families,
 
     /// How long finding the name and connecting may take together
     #[arg(short = 'w', long, value_name = "TIME", default_value = "5s", value_parser = patience)]
-    connect_timeout: Span,
+    pub(super) connect_timeout: Span,
 
     /// The local address to connect from
     #[arg(short, long, value_name = "ADDRESS")]
-    source: Option<IpAddr>,
+    pub(super) source: Option<IpAddr>,
 
     /// How long to wait for an answer; from a pipe, for the next byte once all is sent
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = patience)]
-    wait: Span,
+    pub(super) wait: Span,
 
     /// From a pipe: how much may be sent and not be back
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = room)]
-    window: Size,
+    pub(super) window: Size,
 
     /// Show each call on the socket, on standard error
     #[arg(long)]
-    trace: bool,
+    pub(super) trace: bool,
 
     /// One JSON document on standard output at the end, instead of what came back
     #[arg(long)]
@@ -73,32 +69,3 @@ Examples:
   echoline connect 192.0.2.7 < file > copy       send a file, compare what comes back
   seq 100000 | echoline connect -v > /dev/null   round-trip times: min, mean, p99, max
   printf 'GET / HTTP/1.0\\n\\n' | echoline connect --no-verify -C 192.0.2.7 80";
-
-/// What to connect to and how.
-pub(super) struct Config {
-    /// `None`: a server of our own.
-    pub(super) target: Option<Endpoint>,
-    pub(super) family: Family,
-    pub(super) socket: Socket,
-    pub(super) exchange: exchange::Options,
-}
-
-impl Args {
-    pub(super) fn config(&self, talk: Talk) -> Result<Config, Diagnosis> {
-        let target = elsewhere(self.host.as_deref(), self.port.as_deref(), Port::DEFAULT)?;
-        let family = self.families.family();
-        let mut socket = Socket::new().family(family).connect_timeout(self.connect_timeout.0);
-        if let Some(source) = self.source {
-            socket = socket.source(source);
-        }
-        let window = usize::try_from(self.window.0).unwrap_or(usize::MAX);
-        let exchange = exchange::Options {
-            verify: !self.no_verify,
-            crlf: self.crlf,
-            wait: self.wait.0.max(Duration::from_millis(1)),
-            window: NonZeroUsize::new(window).unwrap_or(NonZeroUsize::MIN),
-            trace: Trace::new(self.trace, talk),
-        };
-        Ok(Config { target, family, socket, exchange })
-    }
-}

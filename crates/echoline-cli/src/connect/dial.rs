@@ -1,6 +1,6 @@
 //! The connection, and what there is to tell about how it came to be.
 
-use super::args::Config;
+use super::config::Config;
 use super::trace::{Call, Trace};
 use crate::destination::here;
 use crate::failure::Stop;
@@ -40,7 +40,7 @@ pub(super) fn dial(config: &Config, talk: Talk) -> Result<Dialled, Stop> {
         }
     };
     let begin = Instant::now();
-    let trace = config.exchange.trace;
+    let trace = config.options.trace;
     let mut observe = |event: ConnectEvent<'_>| tell(event, &endpoint, talk, trace);
     let connection = config.socket.connect_with(&endpoint, &mut observe).map_err(Stop::from)?;
     let took = begin.elapsed();

@@ -1,7 +1,7 @@
 //! What the server says, asked or not: a thread receives; the terminal waits for answers and shows the rest.
 
+use super::conversation::{Tally, is_timeout};
 use super::difference::CONTEXT;
-use super::exchange::{Tally, is_timeout};
 use super::screen::{Reply, broke, unasked};
 use super::trace::{Call, Trace};
 use std::io::{self, ErrorKind, Read};

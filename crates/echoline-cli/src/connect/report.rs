@@ -1,15 +1,17 @@
-//! What came of a conversation: one value, shown as a sentence or as JSON.
+//! What came of a conversation, and what is wrong with it: the JSON document as a value.
 
-use super::dial::{Dialled, outcome_text};
-use super::difference::{Difference, Ending as LineEnd};
-use super::exchange::{Ending, Exchanged, Stalled, Tally};
-use super::round_trip::Summary;
-use crate::failure::{as_json, as_optional_json};
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use echoline_diagnosis::units::{count, human_size, human_time};
 use echoline_diagnosis::{Code, Diagnosis, code, plain};
 use serde::Serialize;
-use std::net::SocketAddr;
-use std::time::Duration;
+
+use super::conversation::{Ending, Exchanged, Stalled, Tally};
+use super::dial::{Dialled, outcome_text};
+use super::difference::{Difference, Ending as LineEnd};
+use super::round_trip::Summary;
+use crate::failure::{as_json, as_optional_json};
 
 /// The document of `--json` and its version, which grows when a field changes or goes.
 pub(super) const SCHEMA: &str = "echoline-connect/1";
@@ -19,20 +21,20 @@ pub(super) const SCHEMA: &str = "echoline-connect/1";
 pub(super) struct Report {
     schema: &'static str,
     /// `identical`, `finished` (not compared), `interrupted`, or the code of the failure.
-    result: String,
+    pub(super) result: String,
     server: SocketAddr,
     client: SocketAddr,
     /// The server ran in this process.
     embedded: bool,
     connect_us: u128,
     attempts: Vec<AttemptReport>,
-    sent: Tally,
-    received: Tally,
-    duration_us: u128,
-    round_trip: Option<Summary>,
+    pub(super) sent: Tally,
+    pub(super) received: Tally,
+    pub(super) duration_us: u128,
+    pub(super) round_trip: Option<Summary>,
     difference: Option<Difference>,
     /// The server left its side open after ours had finished.
-    left_open: bool,
+    pub(super) left_open: bool,
     #[serde(serialize_with = "as_optional_json")]
     pub(super) error: Option<Diagnosis>,
 }
@@ -62,12 +64,15 @@ impl Report {
         took: Duration,
     ) -> Self {
         let Exchanged { sent, received, round_trips, ending } = exchanged;
-        let error = failure(&dialled.endpoint.to_string(), &ending, sent, wait);
+        let left_open = matches!(ending, Ending::LeftOpen);
+        let interrupted = matches!(ending, Ending::Interrupted);
+        let difference = difference(&ending).cloned();
+        let error = failure(&dialled.endpoint.to_string(), ending, sent, wait);
         let error =
             error.map(|error| if dialled.embedded.is_some() { error } else { checked(error, dialled) });
-        let result = match (&ending, &error) {
-            (_, Some(error)) => error.code().to_string(),
-            (Ending::Interrupted, _) => "interrupted".to_owned(),
+        let result = match &error {
+            Some(error) => error.code().to_string(),
+            _ if interrupted => "interrupted".to_owned(),
             _ if verified => "identical".to_owned(),
             _ => "finished".to_owned(),
         };
@@ -88,8 +93,8 @@ impl Report {
             received,
             duration_us: took.as_micros(),
             round_trip: round_trips.summary(),
-            left_open: matches!(ending, Ending::LeftOpen),
-            difference: difference(ending),
+            left_open,
+            difference,
             error,
         }
     }
@@ -97,59 +102,12 @@ impl Report {
     pub(super) fn is_interrupted(&self) -> bool {
         self.result == "interrupted"
     }
-
-    /// One line for a person, and one more of round-trip times if `verbose`.
-    pub(super) fn summary(&self, verbose: bool, wait: Duration) -> String {
-        let mut text = match self.result.as_str() {
-            "identical" if self.sent.bytes == 0 => "Nothing sent, and nothing came back.".to_owned(),
-            "identical" => format!("{}, identical{}.", amount(self.sent), self.speed()),
-            result => {
-                let start = if result == "interrupted" { "Interrupted: sent" } else { "Sent" };
-                format!("{start} {}; received {}.", amount(self.sent), amount(self.received))
-            }
-        };
-        if let (Some(round_trip), false) = (&self.round_trip, verbose) {
-            let mean = if round_trip.lines == 1 { "" } else { " on average" };
-            text += &format!(" Round trip {}{mean}.", human_time(round_trip.mean));
-        }
-        if let (Some(times), true) = (&self.round_trip, verbose) {
-            let [min, mean, p99, max] = [times.min, times.mean, times.p99, times.max].map(human_time);
-            text += &format!(
-                "\nRound trip of {}: min {min}, mean {mean}, p99 {p99}, max {max}.",
-                count(times.lines, "line")
-            );
-        }
-        if self.left_open {
-            let kept = format!("\nThe server had not finished its side {} after us.", human_time(wait));
-            text += &kept;
-        }
-        text
-    }
-
-    /// Of a conversation that is long enough for a speed.
-    fn speed(&self) -> String {
-        let seconds = self.duration_us as f64 / 1e6;
-        if self.sent.bytes < 1 << 20 || self.duration_us == 0 {
-            return String::new();
-        }
-        format!(
-            ", in {seconds:.1} s ({:.0} MiB/s each way)",
-            self.sent.bytes as f64 / f64::from(1 << 20) / seconds
-        )
-    }
 }
 
-fn amount(tally: Tally) -> String {
-    if tally.bytes == 0 {
-        return "nothing".to_owned();
-    }
-    format!("{}, {}", count(tally.lines, "line"), human_size(tally.bytes))
-}
-
-fn difference(ending: Ending) -> Option<Difference> {
+fn difference(ending: &Ending) -> Option<&Difference> {
     match ending {
         Ending::Different(difference, _) | Ending::CutOff(difference) => Some(difference),
-        Ending::ClosedEarly(difference) | Ending::Broken(_, difference) => difference,
+        Ending::ClosedEarly(difference) | Ending::Broken(_, difference) => difference.as_ref(),
         _ => None,
     }
 }
@@ -159,11 +117,11 @@ const NOTHING_SENT: &str =
 const NOTHING_MISSING: &str = "all that was sent came back; nothing more can be sent";
 
 /// What is wrong with how it ended, if anything is.
-fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option<Diagnosis> {
+fn failure(server: &str, ending: Ending, sent: Tally, wait: Duration) -> Option<Diagnosis> {
     let failure = |code: Code, message: String| Diagnosis::new(code, message);
     let failed = match ending {
         Ending::Complete | Ending::LeftOpen | Ending::Interrupted => return None,
-        Ending::Different(difference, speaks) => different(server, difference, *speaks),
+        Ending::Different(difference, speaks) => different(server, &difference, speaks),
         Ending::ClosedEarly(None) => {
             failure(code::CLOSED_EARLY, format!("{server} finished while our input was still open"))
                 .evidence("so", if sent.bytes == 0 { NOTHING_SENT } else { NOTHING_MISSING })
@@ -173,7 +131,7 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
             failure(code::CLOSED_EARLY, format!("{server} finished while we were sending: {missing}"))
                 .evidence(
                     "so",
-                    format!("{} were sent; the server, or a proxy before it, gave up", amount(sent)),
+                    format!("{} were sent; the server, or a proxy before it, gave up", sent.amount()),
                 )
                 .next("look at the server's log: a limit on lines or time, or a service that serves once")
         }
@@ -183,7 +141,7 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
                 .next("keep the input open until all is back: (cat FILE; sleep 2) | echoline connect ...")
         }
         Ending::Broken(error, missing) => {
-            let missing = missing.as_ref().map(|missing| format!(", with {missing}")).unwrap_or_default();
+            let missing = missing.map(|missing| format!(", with {missing}")).unwrap_or_default();
             let (code, what) = match error.kind() {
                 std::io::ErrorKind::ConnectionReset => (code::RESET, "reset the connection".to_owned()),
                 std::io::ErrorKind::TimedOut => {
@@ -192,14 +150,15 @@ fn failure(server: &str, ending: &Ending, sent: Tally, wait: Duration) -> Option
                 }
                 _ => (code::SYSTEM, format!("the connection broke: {error}")),
             };
-            failure(code, format!("{server} {what}{missing}"))
+            failure(code, format!("{server} {what}{missing}")).with_source(error)
         }
         Ending::NoReply { missing, from, stalled } => {
-            no_reply(server, *missing, &from.to_string(), *stalled, wait)
+            no_reply(server, missing, &from.to_string(), stalled, wait)
         }
         Ending::InputFailed(error) => {
             return Some(
-                Diagnosis::new(code::INPUT, format!("cannot read standard input: {error}"))
+                Diagnosis::new(code::INPUT, "cannot read standard input")
+                    .caused_by(error)
                     .next("give standard input a file or a pipe that can be read"),
             );
         }

@@ -1,6 +1,6 @@
 //! How a conversation looks on a terminal. Nothing that a server says gets there unescaped.
 
-use super::exchange::Ending;
+use super::conversation::Ending;
 use echoline_diagnosis::escape::escape;
 use echoline_diagnosis::units::{count, human_time};
 use std::borrow::Cow;

@@ -1,8 +1,8 @@
 //! On a terminal: a line, its answer, the next line.
 
+use super::conversation::{Ending, Exchanged, Options, Stalled, Tally, is_timeout};
 use super::crlf::Crlf;
-use super::difference::Difference;
-use super::exchange::{Ending, Exchanged, Options, Stalled, Tally, is_timeout};
+use super::difference::{CONTEXT, Difference};
 use super::inbox::{Inbox, Waited};
 use super::interrupt::Interrupt;
 use super::round_trip::RoundTrips;
@@ -208,7 +208,7 @@ fn judge(sent: &[u8], received: &[u8], waited: Waited, start: Position, verify: 
     let same = sent.iter().zip(received).take_while(|(sent, received)| sent == received).count();
     let at = start.after(&sent[..same]);
     let missing = (sent.len() - same) as u64;
-    let cut = |bytes: &[u8]| bytes[..bytes.len().min(super::difference::CONTEXT)].to_vec();
+    let cut = |bytes: &[u8]| bytes[..bytes.len().min(CONTEXT)].to_vec();
     match waited {
         _ if verify && received == sent => None,
         _ if verify && same < received.len() => {

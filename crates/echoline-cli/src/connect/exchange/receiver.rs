@@ -1,15 +1,17 @@
 //! The receiving side of an exchange: receives, compares, passes on, and judges how it ended.
 
-use super::difference::{CONTEXT, Difference};
-use super::exchange::{Ending, Options, Sending, Shared, Stalled, State, Tally, is_timeout};
-use super::round_trip::RoundTrips;
-use super::trace::Call;
-use crate::failure::Stop;
-use crate::recognise::recognise;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+use super::shared::{Sending, Shared, State};
+use crate::connect::conversation::{Ending, Options, Stalled, Tally, is_timeout};
+use crate::connect::difference::{CONTEXT, Difference};
+use crate::connect::round_trip::RoundTrips;
+use crate::connect::trace::Call;
+use crate::failure::Stop;
+use crate::recognise::recognise;
 
 pub(super) struct Receiver<'a> {
     shared: &'a Shared,

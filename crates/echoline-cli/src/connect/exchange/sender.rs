@@ -1,12 +1,14 @@
 //! The sending side of an exchange: reads the input, waits for room, sends.
 
-use super::crlf::Crlf;
-use super::exchange::{Options, Sending, Shared, State, is_timeout};
-use super::trace::Call;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
+
+use super::shared::{Sending, Shared, State};
+use crate::connect::conversation::{Options, is_timeout};
+use crate::connect::crlf::Crlf;
+use crate::connect::trace::Call;
 
 pub(super) struct Sender {
     pub(super) shared: Arc<Shared>,

@@ -1,9 +1,17 @@
 //! The exchange against servers that do right and wrong, over real sockets.
 
-use super::*;
-use std::io::{Cursor, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Cursor, ErrorKind, Write};
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::sync::mpsc;
+use std::time::Duration;
+
+use super::*;
+use crate::connect::conversation::{Stalled, Tally};
+use crate::connect::difference::Difference;
+use crate::connect::inbox::Inbox;
+use crate::connect::trace::Trace;
+use crate::connect::window::Position;
 
 fn options() -> Options {
     Options {
@@ -351,7 +359,7 @@ fn the_terminal_says_of_a_connection_that_the_system_gave_up_that_it_is_lost() {
     let (told, texts) = mpsc::channel();
     let trace = Trace::new(false, crate::talk::Talk::default());
     let show = move |text| told.send(text).unwrap();
-    let inbox = crate::connect::inbox::Inbox::open(Arc::clone(&stream), true, trace, show).unwrap();
+    let inbox = Inbox::open(Arc::clone(&stream), true, trace, show).unwrap();
     // More than there is room for on the other side, and less than on this one.
     (&*stream).write_all(&[b'x'; 200 << 10]).unwrap();
     let text = texts.recv_timeout(Duration::from_secs(20)).unwrap();
