@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::link::{self, LinkSettings};
+use crate::link::{self, Setting};
 use crate::names::Manner;
 use crate::topology::{Chain, Forward, Network, Rule, is_host_name};
 
@@ -56,14 +56,14 @@ pub enum LinkChange {
     Mend,
     /// Largest packet in bytes, on both ends.
     Mtu(u32),
-    /// Settings of one way or both, in the words of [`LinkSettings`]; the rest stays.
+    /// Settings of one way or both, one after the other; the rest stays.
     Settings {
         /// From the first end to the second.
         there: bool,
         /// And back.
         back: bool,
         /// As `loss=5% delay=20ms`.
-        words: String,
+        settings: Vec<Setting>,
     },
 }
 
@@ -83,80 +83,129 @@ pub enum NamesChange {
 const CHANGES: &str = "a change is `link NAME ...`, `firewall HOST ...`, `forward ROUTER PORT HOST`, \
                        `address NODE.INTERFACE NETWORK` or `names ...`";
 
+impl Change {
+    /// What becomes of a link: `cut`, `mend`, `mtu=576`, or settings of both ways or of one:
+    /// `there loss=5%`. A word may hold several, as one argument of a shell can.
+    ///
+    /// # Errors
+    /// The word that means nothing, or what is missing.
+    pub fn link<'a>(name: &str, words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let words: Vec<_> = single(words).collect();
+        Ok(Self::Link { name: named(name)?, to: LinkChange::from_words(&words)? })
+    }
+
+    /// A rule of a firewall before all others, as `in drop tcp 5151`; or `clear`.
+    ///
+    /// # Errors
+    /// As [`Change::link`].
+    pub fn firewall<'a>(host: &str, words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let words: Vec<_> = single(words).collect();
+        let rule = match words.as_slice() {
+            ["clear"] => None,
+            [chain, rule @ ..] if !rule.is_empty() || chain.parse::<Chain>().is_err() => {
+                Some((chain.parse()?, Rule::from_words(rule.iter().copied())?))
+            }
+            _ => {
+                return Err("a firewall takes `clear`, or in, out or through and a rule, such as in \
+                            drop tcp 5151"
+                    .into());
+            }
+        };
+        Ok(Self::Firewall { host: named(host)?, rule })
+    }
+
+    /// A port of a router that leads to a host, or to HOST:PORT.
+    ///
+    /// # Errors
+    /// As [`Change::link`].
+    pub fn forward(router: &str, port: &str, host: &str) -> Result<Self, String> {
+        Ok(Self::Forward { router: named(router)?, forward: Forward::new(port, host)? })
+    }
+
+    /// Another address of an interface: `router.wan`, or a host's name for its only one.
+    ///
+    /// # Errors
+    /// As [`Change::link`].
+    pub fn address(interface: &str, network: &str) -> Result<Self, String> {
+        let (node, interface) = interface.split_once('.').unwrap_or((interface, "eth0"));
+        Ok(Self::Address { node: named(node)?, interface: named(interface)?, address: network.parse()? })
+    }
+
+    /// How the name server answers, as `silent`; or what it knows, as `set NAME ADDRESS`. A word
+    /// may hold several.
+    ///
+    /// # Errors
+    /// As [`Change::link`].
+    pub fn names<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        Ok(Self::Names(NamesChange::from_words(single(words))?))
+    }
+}
+
+/// The words in these words.
+fn single<'a>(words: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    words.into_iter().flat_map(str::split_whitespace)
+}
+
+/// A name that is one word, so that the change reads as it is written.
+fn named(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(format!("`{}` is no name", name.escape_debug()));
+    }
+    Ok(name.to_owned())
+}
+
 impl FromStr for Change {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (what, rest) = first_word(text);
-        let (name, words) = first_word(rest);
-        if name.is_empty() {
-            return Err(CHANGES.into());
-        }
+        let mut words = text.split_whitespace();
+        let (Some(what), Some(first)) = (words.next(), words.next()) else { return Err(CHANGES.into()) };
         match what {
-            "link" => Ok(Self::Link { name: name.into(), to: words.parse()? }),
-            "firewall" => firewall(name, words),
-            "forward" => Ok(Self::Forward { router: name.into(), forward: words.parse()? }),
-            "address" => {
-                let (node, interface) = name.split_once('.').unwrap_or((name, "eth0"));
-                Ok(Self::Address { node: node.into(), interface: interface.into(), address: words.parse()? })
-            }
-            "names" => Ok(Self::Names(rest.parse()?)),
+            "link" => Self::link(first, words),
+            "firewall" => Self::firewall(first, words),
+            "forward" => Self::forward(first, words.next().unwrap_or_default(), &rest(words)),
+            "address" => Self::address(first, &rest(words)),
+            "names" => Self::names([first].into_iter().chain(words)),
             _ => Err(format!("`{}` is no change: {CHANGES}", what.escape_debug())),
         }
     }
 }
 
-fn first_word(text: &str) -> (&str, &str) {
-    let text = text.trim();
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    (word, rest.trim_start())
+/// What is left, as one text: more than one word of it means nothing, and is told as it stands.
+fn rest<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(" ")
 }
 
-fn firewall(host: &str, words: &str) -> Result<Change, String> {
-    let (chain, rule) = first_word(words);
-    if words.is_empty() || (rule.is_empty() && words != "clear" && chain.parse::<Chain>().is_ok()) {
-        return Err(
-            "a firewall takes `clear`, or in, out or through and a rule, such as in drop tcp 5151".into()
-        );
-    }
-    let rule = if words == "clear" { None } else { Some((chain.parse()?, rule.parse()?)) };
-    Ok(Change::Firewall { host: host.into(), rule })
-}
-
-impl FromStr for LinkChange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(mtu) = text.strip_prefix("mtu=") {
-            let bytes = mtu.parse().ok().filter(|mtu| (68..=65_535).contains(mtu));
-            return bytes
-                .map(Self::Mtu)
-                .ok_or_else(|| format!("an MTU of `{mtu}` is not in 68 to 65535 bytes"));
+impl LinkChange {
+    fn from_words(words: &[&str]) -> Result<Self, String> {
+        if let Some(mtu) = words.first().and_then(|word| word.strip_prefix("mtu=")) {
+            let bytes = mtu.parse().ok().filter(|mtu| words.len() == 1 && (68..=65_535).contains(mtu));
+            let given = words.join(" ");
+            return bytes.map(Self::Mtu).ok_or_else(|| {
+                format!("an MTU of `{}` is not in 68 to 65535 bytes", &given["mtu=".len()..])
+            });
         }
-        let (way, words) = match first_word(text) {
-            ("cut", "") => return Ok(Self::Cut),
-            ("mend", "") => return Ok(Self::Mend),
-            ("there", words) => ((true, false), words),
-            ("back", words) => ((false, true), words),
-            _ => ((true, true), text),
+        let (there, back, words) = match words {
+            ["cut"] => return Ok(Self::Cut),
+            ["mend"] => return Ok(Self::Mend),
+            ["there", words @ ..] => (true, false, words),
+            ["back", words @ ..] => (false, true, words),
+            words => (true, true, words),
         };
         if words.is_empty() {
             return Err("a link is cut, mended, or takes settings such as loss=5% delay=20ms".into());
         }
-        LinkSettings::default().merge(words).map_err(|error| error.to_string())?;
-        Ok(Self::Settings { there: way.0, back: way.1, words: words.into() })
+        let settings = words.iter().map(|word| word.parse::<Setting>().map_err(|error| error.to_string()));
+        Ok(Self::Settings { there, back, settings: settings.collect::<Result<_, _>>()? })
     }
 }
 
-impl FromStr for NamesChange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl NamesChange {
+    fn from_words<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let wrong = || {
             "names take answer, silent, servfail, refused, delay=2s, `set NAME ADDRESS...` or `remove NAME`"
                 .to_owned()
         };
-        let mut words = text.split_whitespace();
         let change = match words.next().ok_or_else(wrong)? {
             "answer" => Self::Manner(Manner::Answer),
             "silent" => Self::Manner(Manner::Silent),
@@ -217,9 +266,15 @@ impl fmt::Display for LinkChange {
             Self::Cut => f.write_str("cut"),
             Self::Mend => f.write_str("mend"),
             Self::Mtu(mtu) => write!(f, "mtu={mtu}"),
-            Self::Settings { there: true, back: true, words } => f.write_str(words),
-            Self::Settings { there: true, words, .. } => write!(f, "there {words}"),
-            Self::Settings { words, .. } => write!(f, "back {words}"),
+            Self::Settings { there, back, settings } => {
+                let way = match (there, back) {
+                    (true, true) => "",
+                    (true, false) => "there ",
+                    (false, _) => "back ",
+                };
+                let words: Vec<_> = settings.iter().map(ToString::to_string).collect();
+                write!(f, "{way}{}", words.join(" "))
+            }
         }
     }
 }
@@ -269,6 +324,37 @@ mod tests {
         ] {
             let change: Change = text.parse().expect(text);
             assert_eq!(change.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_change_that_is_made_from_words_reads_as_it_is_written() {
+        for change in [
+            Change::link("wan", ["back", "loss=5% lose_text=\u{1b}\u{e9}", "none rate=off"]),
+            Change::link("wan", ["mtu=576"]),
+            Change::firewall("server", ["in drop", "tcp", "1-9 from 10.0.0.0/8"]),
+            Change::firewall("server", ["clear"]),
+            Change::forward("router", "80", "desktop:8080"),
+            Change::address("laptop", "2001:db8::7/64"),
+            Change::names(["set echo.lab.test", "192.0.2.1 2001:db8::1"]),
+        ] {
+            let change = change.expect("a change");
+            assert_eq!(change.to_string().parse(), Ok(change));
+        }
+    }
+
+    #[test]
+    fn a_name_of_several_words_is_none() {
+        // It would be another change to the running lab, which reads a line.
+        for change in [
+            Change::link("wan cut", ["mend"]),
+            Change::link("wan\nlan", ["cut"]),
+            Change::firewall("", ["clear"]),
+            Change::forward("a router", "80", "desktop"),
+            Change::forward("router", "80", "a desktop"),
+            Change::address("router.the wan", "192.0.2.1/24"),
+        ] {
+            change.expect_err("no change");
         }
     }
 

@@ -1,21 +1,21 @@
 //! Commands on a lab that runs in another terminal.
 
-use super::args::{Attach, Enter};
-use super::host;
-use crate::failure::Stop;
-use crate::output::Output;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use echoline_lab::Running;
 use std::env;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-pub(super) fn change(attach: &Attach, text: &str) -> Result<ExitStatus, Stop> {
-    let change = host::parse(text)?;
-    let applied = Running::find(attach.lab.as_deref())?.request(&format!("change {change}"))?;
+use echoline_diagnosis::ExitStatus;
+use echoline_lab::{Change, Running};
+use signal_hook::consts::SIGINT;
+
+use super::args::{Attach, Enter};
+use super::{end_as, system};
+use crate::failure::Stop;
+use crate::output::Output;
+
+pub(super) fn change(attach: &Attach, change: &Change) -> Result<ExitStatus, Stop> {
+    let applied = Running::find(attach.lab.as_deref())?.change(change)?;
     if attach.explain && !applied.is_empty() {
         Output::new()?.text(applied.join("\n"))?;
     }
@@ -34,9 +34,7 @@ pub(super) fn enter(args: Enter) -> Result<ExitStatus, Stop> {
     let mut command = Command::new(words.next().unwrap_or_else(shell));
     // Ctrl-C is for the command; this one only waits for it.
     let ignored = Arc::new(AtomicBool::new(false));
-    let failed = |error: std::io::Error| Diagnosis::new(code::LAB_SYSTEM, error.to_string());
-    signal_hook::flag::register(signal_hook::consts::SIGINT, ignored).map_err(failed)?;
-    let mut child = running.spawn(&args.host, command.args(words))?;
-    let status = child.wait().map_err(failed)?;
-    std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+    signal_hook::flag::register(SIGINT, ignored).map_err(system("handle signals"))?;
+    let status = running.spawn(&args.host, command.args(words))?.wait();
+    end_as(status.map_err(system("wait for the command"))?)
 }

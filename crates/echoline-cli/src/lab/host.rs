@@ -1,18 +1,19 @@
 //! `lab run` and `lab up`: the commands that build a lab, and end with it.
 
-use super::args::{Run, Up};
-use crate::failure::Stop;
-use crate::output::Output;
-use crate::talk::Talk;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use echoline_lab::{Change, Control, Explain, Lab, LabError, Options, Running, SHIPPED, Topology, enter};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+use echoline_lab::{Control, Explain, Lab, LabError, Options, Running, SHIPPED, Topology, enter};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::args::{Run, Up};
+use super::{change, end_as, is_file, system, watch};
+use crate::failure::Stop;
+use crate::output::Output;
+use crate::talk::Talk;
 
 pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     let (name, host) = match args.place.as_slice() {
@@ -36,7 +37,7 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
         ));
     }
     let topology = super::topology(name)?;
-    let changes = args.with.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let changes = args.with.iter().map(|text| change::parse(text)).collect::<Result<Vec<_>, _>>()?;
     if topology.node(host).is_none() {
         let known = topology.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(LabError::Unknown { what: "host", name: host.clone(), known }.into());
@@ -49,23 +50,20 @@ pub(super) fn run(args: Run) -> Result<ExitStatus, Stop> {
     if interrupted.load(Ordering::Relaxed) {
         return Ok(ExitStatus::Interrupted);
     }
-    let watching =
-        if args.watch.is_empty() { None } else { Some(super::watch::beside(lab.watch(&args.watch)?)?) };
+    let watching = if args.watch.is_empty() { None } else { Some(watch::beside(lab.watch(&args.watch)?)?) };
     let mut words = args.command.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     let status = lab.spawn(host, command.args(words))?.wait();
     if let Some(watching) = watching {
         watching.end();
     }
-    let status = status
-        .map_err(|error| Diagnosis::new(code::LAB_SYSTEM, "cannot wait for the command").caused_by(error))?;
+    let status = status.map_err(system("wait for the command"))?;
     drop(lab);
-    // Any code that the command chose, or as a shell reports a signal.
-    std::process::exit(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+    end_as(status)
 }
 
 fn is_topology(name: &str) -> bool {
-    name.ends_with(".toml") || SHIPPED.iter().any(|shipped| shipped.name == name)
+    is_file(name) || SHIPPED.iter().any(|shipped| shipped.name == name)
 }
 
 fn misused(message: String, next: String) -> Stop {
@@ -79,9 +77,10 @@ pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
     let lab = Arc::new(build(&topology, args.explain, &interrupted)?);
     let control = Control::start(&lab)?;
     let end = control.ender();
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(system)?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(system("prepare the lab"))?;
     let wait = move || signals.forever().for_each(|_| end());
-    std::thread::Builder::new().spawn(wait).map_err(system)?;
+    std::thread::Builder::new().spawn(wait).map_err(system("prepare the lab"))?;
     let talk = Talk::new(args.voice);
     talk.say(lab.topology().drawing());
     talk.say(format!(
@@ -99,27 +98,12 @@ pub(super) fn up(args: &Up) -> Result<ExitStatus, Stop> {
 /// Enters and builds. An interrupt is only noted from here on: what runs on the hosts has it too, and decides.
 fn build(topology: &Topology, explain: bool, interrupted: &Arc<AtomicBool>) -> Result<Lab, Stop> {
     let inside = enter()?;
-    signal_hook::flag::register(SIGINT, Arc::clone(interrupted)).map_err(system)?;
+    signal_hook::flag::register(SIGINT, Arc::clone(interrupted)).map_err(system("prepare the lab"))?;
     let told: Explain = Box::new(|line| {
         // Somebody who stopped reading misses nothing else.
         let _ = writeln!(std::io::stderr(), "{line}");
     });
-    let program = std::env::current_exe().map_err(system)?;
+    let program = std::env::current_exe().map_err(system("prepare the lab"))?;
     let options = Options { explain: explain.then_some(told), program: Some(program) };
     Ok(Lab::build(&inside, topology, options)?)
-}
-
-pub(super) fn parse(text: &str) -> Result<Change, Stop> {
-    text.parse().map_err(|message: String| {
-        // The command that makes such a change says in which forms.
-        let kinds = ["link", "firewall", "forward", "address", "names"];
-        let kind = text.split_whitespace().next().filter(|word| kinds.contains(word));
-        let help =
-            kind.map_or("echoline lab --help".to_owned(), |kind| format!("echoline lab {kind} --help"));
-        Diagnosis::new(code::LAB_BAD_CHANGE, message).next(help).into()
-    })
-}
-
-fn system(error: std::io::Error) -> Stop {
-    Diagnosis::new(code::LAB_SYSTEM, "cannot prepare the lab").caused_by(error).into()
 }

@@ -1,14 +1,14 @@
 //! `lab test`: plays scenarios, a line each.
 
-use super::args::Test;
-use crate::failure::{Shown, Stop};
-use crate::output::Output;
 use echoline_diagnosis::ExitStatus;
 use echoline_diagnosis::units::{count, human_time};
-use echoline_diagnosis::{Diagnosis, code};
 use echoline_lab::{Played, SHIPPED_SCENARIOS, Scenario, enter};
 use serde::Serialize;
-use std::path::Path;
+
+use super::args::Test;
+use super::{is_file, read, system};
+use crate::failure::{Shown, Stop};
+use crate::output::Output;
 
 pub(super) fn test(args: &Test) -> Result<ExitStatus, Stop> {
     let ended = play(args);
@@ -34,9 +34,7 @@ fn play(args: &Test) -> Result<ExitStatus, Stop> {
         return Ok(ExitStatus::Success);
     }
     let inside = enter()?;
-    let program = std::env::current_exe().map_err(|error| {
-        Diagnosis::new(code::LAB_SYSTEM, "cannot find this program's own file").caused_by(error)
-    })?;
+    let program = std::env::current_exe().map_err(system("find this program's own file"))?;
     let mut report = Report { schema: SCHEMA, scenarios: Vec::new(), error: None };
     for scenario in &scenarios {
         let Played { took, difference } = scenario.play(&inside, &program)?;
@@ -89,13 +87,8 @@ fn scenarios(names: &[String]) -> Result<Vec<Scenario>, Stop> {
 }
 
 fn scenario(name: &str) -> Result<Scenario, Stop> {
-    if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
+    if !is_file(name) {
         return Ok(Scenario::shipped(name)?);
     }
-    let text = std::fs::read_to_string(name).map_err(|error| {
-        Diagnosis::new(code::LAB_TOPOLOGY, format!("cannot read {name}"))
-            .caused_by(error)
-            .next("echoline lab test --list")
-    })?;
-    Ok(Scenario::parse(&text, name)?)
+    Ok(Scenario::parse(&read(name, "echoline lab test --list")?, name)?)
 }

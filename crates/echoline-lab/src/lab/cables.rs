@@ -46,12 +46,10 @@ impl Cables {
             LinkChange::Cut => cable.set_cut(true, tools),
             LinkChange::Mend => cable.set_cut(false, tools),
             LinkChange::Mtu(mtu) => cable.set_mtu(*mtu, tools),
-            LinkChange::Settings { there, back, words } => {
+            LinkChange::Settings { there, back, settings } => {
                 for (position, wanted) in [there, back].into_iter().enumerate() {
                     if *wanted {
-                        let merged = cable.settings[position].merge(words);
-                        cable.settings[position] =
-                            merged.map_err(|error| LabError::BadChange(error.to_string()))?;
+                        settings.iter().for_each(|setting| cable.settings[position].apply(setting));
                     }
                 }
                 cable.settle(tools)

@@ -1,19 +1,12 @@
 //! What a link does to the frames of one way, as a value that reads and writes like `tc netem`.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use echoline_diagnosis::units::Chance;
-use echoline_diagnosis::units::{Rate, Span};
+use echoline_diagnosis::units::Rate;
 
-/// The longest delay, jitter or hold that a link accepts.
-pub const MAX_DELAY: Duration = Duration::from_secs(60);
-/// The most frames that may wait for a slow wire.
-pub const MAX_QUEUE: usize = 100_000;
-/// The most bytes of `lose_text`.
-pub const MAX_PATTERN: usize = 256;
+use super::setting::{Chance, Setting, SettingError, Value};
 
 /// What one way of a link does to its frames. The default is a clean wire.
 ///
@@ -67,31 +60,6 @@ impl Default for LinkSettings {
     }
 }
 
-/// A setting that a link does not have, or a value that it cannot take.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingError {
-    /// The text is no `key=value`.
-    #[error("'{}' is not a link setting; write key=value, for example loss=5% (or none)", .0.escape_debug())]
-    NoValue(String),
-    /// No setting has this name.
-    #[error(
-        "a link has no setting '{}'; it has loss, duplicate, reorder, corrupt, delay, jitter, hold, rate, queue and lose_text",
-        .0.escape_debug()
-    )]
-    UnknownKey(String),
-    /// The value does not fit the setting.
-    #[error("{key} cannot be '{}'; {wants}", .value.escape_debug())]
-    BadValue {
-        /// The setting.
-        key: &'static str,
-        /// What was given.
-        value: String,
-        /// What it takes.
-        wants: &'static str,
-    },
-}
-
 impl LinkSettings {
     /// True where frames pass at once and unchanged.
     pub fn is_clean(&self) -> bool {
@@ -107,36 +75,26 @@ impl LinkSettings {
     pub fn merge(&self, words: &str) -> Result<Self, SettingError> {
         let mut merged = self.clone();
         for word in words.split_whitespace() {
-            if word == "none" {
-                merged = Self::default();
-                continue;
-            }
-            let (key, value) = word.split_once('=').ok_or_else(|| SettingError::NoValue(word.into()))?;
-            merged.set(key, value)?;
+            merged.apply(&word.parse()?);
         }
         Ok(merged)
     }
 
-    /// Changes one setting, named as in [`LinkSettings::merge`].
-    ///
-    /// # Errors
-    ///
-    /// There is no such setting, or it cannot have this value.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
-        match key {
-            "loss" => self.loss = chance("loss", value)?,
-            "duplicate" => self.duplicate = chance("duplicate", value)?,
-            "reorder" => self.reorder = chance("reorder", value)?,
-            "corrupt" => self.corrupt = chance("corrupt", value)?,
-            "delay" => self.delay = duration("delay", value)?,
-            "jitter" => self.jitter = duration("jitter", value)?,
-            "hold" => self.hold = duration("hold", value)?,
-            "rate" => self.rate = rate(value)?,
-            "queue" => self.queue = queue(value)?,
-            "lose_text" => self.lose_text = pattern(value)?,
-            _ => return Err(SettingError::UnknownKey(key.into())),
+    /// Changes what one word names.
+    pub fn apply(&mut self, setting: &Setting) {
+        match setting.0.clone() {
+            Value::Clean => *self = Self::default(),
+            Value::Loss(chance) => self.loss = chance,
+            Value::Duplicate(chance) => self.duplicate = chance,
+            Value::Reorder(chance) => self.reorder = chance,
+            Value::Corrupt(chance) => self.corrupt = chance,
+            Value::Delay(time) => self.delay = time,
+            Value::Jitter(time) => self.jitter = time,
+            Value::Hold(time) => self.hold = time,
+            Value::Rate(bits) => self.rate = bits,
+            Value::Queue(frames) => self.queue = frames,
+            Value::LoseText(text) => self.lose_text = text.map(String::into_bytes),
         }
-        Ok(())
     }
 }
 
@@ -183,59 +141,12 @@ impl fmt::Display for LinkSettings {
     }
 }
 
-fn bad(key: &'static str, value: &str, wants: &'static str) -> SettingError {
-    SettingError::BadValue { key, value: value.into(), wants }
-}
-
-fn chance(key: &'static str, value: &str) -> Result<Chance, SettingError> {
-    let wants = "it takes a share of the frames from 0% to 100%, for example 5%";
-    value.parse().map_err(|_| bad(key, value, wants))
-}
-
-fn duration(key: &'static str, value: &str) -> Result<Duration, SettingError> {
-    let wants = "it takes a time up to 60s, for example 20ms, 1.5s or 250us";
-    delay(value).ok_or_else(|| bad(key, value, wants))
-}
-
-/// A time of at most [`MAX_DELAY`], to the nearest nanosecond.
-pub(crate) fn delay(text: &str) -> Option<Duration> {
-    Span::nearest(text).ok().map(|Span(time)| time).filter(|time| *time <= MAX_DELAY)
-}
-
-fn rate(value: &str) -> Result<Option<u64>, SettingError> {
-    const BOUNDS: RangeInclusive<u64> = 1_000..=100_000_000_000;
-    if value == "off" {
-        return Ok(None);
-    }
-    match value.parse() {
-        Ok(Rate(bits)) if BOUNDS.contains(&bits) => Ok(Some(bits)),
-        _ => Err(bad(
-            "rate",
-            value,
-            "it takes bits a second from 1kbit to 100gbit, for example 10mbit, or off",
-        )),
-    }
-}
-
-fn queue(value: &str) -> Result<usize, SettingError> {
-    match value.parse() {
-        Ok(frames) if (1..=MAX_QUEUE).contains(&frames) => Ok(frames),
-        _ => Err(bad("queue", value, "it takes how many frames may wait, from 1 to 100000")),
-    }
-}
-
-fn pattern(value: &str) -> Result<Option<Vec<u8>>, SettingError> {
-    match value {
-        "" => Ok(None),
-        text if text.len() <= MAX_PATTERN => Ok(Some(text.as_bytes().to_vec())),
-        _ => Err(bad("lose_text", value, "it takes at most 256 bytes; nothing switches it off")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::super::setting::MAX_QUEUE;
+    use super::*;
 
     #[test]
     fn a_wrong_setting_is_named() {
@@ -254,19 +165,6 @@ mod tests {
         ] {
             let error = words.parse::<LinkSettings>().expect_err(words).to_string();
             assert!(error.contains(says), "{words}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_time_has_every_unit_that_the_program_reads_and_is_one_word_of_a_minute_at_most() {
-        let read = |text| delay(text).map(|time| time.as_nanos());
-        assert_eq!(
-            [read("1m"), read("60s"), read(".5us")],
-            [Some(60_000_000_000), Some(60_000_000_000), Some(500)]
-        );
-        assert_eq!(read("0.0000000015s"), Some(2), "to the nearest nanosecond");
-        for text in ["60.1s", "2m", "1s loss=5%", "none", "5", ""] {
-            assert_eq!(read(text), None, "{text}");
         }
     }
 

@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags};
 use rustix::thread::ThreadNameSpaceType;
 
 pub use self::control::Control;
+use crate::change::Change;
 use crate::enter;
 use crate::error::LabError;
 use crate::place;
@@ -105,10 +106,7 @@ impl Running {
     }
 
     /// Asks the lab for something in one line, such as `change link wan cut`; returns the lines of the answer.
-    ///
-    /// # Errors
-    /// What the lab said, or that it has ended.
-    pub fn request(&self, text: &str) -> Result<Vec<String>, LabError> {
+    fn request(&self, text: &str) -> Result<Vec<String>, LabError> {
         let mut lines = Vec::new();
         self.stream(text, |line| {
             lines.push(line.to_owned());
@@ -118,10 +116,7 @@ impl Running {
     }
 
     /// As [`Running::request`], but hands on each line as it comes, until `take` returns false.
-    ///
-    /// # Errors
-    /// What the lab said, or that it has ended.
-    pub fn stream(&self, text: &str, mut take: impl FnMut(&str) -> bool) -> Result<(), LabError> {
+    fn stream(&self, text: &str, mut take: impl FnMut(&str) -> bool) -> Result<(), LabError> {
         let lost = |e| LabError::io("ask the running lab", e);
         // The way leads through the lab's own mounts, so only who may enter it can ask.
         let path = PathBuf::from(format!("/proc/{}/root{}", self.init.as_raw_nonzero(), control::SOCKET));
@@ -137,6 +132,14 @@ impl Running {
             }
         }
         Err(LabError::Misuse("the lab ended"))
+    }
+
+    /// Changes the lab; returns each `ip` and `nft` command that did it, by hand.
+    ///
+    /// # Errors
+    /// What the lab said, or that it has ended.
+    pub fn change(&self, change: &Change) -> Result<Vec<String>, LabError> {
+        self.request(&format!("change {change}"))
     }
 
     /// Ends the lab, and waits until its first process is gone.

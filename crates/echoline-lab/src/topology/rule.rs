@@ -111,7 +111,17 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut words = text.split_ascii_whitespace().peekable();
+        Self::from_words(text.split_whitespace())
+    }
+}
+
+impl Rule {
+    /// Reads a rule from its words.
+    ///
+    /// # Errors
+    /// The word that is none of a rule, or why the rule makes no sense.
+    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut words = words.into_iter().peekable();
         let action = words.next().ok_or("an empty rule: try `drop tcp 5151`")?.parse()?;
         let protocol = match words.next() {
             Some("tcp") => Protocol::Tcp,
@@ -139,9 +149,7 @@ impl FromStr for Rule {
         rule.check()?;
         Ok(rule)
     }
-}
 
-impl Rule {
     fn check(&self) -> Result<(), String> {
         if self.ports.is_some() && !matches!(self.protocol, Protocol::Tcp | Protocol::Udp) {
             return Err("only tcp and udp have ports".into());
@@ -235,12 +243,26 @@ impl FromStr for Forward {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no forward: PORT HOST or PORT HOST:PORT, such as `5151 desktop`");
-        let (port, host) = text.split_once(char::is_whitespace).ok_or_else(wrong)?;
+        let (port, host) = text.split_once(char::is_whitespace).ok_or_else(|| no_forward(text))?;
+        Self::new(port, host.trim())
+    }
+}
+
+fn no_forward(text: &str) -> String {
+    format!("`{text}` is no forward: PORT HOST or PORT HOST:PORT, such as `5151 desktop`")
+}
+
+impl Forward {
+    /// Reads a forward from its two words: `80`, and `desktop` or `desktop:8080`.
+    ///
+    /// # Errors
+    /// They are no port and no host.
+    pub fn new(port: &str, host: &str) -> Result<Self, String> {
+        let wrong = || no_forward(format!("{port} {host}").trim());
         let port: u16 = port.parse().map_err(|_| wrong())?;
-        let (host, host_port) = match host.trim().split_once(':') {
+        let (host, host_port) = match host.split_once(':') {
             Some((host, host_port)) => (host, host_port.parse().map_err(|_| wrong())?),
-            None => (host.trim(), port),
+            None => (host, port),
         };
         if port == 0 || host_port == 0 || host.is_empty() || host.contains(char::is_whitespace) {
             return Err(wrong());
