@@ -1,12 +1,13 @@
 //! Standard output: data, and nothing else.
 
-use crate::failure::Stop;
-use crate::shortage::no_file;
-use echoline_diagnosis::escape;
-use echoline_diagnosis::{Diagnosis, code};
-use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
+
+use echoline_diagnosis::{Diagnosis, code, escape};
+use serde::Serialize;
+
+use crate::failure::Stop;
+use crate::shortage::no_file;
 
 /// Standard output, buffered; what can go wrong with it already has its meaning as a [`Stop`].
 ///
@@ -42,18 +43,18 @@ impl Output {
 
     /// The one JSON document of a `--json` run, on lines of its own.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), Stop> {
-        self.document(&serde_json::to_string_pretty(document))
+        self.document(serde_json::to_string_pretty(document))
     }
 
     /// One JSON document on one line, written at once: a stream that is read as it comes.
     pub(crate) fn json_line(&mut self, document: &impl Serialize) -> Result<(), Stop> {
-        self.document(&serde_json::to_string(document))
+        self.document(serde_json::to_string(document))
     }
 
     /// Texts of a peer can stand in it, and standard output can be a terminal.
-    fn document(&mut self, document: &serde_json::Result<String>) -> Result<(), Stop> {
-        let document = document.as_ref().map_err(|error| stop(io::Error::other(error.to_string())))?;
-        self.text(escape::json(document).to_string())
+    fn document(&mut self, document: serde_json::Result<String>) -> Result<(), Stop> {
+        let document = document.map_err(|error| stop(error.into()))?;
+        self.text(escape::json(&document).to_string())
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Stop> {

@@ -1,14 +1,7 @@
 //! Starts the generator's threads, gathers what they tell, and ends them.
 
-use super::generator::Generator;
-use super::load::{Control, Failures, Load, Message, Outcome, Share, Tick, Totals};
-use super::samples::Samples;
-use super::verify::Faults;
-use super::watch::ClockWatch;
-use crate::failure::Stop;
-use echoline_diagnosis::{Diagnosis, code};
-use mio::Waker;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -16,6 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use echoline_diagnosis::{Diagnosis, code};
+use mio::Waker;
+
+use super::generator::Generator;
+use super::load::{Control, Failures, Load, Message, Outcome, Share, Tick, Totals};
+use super::samples::Samples;
+use super::verify::Faults;
+use super::watch::ClockWatch;
+use crate::failure::Stop;
 
 /// Everything that was measured, added up over the threads.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ pub(super) trait Observer {
 }
 
 /// What this machine did not let the command do, with the system's reason.
-pub(super) fn own_fault(what: &'static str) -> impl Fn(io::Error) -> Diagnosis {
+pub(super) fn own_fault<E: Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> Diagnosis {
     move |error| Diagnosis::new(code::SYSTEM, what).caused_by(error)
 }
 

@@ -47,9 +47,9 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitStatus, Stop> {
 const MAX_FILE: u64 = 128 << 20;
 
 fn read(file: &Path) -> Result<Report, Diagnosis> {
-    let bytes = contents(file).map_err(|error| unreadable(file, &error.to_string()))?;
+    let bytes = contents(file).map_err(|error| cannot_merge(file).caused_by(error))?;
     let no_report = |error: serde_json::Error| {
-        unreadable(file, &format!("no report: {error}")).next("write one: echoline bench --json > FILE")
+        unreadable(file, "no report").caused_by(error).next("write one: echoline bench --json > FILE")
     };
     let report: Report = serde_json::from_slice(&bytes).map_err(no_report)?;
     if let Some(number) = impossible(&serde_json::from_slice(&bytes).map_err(no_report)?) {
@@ -83,6 +83,10 @@ fn impossible(value: &Value) -> Option<&Number> {
 
 fn unreadable(file: &Path, why: &str) -> Diagnosis {
     Diagnosis::new(code::USAGE, format!("cannot merge {}: {why}", file.display()))
+}
+
+fn cannot_merge(file: &Path) -> Diagnosis {
+    Diagnosis::new(code::USAGE, format!("cannot merge {}", file.display()))
 }
 
 /// The sum so far.

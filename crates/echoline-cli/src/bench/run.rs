@@ -113,9 +113,9 @@ impl Target {
         if let Some(endpoint) = &config.target {
             return Ok(Self { endpoint: endpoint.clone(), family, server: None });
         }
-        let fault = own_fault("cannot start a server in this process");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(&fault)?;
-        let endpoint = listener.local_addr().map_err(&fault)?.into();
+        const EMBED: &str = "cannot start a server in this process";
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(own_fault(EMBED))?;
+        let endpoint = listener.local_addr().map_err(own_fault(EMBED))?.into();
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let workers =
             NonZeroUsize::new(processors.saturating_sub(config.shape.threads)).unwrap_or(NonZeroUsize::MIN);
@@ -127,7 +127,7 @@ impl Target {
             ..echoline_server::Config::default()
         };
         let server = Server::builder(config).listen(ServiceKind::Echo, listener).start();
-        let server = server.map_err(|error| fault(io::Error::other(error)))?;
+        let server = server.map_err(own_fault(EMBED))?;
         Ok(Self { endpoint, family: Family::Any, server: Some(server) })
     }
 }

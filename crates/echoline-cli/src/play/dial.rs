@@ -1,6 +1,6 @@
 //! The connection to a server elsewhere, or to one in this process.
 
-use super::args::Config;
+use super::config::Config;
 use crate::destination::here;
 use crate::failure::Stop;
 use crate::talk::Talk;

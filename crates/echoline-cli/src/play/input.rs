@@ -6,7 +6,7 @@ use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::connect_four::{Board, Move};
 use rustyline::DefaultEditor;
 use rustyline::error::{ReadlineError, Signal};
-use std::fmt::Display;
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Stdin};
 
 /// More than any move needs; what is longer is cut into several lines, none of which is a move.
@@ -60,8 +60,9 @@ impl Input {
     }
 }
 
-fn failed(error: impl Display) -> Diagnosis {
-    Diagnosis::new(code::INPUT, format!("cannot read moves from standard input: {error}"))
+fn failed(error: impl Error + Send + Sync + 'static) -> Diagnosis {
+    Diagnosis::new(code::INPUT, "cannot read moves from standard input")
+        .caused_by(error)
         .next("give moves on a terminal, or through a pipe, one a line")
 }
 

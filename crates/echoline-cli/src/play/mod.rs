@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `args` | the flags, and what they mean together |
+//! | `args`, `config` | the flags, and what they mean together |
 //! | `dial` | the server: elsewhere, or in this process |
 //! | `wire` | the protocol from the client's side, and whether the server keeps to it |
 //! | `input` | what is typed, on a terminal or from a pipe |
@@ -10,6 +10,7 @@
 //! | `run` | the game |
 
 mod args;
+mod config;
 mod dial;
 mod input;
 mod render;

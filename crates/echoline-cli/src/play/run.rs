@@ -1,6 +1,7 @@
 //! The game, from the greeting to the last word.
 
 use super::args::Args;
+use super::config::Config;
 use super::dial::dial;
 use super::input::{HELP, Input, Typed, Wish, wish};
 use super::render;
@@ -13,7 +14,7 @@ use echoline_server::connect_four::{Move, Side};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let talk = Talk::new(args.voice);
-    let config = args.config()?;
+    let config = Config::resolve(args)?;
     let mut screen = Screen::new()?;
     let (connection, _embedded) = dial(&config, talk)?;
     let mut game = Game::begin(connection, &config)?;

@@ -1,7 +1,7 @@
 //! The protocol from the client's side. The board is kept here as well, so a server that breaks the rules is found
 //! out.
 
-use super::args::Config;
+use super::config::Config;
 use crate::failure::Stop;
 use echoline::Connection;
 use echoline_diagnosis::escape::escape;

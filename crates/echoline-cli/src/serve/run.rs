@@ -1,25 +1,26 @@
 //! From the first listener to the summary.
 
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use echoline_diagnosis::units::{Span, count, human_size};
+use echoline_diagnosis::{Diagnosis, ExitStatus, chain, code};
+use echoline_server::{Ending, Server, ServerError};
+
 use super::args::Args;
 use super::config::Config;
 use super::listen::{self, Opened};
 use super::log::{self, Log, LogFormat};
-use super::render::audience;
+use super::render;
 use super::report::Summary;
 use super::signals::{self, Asked};
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::reach::reach_of;
 use crate::shortage;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::units::{Span, count, human_size};
-use echoline_diagnosis::{Diagnosis, chain, code};
-use echoline_server::{Ending, Server, ServerError};
-use std::io::{self, IsTerminal};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// What wakes the main thread.
 enum Event {
@@ -64,7 +65,7 @@ fn start_and_serve(args: &Args) -> Result<ExitStatus, Stop> {
     log.settle();
     let summary = summary();
     summary.log();
-    log.say(summary.text());
+    log.say(render::summary(&summary));
     if let Err(Stop::Failure(failure)) = &ended {
         log.failure(failure);
     }
@@ -81,7 +82,7 @@ fn start(config: &Config, opened: Opened) -> Result<Server, Diagnosis> {
         .listeners
         .into_iter()
         .fold(builder, |builder, (kind, listener)| builder.listen(kind, listener));
-    builder.start().map_err(|error| failed(&error))
+    builder.start().map_err(failed)
 }
 
 /// The endpoints on standard output for scripts, then who can reach them on standard error.
@@ -91,7 +92,7 @@ fn announce(server: &Server, config: &Config, missing_family: Option<&str>, log:
         server.endpoints().iter().map(|bound| format!("{}={}\n", bound.service, bound.address)).collect();
     Output::new()?.text(lines)?;
     for (service, reach) in reach_of(server.endpoints()) {
-        log.say(audience(&service, &reach));
+        log.say(render::audience(&service, &reach));
         for one in &reach {
             tracing::info!(service, address = %one.address, who = one.who(), "listening");
         }
@@ -139,14 +140,14 @@ fn serve(
     // The signals' thread holds a sender, so there always is a next event.
     for event in wakes {
         match (event, cut_off_before_drain) {
-            (Event::Ended(Err(error)), _) => return Err(failed(&error).into()),
+            (Event::Ended(Err(error)), _) => return Err(failed(error).into()),
             (Event::Ended(Ok(())), None) => return Ok(ExitStatus::Success),
             // The drain reports for itself.
             (Event::Ended(Ok(())), Some(_)) => {}
             (Event::Signal(Asked::Counters), _) => {
                 let summary = summary();
                 summary.log_counters();
-                log.say(summary.text());
+                log.say(render::summary(&summary));
             }
             (Event::Signal(Asked::End(signal)), None) => {
                 let stats = server.stats();
@@ -212,17 +213,19 @@ fn spawn(
     Ok(())
 }
 
-fn failed(error: &ServerError) -> Diagnosis {
-    let failure = |code: code::Code| Diagnosis::new(code, chain(error));
-    match error {
-        _ if shortage::lacks_files(error) => failure(code::TOO_MANY_OPEN_FILES)
+fn failed(error: ServerError) -> Diagnosis {
+    let failure = |code: code::Code| Diagnosis::new(code, chain(&error));
+    let failure = match &error {
+        _ if shortage::lacks_files(&error) => failure(code::TOO_MANY_OPEN_FILES)
             .evidence("so", "each thread takes a few open files, and each connection one")
             .next("fewer --threads, or a higher limit: ulimit -n shows it"),
         ServerError::EngineUnavailable { .. } => {
             failure(code::ENGINE_UNAVAILABLE).next("--engine auto takes what works here and says why")
         }
         _ => failure(code::SERVER),
-    }
+    };
+    // The sentence is what it says.
+    failure.with_source(error)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
