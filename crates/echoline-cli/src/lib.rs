@@ -1,16 +1,25 @@
-//! The `echoline` program as a library: one module a command, each in the same steps:
-//! `args -> config -> run -> report -> render`.
+//! The `echoline` program as a library: one directory a command, and what commands share.
+//!
+//! The modules below stand in layers. A module uses others of its own layer without a circle, and
+//! layers above its own, never one below; the commands do not use each other.
+//!
+//! A command that reads flags, does something and says what came of it goes through these steps,
+//! one module each:
+//!
+//! - `args`: the flags, as they were written
+//! - `config`: what is going to happen: the flags checked against each other, every default filled in
+//! - `run`: does it, in order
+//! - `report`: what came of it, as a value, which is also the JSON document
+//! - `render`: the report, and what is said meanwhile, as text
+//!
+//! `serve`, `connect` and `bench` have all five. `play` has no report: the game is shown as it goes.
+//! `check` has its own order, from probes to verdict. `lab` has a module for a few of its verbs
+//! each. `explain`, `completions` and `man` print what they have in one file.
 #![forbid(unsafe_code)]
 
-// The program's frame.
-mod args;
-mod failure;
-mod output;
-mod talk;
-
-// What the commands share.
+// What commands share and what says nothing: this machine's sockets, networks and limits, and how
+// text and bytes are read.
 mod descriptors;
-mod destination;
 mod holder;
 mod place;
 mod reach;
@@ -18,6 +27,14 @@ mod recognise;
 mod shortage;
 #[cfg(target_os = "linux")]
 mod sockets;
+
+// How a command speaks: why it stopped, standard error, standard output.
+mod failure;
+mod output;
+mod talk;
+
+// What several commands begin with: the server that they talk to.
+mod destination;
 
 // The commands.
 mod bench;
@@ -32,18 +49,22 @@ mod man;
 mod play;
 mod serve;
 
+// All of them: the command line, and what the fuzzer reaches.
+mod args;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 
 pub use echoline_diagnosis::ExitStatus;
 
-use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
-use failure::Stop;
-use output::Output;
 use std::ffi::OsString;
-use talk::Talk;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command};
+use self::failure::Stop;
+use self::output::Output;
+use self::talk::Talk;
 
 /// Reads the arguments (the first is the program's name), runs the command and says how it ended.
 ///
