@@ -4,7 +4,7 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
+use echoline_testing::{has_ipv6, have, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::pty::Terminal;
-use support::{Ended, Serving, bound, echoline, finish, has_ipv6, unshared};
+use support::{Ended, Serving, bound, echoline, finish, unshared};
 
 fn check(arguments: &[&str]) -> Ended {
     echoline(&[&["check"], arguments].concat())

@@ -2,7 +2,7 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
+use echoline_testing::{has_ipv6, have, may_open, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, has_ipv6, may_open, unshared};
+use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, unshared};
 
 #[test]
 fn each_endpoint_is_a_line_on_standard_output_and_serves() {

@@ -3,12 +3,13 @@
 
 mod support;
 
+use echoline_testing::may_open;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
-use support::{DEADLINE, Ended, Serving, assert_echoes, echoline, may_open};
+use support::{DEADLINE, Ended, Serving, assert_echoes, echoline};
 
 fn connect(serving: &Serving) -> TcpStream {
     // It waits without looking: a reset that follows at once is found by the first read.

@@ -1,22 +1,18 @@
 //! Labs really built. One process is every host: it enters first, so this binary has no test harness.
 
-use std::fs::File;
+mod support;
+
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use echoline_lab::capture::{Frame, Packet, Segment, StreamReport, Tap};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
+use echoline_lab::capture::{Frame, Packet, Segment, StreamReport};
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
-use echoline_testing::skip;
+use echoline_testing::{Outcome, run_suite, skip};
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use self::support::Listening;
 
 type Test = fn(&Inside) -> Outcome;
 
@@ -56,22 +52,8 @@ fn main() {
             );
         }
     };
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let mut failed = 0;
-    for (name, test) in TESTS {
-        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
-            continue;
-        }
-        let begun = Instant::now();
-        match test(&inside) {
-            Ok(()) => println!("test {name} ... ok ({} ms)", begun.elapsed().as_millis()),
-            Err(error) => {
-                failed += 1;
-                println!("test {name} ... FAILED: {error}");
-            }
-        }
-    }
-    std::process::exit(i32::from(failed > 0));
+    let inside = &inside;
+    run_suite(TESTS.iter().map(|&(name, test)| (name, move || test(inside))))
 }
 
 fn home(inside: &Inside) -> Result<Lab, Box<dyn std::error::Error>> {
@@ -146,44 +128,6 @@ fn echo_through(lab: &Lab, total: u64) -> Result<Duration, Box<dyn std::error::E
     Ok(begun.elapsed())
 }
 
-/// Every frame that passes an interface of `wires` in one direction, from now until it is ended.
-fn listen(interface: &'static str, outgoing: bool) -> Result<Listening, Box<dyn std::error::Error>> {
-    let opened = thread::spawn(move || -> io::Result<Tap> {
-        let wires = File::open("/run/netns/wires")?;
-        move_into_link_name_space(wires.as_fd(), Some(LinkNameSpaceType::Network))?;
-        Tap::open(interface)
-    });
-    let mut tap = opened.join().expect("no panic")?;
-    let ended = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&ended);
-    let thread = thread::spawn(move || {
-        let mut frames = Vec::new();
-        loop {
-            match tap.next(Instant::now() + Duration::from_millis(100))? {
-                Some(frame) if frame.outgoing == outgoing => frames.push(frame),
-                Some(_) => {}
-                None if told.load(Ordering::Acquire) => return Ok((frames, tap.missed())),
-                None => {}
-            }
-        }
-    });
-    Ok(Listening { ended, thread })
-}
-
-struct Listening {
-    ended: Arc<AtomicBool>,
-    thread: thread::JoinHandle<io::Result<(Vec<Frame>, u64)>>,
-}
-
-impl Listening {
-    fn end(self) -> io::Result<Vec<Frame>> {
-        self.ended.store(true, Ordering::Release);
-        let (frames, missed) = self.thread.join().expect("no panic")?;
-        assert_eq!(missed, 0, "the capture has holes");
-        Ok(frames)
-    }
-}
-
 fn to_server(frames: &[Frame]) -> impl Iterator<Item = Segment<'_>> {
     frames.iter().filter_map(|frame| match Packet::parse(&frame.bytes) {
         Some(Packet::Tcp(segment)) if segment.dst.port() == 5151 => Some(segment),
@@ -196,7 +140,8 @@ fn a_stream_over_a_bad_link_is_identical_and_its_capture_says_what_that_took(ins
     let mebibytes = std::env::var("ECHOLINE_STREAM_MIB").map_or(Ok(8), |text| text.parse::<u64>())?;
     let lab = home(inside)?;
     lab.change(&"link wan loss=5% reorder=10% duplicate=1% delay=10ms".parse()?)?;
-    let (sent, arrived) = (listen("wan.a", false)?, listen("wan.b", true)?);
+    let (sent, arrived) =
+        (Listening::at("wan.a", |frame| !frame.outgoing)?, Listening::at("wan.b", |frame| frame.outgoing)?);
     let total = mebibytes << 20;
     let took = echo_through(&lab, total)?;
     let (sent, arrived) = (sent.end()?, arrived.end()?);

@@ -2,24 +2,22 @@
 //!
 //! Hosts a and b have one interface each; the far ends of both stand in `wires`, joined by a forwarder.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use echoline_lab::capture::{Frame, Narrator, Packet, Segment, StreamReport, Tap};
+use echoline_lab::capture::{Frame, Narrator, Packet, Segment, StreamReport};
 use echoline_lab::link::{Counters, Direction, Forwarder, ForwarderConfig, LinkSettings, offload_off};
 use echoline_lab::{Lab, Options, Topology, enter};
-use echoline_testing::skip;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use echoline_testing::{Outcome, run_suite, skip};
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use self::support::{Listening, on};
 
 /// Nothing here may wait for longer.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,24 +46,7 @@ fn main() {
         skip("echoline-lab link tests", &format!("{error}; {}", error.remedy().unwrap_or_default()));
         return;
     }
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let mut failed = 0;
-    for (name, test) in TESTS.iter().filter(|(name, _)| is_wanted(name)) {
-        let begun = Instant::now();
-        match std::panic::catch_unwind(test) {
-            Ok(Ok(())) => println!("test {name} ... ok ({} ms)", begun.elapsed().as_millis()),
-            Ok(Err(error)) => {
-                failed += 1;
-                println!("test {name} ... FAILED: {error}");
-            }
-            Err(_) => {
-                failed += 1;
-                println!("test {name} ... FAILED");
-            }
-        }
-    }
-    std::process::exit(i32::from(failed > 0));
+    run_suite(TESTS.iter().copied());
 }
 
 /// Two hosts and the link between them; gone when dropped.
@@ -144,18 +125,6 @@ fn ip(line: &str) -> Outcome {
         true => Ok(()),
         false => Err(format!("ip {line}: {}", String::from_utf8_lossy(&done.stderr)).into()),
     }
-}
-
-/// Runs `job` on a thread that stands in the namespace `place`. Its sockets stay there.
-fn on<T: Send>(place: &str, job: impl FnOnce() -> T + Send) -> io::Result<T> {
-    let namespace = File::open(format!("/run/netns/{place}"))?;
-    thread::scope(|scope| {
-        let standing = scope.spawn(|| {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            Ok(job())
-        });
-        standing.join().expect("the job does not panic")
-    })
 }
 
 /// Bytes that repeat nowhere near, so that a lost, doubled or moved piece cannot go unnoticed.
@@ -344,38 +313,6 @@ fn the_same_seed_loses_the_same_datagrams() -> Outcome {
     Ok(())
 }
 
-/// A tap, read on a thread of its own until nothing has passed for a while after it was told to end.
-struct Listening {
-    ended: Arc<AtomicBool>,
-    thread: thread::JoinHandle<io::Result<(Vec<Frame>, u64)>>,
-}
-
-impl Listening {
-    fn at(interface: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut tap = on("wires", || Tap::open(interface))??;
-        let ended = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ended);
-        let thread = thread::spawn(move || {
-            let mut frames = Vec::new();
-            loop {
-                match tap.next(Instant::now() + Duration::from_millis(100))? {
-                    Some(frame) => frames.push(frame),
-                    None if told.load(Ordering::Acquire) => return Ok((frames, tap.missed())),
-                    None => {}
-                }
-            }
-        });
-        Ok(Self { ended, thread })
-    }
-
-    fn end(self) -> io::Result<Vec<Frame>> {
-        self.ended.store(true, Ordering::Release);
-        let (frames, missed) = self.thread.join().expect("the listener does not panic")?;
-        assert_eq!(missed, 0, "the capture has holes");
-        Ok(frames)
-    }
-}
-
 /// The segments that go to host b, from one side of the link.
 fn segments_to_b(frames: &[Frame], outgoing: bool) -> impl Iterator<Item = Segment<'_>> {
     frames.iter().filter(move |frame| frame.outgoing == outgoing).filter_map(|frame| {
@@ -389,7 +326,7 @@ fn segments_to_b(frames: &[Frame], outgoing: bool) -> impl Iterator<Item = Segme
 fn captures_at_both_ends_say_what_it_took_to_deliver_every_byte() -> Outcome {
     const TOTAL: usize = 4 << 20;
     let network = Network::new("loss=5% reorder=10% duplicate=1% delay=10ms", 1500)?;
-    let (near, far) = (Listening::at("a.w")?, Listening::at("b.w")?);
+    let (near, far) = (Listening::at("a.w", |_| true)?, Listening::at("b.w", |_| true)?);
     carry(&network, TOTAL)?;
     let (near, far) = (near.end()?, far.end()?);
     let report = StreamReport::of(segments_to_b(&near, false), segments_to_b(&far, true));
@@ -412,7 +349,7 @@ fn a_conversation_through_nat_is_told_on_both_sides_of_the_router() -> Outcome {
     let lab = Lab::build(&enter()?, &Topology::shipped("home")?, Options::default())?;
     let server = lab.on("server", || TcpListener::bind("203.0.113.10:0"))??;
     let to = server.local_addr()?;
-    let (home, wan) = (Listening::at("laptop.a")?, Listening::at("wan.a")?);
+    let (home, wan) = (Listening::at("laptop.a", |_| true)?, Listening::at("wan.a", |_| true)?);
     let mut client = lab.on("laptop", || TcpStream::connect_timeout(&to, DEADLINE))??;
     let (mut accepted, seen_as) = server.accept()?;
     client.write_all(b"hello\n")?;

@@ -5,12 +5,10 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use echoline_lab::{Inside, Lab, Options, Topology, enter};
-use echoline_testing::skip;
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use echoline_testing::{Outcome, run_suite, skip};
 
 type Test = fn(&Lab) -> Outcome;
 
@@ -29,22 +27,16 @@ fn main() {
             return skip("echoline-lab peers", &format!("{error}; {}", error.remedy().unwrap_or_default()));
         }
     };
-    let mut failed = 0;
-    for (name, program, test) in TESTS {
-        if !is_installed(program) {
+    let is_possible = |&&(name, program, _): &&(&str, &str, Test)| {
+        let is_possible = is_installed(program);
+        if !is_possible {
             skip(name, program);
-            continue;
         }
-        let begun = Instant::now();
-        match in_home(&inside, *test) {
-            Ok(()) => println!("test {name} ... ok ({} ms)", begun.elapsed().as_millis()),
-            Err(error) => {
-                failed += 1;
-                println!("test {name} ... FAILED: {error}");
-            }
-        }
-    }
-    std::process::exit(i32::from(failed > 0));
+        is_possible
+    };
+    let inside = &inside;
+    let possible = TESTS.iter().filter(is_possible);
+    run_suite(possible.map(|&(name, _, test)| (name, move || in_home(inside, test))))
 }
 
 fn in_home(inside: &Inside, test: Test) -> Outcome {

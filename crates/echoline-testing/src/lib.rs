@@ -1,10 +1,17 @@
-//! How the tests of every crate say that they cannot run here.
+//! What the tests of several crates share: how they say that they cannot run here, what they look
+//! for on this machine, random bytes, and a harness for a test that is a process by itself.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsStr;
+mod machine;
+mod random;
+mod suite;
+
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::process::{Command, Stdio};
+
+pub use self::machine::{has_ipv6, have, may_open};
+pub use self::random::Random;
+pub use self::suite::{Outcome, run_suite};
 
 /// Says that a test did not run and what it needs, on standard error and in the list that `ECHOLINE_SKIPS` names, since
 /// cargo hides what a passing test prints.
@@ -20,11 +27,4 @@ pub fn skip(test: &str, needs: &str) {
         let mut list = OpenOptions::new().append(true).create(true).open(list).expect("the list of skips");
         writeln!(list, "{line}").expect("the list of skips");
     }
-}
-
-/// Whether a program can be started here; it is asked for its version.
-#[must_use]
-pub fn have(program: impl AsRef<OsStr>) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }

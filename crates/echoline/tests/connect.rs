@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use echoline::attempt::Outcome;
 use echoline::{ConnectEvent, Endpoint, Error, Family, Keepalive, Listener, Operation, Socket, Target, code};
-use echoline_testing::skip;
+use echoline_testing::has_ipv6;
 
 fn on(text: &str) -> Endpoint {
     text.parse().unwrap()
@@ -36,15 +36,6 @@ fn full_backlog() -> (TcpListener, Vec<TcpStream>, Endpoint) {
         assert!(held.len() < 100, "a backlog of 1 takes a few");
     }
     (listener, held, address.into())
-}
-
-/// Whether there is IPv6 on loopback; says so where the rest of a test is skipped for want of it.
-fn has_ipv6(test: &str) -> bool {
-    let has = TcpListener::bind("[::1]:0").is_ok();
-    if !has {
-        skip(test, "IPv6 on loopback");
-    }
-    has
 }
 
 fn port_of(listener: &Listener) -> u16 {

@@ -9,11 +9,10 @@ pub(crate) mod ordinary;
 pub(crate) mod pty;
 pub(crate) mod random;
 
-use echoline_testing::skip;
-use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -24,24 +23,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The program.
 pub(crate) const ECHOLINE: &str = env!("CARGO_BIN_EXE_echoline");
-
-/// Whether there is IPv6 on loopback; says so where the rest of a test is skipped for want of it.
-pub(crate) fn has_ipv6(test: &str) -> bool {
-    let has = TcpListener::bind("[::1]:0").is_ok();
-    if !has {
-        skip(test, "IPv6 on loopback");
-    }
-    has
-}
-
-/// Whether a process here may have so many files open; says so where a test is skipped because it may not.
-pub(crate) fn may_open(test: &str, files: u64) -> bool {
-    let may = getrlimit(Resource::Nofile).maximum.is_none_or(|maximum| maximum >= files);
-    if !may {
-        skip(test, &format!("a limit of {files} open files (ulimit -Hn)"));
-    }
-    may
-}
 
 /// How a program ended and what it wrote.
 #[derive(Debug)]

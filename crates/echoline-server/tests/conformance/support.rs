@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use echoline_server::{Config, EngineChoice, Server, ServerError, ServiceKind, Stats};
-use echoline_testing::skip;
+use echoline_testing::{Random, has_ipv6, may_open, skip};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -106,11 +106,11 @@ impl Case {
 
     /// The same, for what has so many files open: skipped where this machine's hard limit is lower.
     pub(crate) fn in_child_with_files(&self, files: u64, body: impl FnOnce()) {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        if maximum.is_some_and(|maximum| maximum < files) {
-            return skip(self.name, &format!("a limit of {files} open files (ulimit -Hn)"));
+        if !may_open(self.name, files) {
+            return;
         }
         self.in_child(|| {
+            let maximum = getrlimit(Resource::Nofile).maximum;
             setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
             body();
         });
@@ -118,11 +118,7 @@ impl Case {
 
     /// Whether there is IPv6 on loopback; says so where what follows is skipped for want of it.
     pub(crate) fn has_ipv6(&self) -> bool {
-        let has = TcpListener::bind("[::1]:0").is_ok();
-        if !has {
-            skip(self.name, "IPv6 on loopback");
-        }
-        has
+        has_ipv6(self.name)
     }
 }
 
@@ -231,12 +227,6 @@ pub(crate) fn until_some<T, E: Debug>(look: impl Fn() -> Result<T, E>) -> T {
 
 /// Bytes that look random, with a line feed every `line` bytes or so; the same for the same seed.
 pub(crate) fn noise(seed: u64, len: usize, line: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    (0..len).map(|_| next()).map(|n| if (n >> 16) % line == 0 { b'\n' } else { (n >> 40) as u8 }).collect()
+    let numbers = Random::new(seed).take(len);
+    numbers.map(|n| if (n >> 16) % line == 0 { b'\n' } else { (n >> 40) as u8 }).collect()
 }
