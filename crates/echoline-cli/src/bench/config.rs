@@ -1,6 +1,5 @@
 //! What is going to run: the flags, checked against each other and with every default filled in.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use echoline::{Endpoint, Family, Port};
 use echoline_diagnosis::{Diagnosis, Text, code};
 
 use super::args::Args;
-use super::load::Pace;
+use super::load::{Pace, Shape};
 use super::report::Options;
 use super::require::Requirement;
 use crate::destination::elsewhere;
@@ -26,23 +25,6 @@ pub(super) struct Config {
     pub(super) voice: Voice,
     pub(super) format: Format,
     pub(super) html: Option<PathBuf>,
-}
-
-/// The load, wherever it goes.
-#[derive(Debug, Clone)]
-pub(super) struct Shape {
-    pub(super) connections: usize,
-    pub(super) threads: usize,
-    pub(super) depth: usize,
-    pub(super) sizes: RangeInclusive<u32>,
-    pub(super) pace: Pace,
-    pub(super) churn: bool,
-    pub(super) lines: Option<u64>,
-    pub(super) warm_up: Duration,
-    pub(super) duration: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) wait: Duration,
-    pub(super) seed: u64,
 }
 
 /// What is said on standard error while it runs.

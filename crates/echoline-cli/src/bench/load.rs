@@ -5,6 +5,7 @@ use super::tape::Tape;
 use super::verify::Faults;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,14 +19,15 @@ pub(super) enum Pace {
     Open { rate_per_s: u64 },
 }
 
-/// The whole load, the same for every thread.
+/// The load, wherever it goes.
 #[derive(Debug, Clone)]
-pub(super) struct Load {
-    pub(super) address: SocketAddr,
+pub(super) struct Shape {
     pub(super) connections: usize,
     pub(super) threads: usize,
     /// Most lines on their way on a connection.
     pub(super) depth: usize,
+    /// Bytes of a line, with its LF.
+    pub(super) sizes: RangeInclusive<u32>,
     pub(super) pace: Pace,
     /// A connection for every line.
     pub(super) churn: bool,
@@ -36,6 +38,15 @@ pub(super) struct Load {
     pub(super) connect_timeout: Duration,
     /// A connection that owes answers and is silent for so long is given up.
     pub(super) wait: Duration,
+    /// Of the lines' contents and sizes.
+    pub(super) seed: u64,
+}
+
+/// The whole load, the same for every thread.
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    pub(super) address: SocketAddr,
+    pub(super) shape: Shape,
     pub(super) tape: Arc<Tape>,
 }
 

@@ -89,10 +89,10 @@ pub(super) fn run(
 ) -> Result<Measured, Stop> {
     let fault = own_fault("cannot generate the load");
     let mut crew = Crew::start(load, first).map_err(&fault)?;
-    let mut sum = Sum::new(load.threads);
+    let mut sum = Sum::new(load.shape.threads);
     let mut clock = ClockWatch::new();
     let (mut ready, mut done) = (0, 0);
-    while done < load.threads {
+    while done < load.shape.threads {
         let message = crew.messages.recv_timeout(TURN);
         if interrupt.load(Ordering::Relaxed) {
             sum.measured.interrupted = true;
@@ -104,7 +104,7 @@ pub(super) fn run(
             Ok(Message::Ready { opened }) => {
                 sum.measured.opened += opened;
                 ready += 1;
-                if ready == load.threads {
+                if ready == load.shape.threads {
                     observer.started(load);
                     crew.control.start(crew.control.now_ns());
                     crew.wake();
@@ -138,7 +138,7 @@ impl Crew {
         let mut crew =
             Self { control: Arc::new(Control::new()), wakers: Vec::new(), threads: Vec::new(), messages };
         let mut first = Some(first);
-        for thread in 0..load.threads {
+        for thread in 0..load.shape.threads {
             let share = Share { load: load.clone(), thread, first: first.take() };
             let (generator, waker) = Generator::new(share, Arc::clone(&crew.control), to_master.clone())?;
             let name = format!("bench-{thread}");

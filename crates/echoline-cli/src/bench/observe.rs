@@ -55,17 +55,17 @@ struct Streamed<'a> {
 
 impl Observer for Show {
     fn started(&mut self, load: &Load) {
-        self.warm_up = load.warm_up;
+        self.warm_up = load.shape.warm_up;
         self.lines = 0;
-        self.by_lines = load.duration >= LONGEST;
-        let whole = load.warm_up + load.duration;
-        let length = load.lines.filter(|_| self.by_lines).unwrap_or_else(|| millis(whole));
+        self.by_lines = load.shape.duration >= LONGEST;
+        let whole = load.shape.warm_up + load.shape.duration;
+        let length = load.shape.lines.filter(|_| self.by_lines).unwrap_or_else(|| millis(whole));
         self.bar.set_length(length);
         self.bar.set_position(0);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}") {
             self.bar.set_style(style.progress_chars("##-"));
         }
-        self.bar.set_message(if load.warm_up.is_zero() { "" } else { "warming up" });
+        self.bar.set_message(if load.shape.warm_up.is_zero() { "" } else { "warming up" });
     }
 
     fn second(&mut self, second: &Second) -> Result<(), Stop> {

@@ -14,8 +14,8 @@ use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{Args, Other};
-use super::config::{Config, Format, Shape};
-use super::load::{Load, Pace};
+use super::config::{Config, Format};
+use super::load::{Load, Pace, Shape};
 use super::master::{self, Observer, own_fault};
 use super::observe::Show;
 use super::render::{html, text};
@@ -163,20 +163,8 @@ fn measure(
     let first = socket.connect(&target.endpoint)?;
     let address = first.peer();
     let in_flight = u32::try_from(shape.depth).unwrap_or(u32::MAX);
-    let load = Load {
-        address,
-        connections: shape.connections,
-        threads: shape.threads,
-        depth: shape.depth,
-        pace: shape.pace,
-        churn: shape.churn,
-        lines: shape.lines,
-        warm_up: shape.warm_up,
-        duration: shape.duration,
-        connect_timeout: shape.connect_timeout,
-        wait: shape.wait,
-        tape: Arc::new(Tape::new(&shape.sizes, in_flight, shape.seed)),
-    };
+    let tape = Arc::new(Tape::new(&shape.sizes, in_flight, shape.seed));
+    let load = Load { address, shape: shape.clone(), tape };
     let (first, _) = first.into_stream();
     let measured = master::run(&load, first, interrupt, observer)?;
     let require = (!config.requirement.0.is_empty()).then(|| config.requirement.to_string());

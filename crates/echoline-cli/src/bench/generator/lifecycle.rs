@@ -125,15 +125,15 @@ impl Generator {
         *self.failures.by_code.entry(code.as_str()).or_default() += 1;
         self.close(n);
         let link = &mut self.links[n];
-        let unsent = if self.load.churn { link.pending.min(1) } else { link.pending };
+        let unsent = if self.load.shape.churn { link.pending.min(1) } else { link.pending };
         link.pending -= unsent;
         // It was due all the same: the next one has its own moment in the schedule.
         link.begun += unsent;
         self.owed -= unsent;
         self.unsent += unsent;
-        if self.load.churn {
+        if self.load.shape.churn {
             link.since_ns = now_ns + RETRY_NS;
-            if self.load.pace == Pace::Closed && now_ns < self.until_ns {
+            if self.load.shape.pace == Pace::Closed && now_ns < self.until_ns {
                 self.owe(n, 1);
             }
         } else {
@@ -157,7 +157,7 @@ impl Generator {
     /// Looks for silence: connections that do not open, answers that do not come, a churn whose next try has its time.
     pub(super) fn sweep(&mut self) {
         let now_ns = self.control.now_ns();
-        let connect_ns = nanos(self.load.connect_timeout);
+        let connect_ns = nanos(self.load.shape.connect_timeout);
         for n in 0..self.links.len() {
             let link = &self.links[n];
             let silent_ns = now_ns.saturating_sub(link.since_ns);
@@ -184,7 +184,7 @@ impl Generator {
 
     /// After the end: a closed loop sends nothing more; an open one still owes what was due, for a while.
     pub(super) fn settle(&mut self, now_ns: u64) {
-        let closed = self.load.pace == Pace::Closed;
+        let closed = self.load.shape.pace == Pace::Closed;
         if !(closed || self.interrupted || now_ns >= self.until_ns.saturating_add(self.wait_ns)) {
             return;
         }

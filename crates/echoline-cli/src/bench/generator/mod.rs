@@ -21,7 +21,7 @@ use self::alarm::Alarm;
 use self::link::{Link, Phase};
 use self::meter::Meter;
 use self::schedule::{Schedule, own_connections};
-use super::load::{Control, Failures, Load, Message, Pace, Share};
+use super::load::{Control, Failures, Load, Message, Pace, Shape, Share};
 use super::tape::Tape;
 use super::verify::Faults;
 
@@ -77,12 +77,12 @@ impl Generator {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
         let alarm = Alarm::new(poll.registry(), ALARM)?;
-        let own = own_connections(load.connections, load.threads, thread);
+        let own = own_connections(load.shape.connections, load.shape.threads, thread);
         let tape = Arc::clone(&load.tape);
-        let links = (0..own).map(|n| Link::new(tape.entry(n * load.threads + thread))).collect();
-        let (threads, part) = (load.threads as u64, thread as u64);
-        let budget = load.lines.map_or(u64::MAX, |lines| (lines + threads - 1 - part) / threads);
-        let meter = Meter::new(load.pace != Pace::Closed);
+        let links = (0..own).map(|n| Link::new(tape.entry(n * load.shape.threads + thread))).collect();
+        let (threads, part) = (load.shape.threads as u64, thread as u64);
+        let budget = load.shape.lines.map_or(u64::MAX, |lines| (lines + threads - 1 - part) / threads);
+        let meter = Meter::new(load.shape.pace != Pace::Closed);
         let generator = Self {
             tape,
             thread,
@@ -96,7 +96,7 @@ impl Generator {
             buffer: vec![0; RECEIVE],
             opening: 0,
             alive: own,
-            wait_ns: nanos(load.wait),
+            wait_ns: nanos(load.shape.wait),
             interrupted: false,
             owed: 0,
             budget,
@@ -122,7 +122,7 @@ impl Generator {
     /// Runs the load to its end; the master learns of everything by messages.
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        if !self.load.churn {
+        if !self.load.shape.churn {
             self.open_all(&mut events)?;
         }
         let opened = self.links.iter().filter(|link| link.phase == Phase::Open).count();
@@ -151,18 +151,18 @@ impl Generator {
     }
 
     fn begin(&mut self, start_ns: u64) {
-        let from_ns = start_ns.saturating_add(nanos(self.load.warm_up));
+        let from_ns = start_ns.saturating_add(nanos(self.load.shape.warm_up));
         self.began_ns = start_ns;
-        self.until_ns = from_ns.saturating_add(nanos(self.load.duration));
+        self.until_ns = from_ns.saturating_add(nanos(self.load.shape.duration));
         self.meter.measure(from_ns, self.until_ns);
-        match self.load.pace {
+        match self.load.shape.pace {
             Pace::Open { rate_per_s } => {
-                let Load { connections, threads, .. } = self.load;
+                let Shape { connections, threads, .. } = self.load.shape;
                 self.schedule = Some(Schedule::new(start_ns, rate_per_s, connections, threads, self.thread));
             }
             Pace::Closed => {
                 for n in 0..self.links.len() {
-                    self.owe(n, self.load.depth as u64);
+                    self.owe(n, self.load.shape.depth as u64);
                     self.send(n, self.control.now_ns());
                 }
             }
@@ -253,7 +253,7 @@ impl Generator {
 
     /// Sends what is due and has room. A churn opens the connection for it first.
     fn send(&mut self, n: usize, now_ns: u64) {
-        let churn = self.load.churn;
+        let churn = self.load.shape.churn;
         let link = &mut self.links[n];
         if link.phase == Phase::Idle && churn && link.pending > 0 && link.since_ns <= now_ns {
             return self.open(n, now_ns);
@@ -261,7 +261,7 @@ impl Generator {
         if link.phase != Phase::Open {
             return;
         }
-        let room = self.load.depth.saturating_sub(link.in_flight());
+        let room = self.load.shape.depth.saturating_sub(link.in_flight());
         let lines = usize::try_from(link.pending).unwrap_or(usize::MAX).min(room);
         // A line of a churn pays for its connection.
         let sent_ns = if churn { link.opened_ns } else { now_ns };
@@ -316,7 +316,7 @@ impl Generator {
             let bytes = match link.read(&mut self.buffer) {
                 Ok(None) => break,
                 // Nothing more was to come on this connection of a churn.
-                Ok(Some(0)) if self.load.churn && answered > 0 && link.in_flight() == 0 => break,
+                Ok(Some(0)) if self.load.shape.churn && answered > 0 && link.in_flight() == 0 => break,
                 Ok(Some(0)) => return self.peer_finished(n),
                 Ok(Some(bytes)) => bytes,
                 Err(error) => return self.ended(n, self.control.now_ns(), &error),
@@ -352,7 +352,7 @@ impl Generator {
         if closed_loop && now_ns < self.until_ns {
             self.owe(n, answered as u64);
         }
-        if self.load.churn && self.links[n].in_flight() == 0 {
+        if self.load.shape.churn && self.links[n].in_flight() == 0 {
             self.close(n);
         }
         self.send(n, now_ns);
