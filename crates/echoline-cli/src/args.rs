@@ -1,9 +1,10 @@
 //! The command line: the commands and what they share. Each command's own flags stand in its module.
 
+use clap::{Parser, Subcommand};
+
 use crate::{bench, completions, connect, explain, man, play, serve};
 #[cfg(target_os = "linux")]
 use crate::{check, lab};
-use clap::{Parser, Subcommand};
 
 /// Says whether two programs can talk, and if not, why not.
 #[derive(Debug, Parser)]
@@ -55,8 +56,9 @@ const STYLES: clap::builder::Styles = clap::builder::Styles::styled()
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::CommandFactory;
+
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {

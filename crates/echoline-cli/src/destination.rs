@@ -1,12 +1,14 @@
 //! The server that a command talks to: elsewhere, as the command line names it, or one in this process.
 
-use crate::descriptors::{make_room_for, room_for};
-use crate::shortage::no_server;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+
 use echoline::{Endpoint, Error, Family, Port};
 use echoline_diagnosis::Diagnosis;
 use echoline_server::{Builder, Server};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::num::NonZeroUsize;
+
+use crate::descriptors::{make_room_for, room_for};
+use crate::shortage::no_server;
 
 /// Which addresses of a host a command uses.
 #[derive(Debug, Clone, Copy, clap::Args)]

@@ -1,9 +1,10 @@
 //! `--find-capacity`: the highest rate that keeps what is required, by doubling and then halving the gap.
 
+use echoline_diagnosis::units::grouped;
+
 use super::figures::rounded;
 use super::report::{Missed, Report, Try};
 use crate::failure::Stop;
-use echoline_diagnosis::units::grouped;
 
 const FIRST: u64 = 1_000;
 /// No rate above this is tried.
@@ -91,8 +92,9 @@ impl Bracket {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

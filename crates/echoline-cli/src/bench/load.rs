@@ -1,14 +1,15 @@
 //! What the generator's threads are told, and what they tell back.
 
-use super::samples::Samples;
-use super::tape::Tape;
-use super::verify::Faults;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use super::samples::Samples;
+use super::tape::Tape;
+use super::verify::Faults;
 
 /// When lines are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! `--require p99=5ms,errors=0`: bounds that a run must keep.
 
-use super::figures::rounded;
-use super::report::{Missed, Report};
-use super::samples::PERCENTILES;
-use echoline_diagnosis::units::{Span, count, grouped};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+use echoline_diagnosis::units::{Span, count, grouped};
+
+use super::figures::rounded;
+use super::report::{Missed, Report};
+use super::samples::PERCENTILES;
 
 /// One bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,8 +104,9 @@ impl Bound {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn any_bound() -> impl Strategy<Value = Bound> {
         prop_oneof![

@@ -157,8 +157,9 @@ fn round(us: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn no_bounds_have_no_counts() {

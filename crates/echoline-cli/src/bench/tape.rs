@@ -152,9 +152,11 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
     use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn lines_of_three_bytes_and_more_are_all_different() {

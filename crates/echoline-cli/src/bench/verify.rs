@@ -3,8 +3,9 @@
 //! The usual case is one comparison of slices. After a difference the bytes are cut into lines, and each line is looked
 //! for among those on their way: it may be early (others were lost or overtaken), late, or nobody's (altered or surplus).
 
-use super::tape::{Cursor, Tape};
 use std::collections::VecDeque;
+
+use super::tape::{Cursor, Tape};
 
 /// What was wrong, in lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -210,8 +211,9 @@ fn remember(list: &mut VecDeque<usize>, line: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn tape() -> Tape {
         Tape::new(&(12..=12), 64, 1)

@@ -1,11 +1,13 @@
 //! Reasons to distrust a result, as data.
 
+use std::time::Duration;
+
+use echoline_diagnosis::units::{count, grouped};
+use echoline_diagnosis::{Code, code};
+
 use super::figures::rounded;
 use super::report::{Report, Warning};
 use super::samples::PERCENTILES;
-use echoline_diagnosis::units::{count, grouped};
-use echoline_diagnosis::{Code, code};
-use std::time::Duration;
 
 /// A thread that used more of its core than this had no room left.
 const BUSY_PERCENT: f64 = 90.0;

@@ -1,9 +1,10 @@
 //! `echoline completions`: what a shell needs to complete our command line.
 
-use crate::failure::Stop;
-use crate::output::Output;
 use clap_complete::Shell;
 use echoline_diagnosis::ExitStatus;
+
+use crate::failure::Stop;
+use crate::output::Output;
 
 /// Print the completions of a shell
 #[derive(Debug, clap::Args)]

@@ -32,8 +32,9 @@ impl Crlf {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn a_line_feed_gets_its_carriage_return_once() {

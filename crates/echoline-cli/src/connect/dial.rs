@@ -1,17 +1,19 @@
 //! The connection, and what there is to tell about how it came to be.
 
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use echoline::attempt::{Attempt, Outcome};
+use echoline::{ConnectEvent, Endpoint};
+use echoline_diagnosis::units::{few, human_time};
+use echoline_server::{Server, ServiceKind};
+
 use super::config::Config;
 use super::trace::{Call, Trace};
 use crate::destination::here;
 use crate::failure::Stop;
 use crate::talk::Talk;
-use echoline::attempt::{Attempt, Outcome};
-use echoline::{ConnectEvent, Endpoint};
-use echoline_diagnosis::units::{few, human_time};
-use echoline_server::{Server, ServiceKind};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// A connection, ready for a conversation.
 pub(super) struct Dialled {

@@ -1,10 +1,12 @@
 //! What is wrong with what came back, named as exactly as the bytes allow.
 
-use super::window::Position;
+use std::fmt;
+
 use echoline_diagnosis::escape::escape;
 use echoline_diagnosis::units::count;
 use serde::Serialize;
-use std::fmt;
+
+use super::window::Position;
 
 /// How many bytes around a difference are looked at to name it.
 pub(super) const CONTEXT: usize = 64;
@@ -160,8 +162,9 @@ fn quote(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const AT: Position = Position { line: 3, byte: 7, offset: 90 };
 

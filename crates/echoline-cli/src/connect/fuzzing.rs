@@ -1,10 +1,11 @@
 //! For the fuzz target `replies`: the receiver's way from bytes to a named difference, without a connection.
 
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
 use super::difference::{CONTEXT, Difference};
 use super::round_trip::RoundTrips;
 use super::window::{Position, Window};
-use std::num::NonZeroUsize;
-use std::time::Instant;
 
 /// The first byte is the size of the pieces in which all comes back, the second how many bytes are sent; those and
 /// then what comes back follow.

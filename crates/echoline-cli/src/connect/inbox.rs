@@ -1,13 +1,14 @@
 //! What the server says, asked or not: a thread receives; the terminal waits for answers and shows the rest.
 
-use super::conversation::{Tally, is_timeout};
-use super::difference::CONTEXT;
-use super::screen::{Reply, broke, unasked};
-use super::trace::{Call, Trace};
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::conversation::{Tally, is_timeout};
+use super::difference::CONTEXT;
+use super::screen::{Reply, broke, unasked};
+use super::trace::{Call, Trace};
 
 /// Where the receiving thread puts what came.
 pub(super) struct Inbox {

@@ -1,15 +1,16 @@
 //! Ctrl-C and SIGTERM: end the conversation, keep its summary.
 
-use crate::shortage::no_thread;
-use crate::talk::Talk;
-use echoline_diagnosis::Diagnosis;
-use echoline_diagnosis::ExitStatus;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use echoline_diagnosis::{Diagnosis, ExitStatus};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::shortage::no_thread;
+use crate::talk::Talk;
 
 /// Ends a conversation from another thread.
 #[derive(Debug, Clone)]

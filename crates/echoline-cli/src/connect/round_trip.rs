@@ -1,8 +1,9 @@
 //! How long lines took from our send until their last byte was back.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use std::time::Duration;
 
 /// Round trips of any number of lines in fixed memory: minimum, mean and maximum exact, p99 to 1 %.
 #[derive(Debug)]
@@ -70,8 +71,9 @@ fn us<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn nothing_back_is_no_summary() {

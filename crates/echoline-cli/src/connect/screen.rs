@@ -1,11 +1,13 @@
 //! How a conversation looks on a terminal. Nothing that a server says gets there unescaped.
 
-use super::conversation::Ending;
-use echoline_diagnosis::escape::escape;
-use echoline_diagnosis::units::{count, human_time};
 use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
+
+use echoline_diagnosis::escape::escape;
+use echoline_diagnosis::units::{count, human_time};
+
+use super::conversation::Ending;
 
 /// What came back for one line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,5 +1,14 @@
 //! On a terminal: a line, its answer, the next line.
 
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use echoline_diagnosis::Diagnosis;
+use rustyline::error::{ReadlineError, Signal};
+use rustyline::{DefaultEditor, ExternalPrinter};
+
 use super::conversation::{Ending, Exchanged, Options, Stalled, Tally, is_timeout};
 use super::crlf::Crlf;
 use super::difference::{CONTEXT, Difference};
@@ -13,13 +22,6 @@ use crate::failure::Stop;
 use crate::recognise::recognise;
 use crate::shortage::no_thread;
 use crate::talk::Talk;
-use echoline_diagnosis::Diagnosis;
-use rustyline::error::{ReadlineError, Signal};
-use rustyline::{DefaultEditor, ExternalPrinter};
-use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// One conversation with a person.
 pub(super) struct Terminal<'a> {

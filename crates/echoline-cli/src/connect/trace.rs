@@ -1,10 +1,12 @@
 //! `--trace`: the calls on the socket, as a learner would write them down.
 
-use crate::talk::Talk;
-use echoline_diagnosis::units::{count, human_time};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use echoline_diagnosis::units::{count, human_time};
+
+use crate::talk::Talk;
 
 /// A call on the socket, with its result where there is one.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,13 @@
 //! What was sent and has not come back yet, compared with what does.
 
-use super::round_trip::RoundTrips;
-use memchr::{memchr_iter, memrchr};
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::time::Instant;
+
+use memchr::{memchr_iter, memrchr};
+use serde::Serialize;
+
+use super::round_trip::RoundTrips;
 
 /// A place in what was sent. Lines and bytes in them count from 1, as editors and `cmp` count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -139,9 +141,11 @@ fn same_prefix(sent: &[u8], received: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
     use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
 
     fn window(capacity: usize) -> Window {
         Window::new(NonZeroUsize::new(capacity).unwrap())

@@ -1,9 +1,11 @@
 //! The flags of `echoline lab`, as they were written.
 
-use crate::talk::Voice;
-use clap::Subcommand;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::talk::Voice;
 
 /// Run commands on the hosts of a small internet on this machine: routers, NAT, firewalls, names, bad links
 ///

@@ -1,11 +1,11 @@
 //! `lab list` and `lab show`: what there is, without building anything.
 
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+use echoline_lab::{SHIPPED, Topology};
+
 use super::args::Show;
 use crate::failure::Stop;
 use crate::output::Output;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use echoline_lab::{SHIPPED, Topology};
 
 pub(super) fn list() -> Result<ExitStatus, Stop> {
     let mut text = String::new();

@@ -1,19 +1,20 @@
 //! `lab watch`, and `lab run --watch`: what passes a link, a line a frame.
 
-use super::args::Watch as Args;
-use crate::failure::Stop;
-use crate::output::Output;
-use crate::shortage::no_thread;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use echoline_lab::capture::pcap::Writer;
-use echoline_lab::{Running, Watch};
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+use echoline_lab::capture::pcap::Writer;
+use echoline_lab::{Running, Watch};
+
+use super::args::Watch as Args;
+use crate::failure::Stop;
+use crate::output::Output;
+use crate::shortage::no_thread;
 
 /// How soon an end is noticed.
 const BREATH: Duration = Duration::from_millis(100);

@@ -1,11 +1,12 @@
 //! `echoline man`: the manual pages, made from the same definitions as `--help`.
 
+use std::io;
+
+use clap_mangen::Man;
+use echoline_diagnosis::{Diagnosis, ExitStatus, code};
+
 use crate::failure::Stop;
 use crate::output::Output;
-use clap_mangen::Man;
-use echoline_diagnosis::ExitStatus;
-use echoline_diagnosis::{Diagnosis, code};
-use std::io;
 
 /// Print a manual page
 #[derive(Debug, clap::Args)]

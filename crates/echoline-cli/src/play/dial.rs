@@ -1,12 +1,13 @@
 //! The connection to a server elsewhere, or to one in this process.
 
+use echoline::{Connection, Endpoint};
+use echoline_server::connect_four::{ConnectFour, Effort, MAX_LINE};
+use echoline_server::{Lines, Peer, Server};
+
 use super::config::Config;
 use crate::destination::here;
 use crate::failure::Stop;
 use crate::talk::Talk;
-use echoline::{Connection, Endpoint};
-use echoline_server::connect_four::{ConnectFour, Effort, MAX_LINE};
-use echoline_server::{Lines, Peer, Server};
 
 /// The connection, and the server that serves until it is dropped, if it is ours.
 pub(super) fn dial(config: &Config, talk: Talk) -> Result<(Connection, Option<Server>), Stop> {

@@ -1,13 +1,15 @@
 //! What is typed: on a terminal with line editing, or from a pipe.
 
-use crate::failure::Stop;
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Stdin};
+
 use echoline_diagnosis::escape::escape;
 use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::connect_four::{Board, Move};
 use rustyline::DefaultEditor;
 use rustyline::error::{ReadlineError, Signal};
-use std::error::Error;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Stdin};
+
+use crate::failure::Stop;
 
 /// More than any move needs; what is longer is cut into several lines, none of which is a move.
 const MAX_TYPED: u64 = 1024;
@@ -113,8 +115,9 @@ pub(super) fn wish(line: &[u8], board: &Board) -> Result<Wish, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use echoline_server::connect_four::Size;
+
+    use super::*;
 
     #[test]
     fn moves_are_read_as_people_type_them() {

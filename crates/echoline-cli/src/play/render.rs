@@ -28,8 +28,9 @@ pub(super) fn board(board: &Board, styled: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use echoline_server::connect_four::{Move, Size};
+
+    use super::*;
 
     #[test]
     fn wide_numbers_stand_over_their_columns() {

@@ -1,5 +1,8 @@
 //! The game, from the greeting to the last word.
 
+use echoline_diagnosis::ExitStatus;
+use echoline_server::connect_four::{Move, Side};
+
 use super::args::Args;
 use super::config::Config;
 use super::dial::dial;
@@ -9,8 +12,6 @@ use super::wire::{Game, Round};
 use crate::failure::Stop;
 use crate::output::Output;
 use crate::talk::Talk;
-use echoline_diagnosis::ExitStatus;
-use echoline_server::connect_four::{Move, Side};
 
 pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
     let talk = Talk::new(args.voice);

@@ -1,14 +1,16 @@
 //! The protocol from the client's side. The board is kept here as well, so a server that breaks the rules is found
 //! out.
 
-use super::config::Config;
-use crate::failure::Stop;
+use std::time::{Duration, Instant};
+
 use echoline::Connection;
 use echoline_diagnosis::escape::escape;
 use echoline_diagnosis::units::human_time;
 use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::connect_four::{Board, MAX_LINE, Move, Side, Size};
-use std::time::{Duration, Instant};
+
+use super::config::Config;
+use crate::failure::Stop;
 
 /// One game with a server.
 pub(super) struct Game {

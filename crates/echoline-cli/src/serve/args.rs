@@ -1,11 +1,13 @@
 //! The flags of `echoline serve`, as they were written.
 
+use std::num::NonZeroUsize;
+
+use echoline_diagnosis::units::{SOME, Size, Span, number};
+use echoline_server::{Config, EngineChoice, LongLines};
+
 use super::log::LogFormat;
 use super::progress::Progress;
 use crate::talk::Voice;
-use echoline_diagnosis::units::{SOME, Size, Span, number};
-use echoline_server::{Config, EngineChoice, LongLines};
-use std::num::NonZeroUsize;
 
 /// Send what clients send back to them, until a signal ends it
 ///

@@ -1,5 +1,11 @@
 //! What `serve` will do: the flags, resolved and checked.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use echoline_diagnosis::units::{Size, Span, count, grouped};
+use echoline_diagnosis::{Diagnosis, code};
+
 use super::args::Args;
 use super::log::LogFormat;
 use super::memory;
@@ -7,10 +13,6 @@ use super::target::Target;
 use crate::descriptors;
 use crate::failure::Stop;
 use crate::talk::Voice;
-use echoline_diagnosis::units::{Size, Span, count, grouped};
-use echoline_diagnosis::{Diagnosis, code};
-use std::num::NonZeroUsize;
-use std::time::Duration;
 
 pub(super) struct Config {
     pub(super) targets: Vec<Target>,

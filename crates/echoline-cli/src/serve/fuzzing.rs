@@ -1,15 +1,17 @@
 //! For the fuzz targets `words` and `config`: what people write behind `serve`, and what comes of it.
 
+use std::fmt::Display;
+use std::path::Path;
+
+use clap::{Parser, ValueEnum};
+use echoline_diagnosis::units::{Size, Span};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::args::Args;
 use super::config::Config;
 use super::memory::of_groups;
 use super::target::Target;
 use crate::failure::Stop;
-use clap::{Parser, ValueEnum};
-use echoline_diagnosis::units::{Size, Span};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fmt::Display;
-use std::path::Path;
 
 /// What people write behind `serve` and its flags. A size or a time writes what reads back to it.
 pub fn argument(text: &str) {

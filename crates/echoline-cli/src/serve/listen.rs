@@ -1,13 +1,15 @@
 //! Opens the listeners, and says why one cannot be had.
 
-use super::target::{Target, services};
-use crate::holder::{Hold, Holder, holder_of};
-use crate::place::Place;
+use std::net::{IpAddr, SocketAddr};
+
 use echoline::{Endpoint, Error, Listener, Socket};
 use echoline_diagnosis::{Diagnosis, Text, code, plain};
 use echoline_server::ServiceKind;
 use if_addrs::get_if_addrs;
-use std::net::{IpAddr, SocketAddr};
+
+use super::target::{Target, services};
+use crate::holder::{Hold, Holder, holder_of};
+use crate::place::Place;
 
 /// Everything that `serve` listens on.
 pub(super) struct Opened {

@@ -2,20 +2,21 @@
 //!
 //! All of it passes through here on its way out, so that nothing that steers a terminal gets there, whoever wrote it.
 
-use super::queue::Queue;
-use crate::failure::Shown;
-use crate::talk::Voice;
-use clap::ValueEnum;
-use echoline_diagnosis::Diagnosis;
-use echoline_diagnosis::escape;
-use echoline_diagnosis::units::count;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
+
+use clap::ValueEnum;
+use echoline_diagnosis::units::count;
+use echoline_diagnosis::{Diagnosis, escape};
 use tracing::Dispatch;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::{fmt, registry};
+
+use super::queue::Queue;
+use crate::failure::Shown;
+use crate::talk::Voice;
 
 /// Memory in bytes for what may wait for a slow standard error: some 7,000 records.
 const QUEUE: usize = 1024 * 1024;
@@ -209,8 +210,9 @@ impl Write for Straight {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::{Arc, Mutex};
+
+    use super::*;
 
     /// ESC, OSC and BEL, C1, bidirectional formatting, a line of its own that looks like a record, and DEL.
     const HOSTILE: &str =

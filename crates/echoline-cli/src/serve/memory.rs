@@ -1,8 +1,9 @@
 //! How much memory this process may have, where a control group or a resource limit says so.
 
-use rustix::process::{Resource, getrlimit};
 use std::fs::read_to_string;
 use std::path::Path;
+
+use rustix::process::{Resource, getrlimit};
 
 /// The lowest limit in bytes, if there is one.
 pub(super) fn limit() -> Option<u64> {
@@ -36,8 +37,9 @@ pub(super) fn of_groups(mounted: &Path, groups: &str, read: impl Fn(&Path) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs::{create_dir_all, write};
+
+    use super::*;
 
     #[test]
     fn the_lowest_limit_of_a_group_and_its_parents_counts_in_both_versions() {

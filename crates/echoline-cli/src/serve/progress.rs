@@ -1,10 +1,11 @@
 //! `--min-progress` as people write it: `1KiB/1m`, or `0` for none.
 
-use echoline_diagnosis::units::{Size, Span, UnitError};
-use echoline_server::MinProgress;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
+
+use echoline_diagnosis::units::{Size, Span, UnitError};
+use echoline_server::MinProgress;
 
 /// So many bytes in so much time; `None` is as slowly as the client likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

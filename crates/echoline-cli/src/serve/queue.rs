@@ -139,9 +139,10 @@ fn give_way() {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
     use std::time::Instant;
+
+    use super::*;
 
     /// Takes a record only when the test receives it.
     struct Slow(SyncSender<Vec<u8>>);

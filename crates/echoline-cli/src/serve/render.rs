@@ -98,8 +98,9 @@ fn meaning(ending: Ending) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use echoline::AddressKind;
+
+    use super::*;
 
     fn reach(address: &str, interface: &str, network: &str) -> Reach {
         let address: std::net::SocketAddr = address.parse().unwrap();

@@ -1,9 +1,10 @@
 //! SIGINT, SIGTERM and SIGUSR1 as values.
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::iterator::Signals;
 use std::io;
 use std::sync::mpsc::Sender;
+
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

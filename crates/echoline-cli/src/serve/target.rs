@@ -1,10 +1,11 @@
 //! `[SERVICE=]LISTEN`: what to serve where.
 
-use crate::failure::Stop;
-use crate::place::Place;
 use echoline::Port;
 use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::{ServiceKind, connect_four};
+
+use crate::failure::Stop;
+use crate::place::Place;
 
 /// One argument of `serve`, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,15 +4,16 @@ pub(super) use system::Alarm;
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::io;
+    use std::os::fd::{AsRawFd, OwnedFd};
+    use std::time::Duration;
+
     use mio::unix::SourceFd;
     use mio::{Interest, Registry, Token};
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    use std::io;
-    use std::os::fd::{AsRawFd, OwnedFd};
-    use std::time::Duration;
 
     /// A timerfd(2) in the poll's set.
     pub(in super::super) struct Alarm(OwnedFd);

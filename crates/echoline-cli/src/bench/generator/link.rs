@@ -1,10 +1,12 @@
 //! One connection of the generator: its socket, what is on its way, and when that left.
 
-use crate::bench::tape::{Cursor, Tape};
-use crate::bench::verify::{Faults, Verifier};
-use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
+
+use mio::net::TcpStream;
+
+use crate::bench::tape::{Cursor, Tape};
+use crate::bench::verify::{Faults, Verifier};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {

@@ -1,10 +1,11 @@
 //! What one thread measures: each second's times, and what its own work cost.
 
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
 use super::link::Sent;
 use crate::bench::load::{Message, Tick, Totals};
 use crate::bench::samples::Samples;
-use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
