@@ -24,7 +24,9 @@ impl Ordinary {
         }
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("echoline");
-        fs::copy(ECHOLINE, &program).unwrap();
+        // Not by this process: a child that another test starts meanwhile would have the copy open for writing, and
+        // the kernel starts no such file (ETXTBSY).
+        assert!(Command::new("cp").arg(ECHOLINE).arg(&program).status().unwrap().success());
         for path in [directory.path(), &program] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
