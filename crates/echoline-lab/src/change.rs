@@ -226,8 +226,9 @@ impl NamesChange {
                 Self::Set(name, addresses)
             }
             "remove" => {
-                let name = words.next().ok_or_else(wrong)?;
-                Self::Remove(name.trim_end_matches('.').to_ascii_lowercase())
+                let name =
+                    words.next().map(|name| name.trim_end_matches('.')).filter(|name| !name.is_empty());
+                Self::Remove(name.ok_or_else(wrong)?.to_ascii_lowercase())
             }
             word => {
                 let delay = word.strip_prefix("delay=").ok_or_else(wrong)?;
@@ -373,6 +374,7 @@ mod tests {
             ("names loud", "silent"),
             ("names silent now", "silent"),
             ("names remove echo.lab.test now", "remove NAME"),
+            ("names remove .", "remove NAME"),
             ("firewall server clear now", "`clear`"),
             ("firewall server", "in drop tcp 5151"),
             ("firewall server in", "in drop tcp 5151"),
