@@ -1,6 +1,6 @@
 //! Who holds a port, as far as the system shows it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,7 +26,7 @@ pub(crate) enum Hold {
     Ended(SocketAddr),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HolderProcess {
     pub(crate) pid: i32,
     pub(crate) name: String,

@@ -1,7 +1,7 @@
 //! LISTEN: the forms in which a place to listen is written.
 
 use echoline::{Endpoint, Port};
-use echoline_diagnosis::{Diagnosis, code};
+use echoline_diagnosis::{Diagnosis, code, host, text};
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,9 @@ impl Place {
     pub(crate) fn parse(listen: &str, usual: Port) -> Result<Self, Diagnosis> {
         // As other programs write "everywhere".
         if let Some(port) = listen.strip_prefix("*:") {
-            let message = format!("the * in {listen} is no address");
+            let message = text!("the * in {} is no address", host(listen));
             return Err(Diagnosis::new(code::BAD_ADDRESS, message)
-                .next(format!("every network, IPv4 and IPv6: :{port}")));
+                .next(text!("every network, IPv4 and IPv6: :{}", host(port))));
         }
         // `:PORT`, but not `::1`.
         if let Some(port) = listen.strip_prefix(':').filter(|rest| !rest.contains(':')) {

@@ -111,6 +111,21 @@ fn redaction_leaves_the_states_of_the_steps_alone() {
 }
 
 #[test]
+fn a_sentence_stays_whole_when_the_host_is_called_as_one_of_its_words() {
+    let redacted = |host: &str| {
+        let ended = check(&["--redact", "-w", "500ms", host]);
+        let first = ended.out().lines().next().unwrap().to_owned();
+        assert!(first.contains("The name name-1 "), "{first}");
+        // Times differ.
+        first.replace(|c: char| c.is_ascii_digit(), "0")
+    };
+    let usual = redacted("some-host");
+    for host in ["exist", "drops", "port", "answers", "fail", "echo", "refused"] {
+        assert_eq!(redacted(host), usual);
+    }
+}
+
+#[test]
 fn the_other_end_tells_whom_it_sees_and_that_our_line_arrived() {
     let serving = Serving::start(&["echo=127.0.0.1:0", "whoami=127.0.0.1:0", "-q"], 2);
     let (echo, whoami) = (serving.address(0).to_string(), serving.address(1).port().to_string());

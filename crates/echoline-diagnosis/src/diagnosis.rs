@@ -145,6 +145,13 @@ impl Diagnosis {
         self
     }
 
+    /// Adds words at the end of the sentence.
+    #[must_use]
+    pub fn and(mut self, more: impl Into<Text>) -> Self {
+        self.0.sentence.push(more);
+        self
+    }
+
     /// Adds every address that was tried.
     #[must_use]
     pub fn with_attempts(mut self, attempts: Vec<Attempt>) -> Self {

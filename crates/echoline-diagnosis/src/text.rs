@@ -165,6 +165,13 @@ impl From<&'static str> for Text {
     }
 }
 
+/// Words of ours that need not be known when it is compiled.
+impl From<Cow<'static, str>> for Text {
+    fn from(words: Cow<'static, str>) -> Self {
+        Part::Plain(words).into()
+    }
+}
+
 /// A string made at run time may contain anything: it counts as foreign. See [`plain`].
 impl From<String> for Text {
     fn from(words: String) -> Self {
@@ -194,6 +201,12 @@ impl From<IpAddr> for Text {
 impl From<SocketAddr> for Text {
     fn from(address: SocketAddr) -> Self {
         Part::Socket(address).into()
+    }
+}
+
+impl From<&IpAddr> for Text {
+    fn from(ip: &IpAddr) -> Self {
+        Part::Address(*ip).into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The flags of `echoline check`, and what they mean together.
 
-use super::findings::{Expect, Problem, Scheme};
+use super::findings::{Expect, Scheme};
 use crate::destination::{Families, endpoint};
 use crate::place::Place;
 use crate::talk::Voice;
@@ -126,7 +126,7 @@ pub(super) struct Config {
 /// What `--listen` asks for.
 pub(super) struct Listen {
     pub(super) asked: String,
-    pub(super) place: Result<Place, Problem>,
+    pub(super) place: Result<Place, Error>,
     pub(super) family: Family,
     pub(super) timeout: Duration,
 }
@@ -181,7 +181,7 @@ impl Args {
         // A port alone is meant as in `:PORT`: who checks whether it can be reached means others.
         let bare = !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit());
         let text = if bare { format!(":{asked}") } else { asked.clone() };
-        let place = Place::parse(&text, Port::DEFAULT).map_err(Problem::from);
+        let place = Place::parse(&text, Port::DEFAULT);
         Some(Listen { asked, place, family: self.families.family(), timeout: self.timeout() })
     }
 

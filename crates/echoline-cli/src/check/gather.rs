@@ -1,13 +1,14 @@
 //! The order of the probes: name, then every address side by side, then one conversation.
 
 use super::args::Config;
-use super::findings::{AddressFinding, Expect, Findings, NameFinding, Poke, Problem, Scheme, Target};
+use super::findings::{AddressFinding, Expect, Findings, NameFinding, Poke, Scheme, Target};
 use super::probe::{
     IdlePlan, Job, ask_backends, ask_whoami, converse, hold_idle, look_up, on_port, probe_address,
 };
 use super::verdict::verdict;
+use crate::shortage::no_thread;
 use echoline::Family;
-use echoline_diagnosis::code;
+use echoline_diagnosis::{Diagnosis, code, plain, text};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -25,12 +26,12 @@ pub(super) fn gather(config: &Config) -> Findings {
     let endpoint = match &config.endpoint {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            findings.unreadable = Some(Problem::from(error));
+            findings.unreadable = Some(error.clone());
             return findings;
         }
     };
     if let Err(error) = endpoint.can_be_connected_to() {
-        findings.unreadable = Some(Problem::from(&error));
+        findings.unreadable = Some(error);
         return findings;
     }
     let family = match family(config) {
@@ -62,7 +63,7 @@ pub(super) fn gather(config: &Config) -> Findings {
     let probed = match probed {
         Ok(probed) => probed,
         Err(error) => {
-            findings.unreadable = Some(Problem::no_thread(&error));
+            findings.unreadable = Some(no_thread("check", &error));
             return findings;
         }
     };
@@ -85,7 +86,7 @@ pub(super) fn gather(config: &Config) -> Findings {
         findings.whoami = whoami.map(|address| ask_whoami(address, nonce, config.timeout));
         findings.backends =
             whoami.zip(config.backends).map(|(address, asked)| ask_backends(address, asked, config.timeout));
-        if let Some(longest) = config.idle.filter(|_| verdict(&findings).code == code::OK) {
+        if let Some(longest) = config.idle.filter(|_| verdict(&findings).code() == code::OK) {
             drop(stream);
             let poke = if config.expect == Expect::Echo { Poke::Echo } else { Poke::Keepalive };
             let (source, patience) = (config.source, config.timeout);
@@ -98,7 +99,7 @@ pub(super) fn gather(config: &Config) -> Findings {
 const ANOTHER_SOURCE: &str = "give --source an address of the same IP version as the host's, or leave it out";
 
 /// The families that both the user and the source address allow.
-fn family(config: &Config) -> Result<Family, Problem> {
+fn family(config: &Config) -> Result<Family, Diagnosis> {
     let (source, of_source) = match config.source {
         None => return Ok(config.family),
         Some(source @ IpAddr::V4(_)) => (source, Family::V4),
@@ -107,15 +108,17 @@ fn family(config: &Config) -> Result<Family, Problem> {
     if config.family == Family::Any || config.family == of_source {
         return Ok(of_source);
     }
-    let message = format!("the source address {source} is no {} address", config.family);
-    Err(Problem { code: code::NO_ADDRESS_OF_FAMILY, message, remedy: ANOTHER_SOURCE.to_owned() })
+    let family = plain(config.family.to_string());
+    let message = text!("the source address {} is no {} address", source, family);
+    Err(Diagnosis::new(code::NO_ADDRESS_OF_FAMILY, message).next(ANOTHER_SOURCE))
 }
 
 /// That there is no address of a family, where the source address is why it was asked for.
-fn of_the_source(source: Option<IpAddr>, problem: Problem) -> Problem {
-    let Some(source) = source.filter(|_| problem.code == code::NO_ADDRESS_OF_FAMILY) else { return problem };
-    let message = format!("{}, and the source address {source} is one", problem.message);
-    Problem { message, remedy: ANOTHER_SOURCE.to_owned(), ..problem }
+fn of_the_source(source: Option<IpAddr>, problem: Diagnosis) -> Diagnosis {
+    let Some(source) = source.filter(|_| problem.code() == code::NO_ADDRESS_OF_FAMILY) else {
+        return problem;
+    };
+    problem.and(text!(", and the source address {} is one", source)).with_next(vec![ANOTHER_SOURCE.into()])
 }
 
 /// Tells our line from that of anybody else, and cannot be guessed: hash keys are random.

@@ -9,7 +9,8 @@
 //! | `machine` | this machine, when no host is given |
 //! | `firewall` | what rules do with a connection: a pure function |
 //! | `verdict` | what the findings come to: a pure function |
-//! | `quote` | what the other side said, among words of our own |
+//! | `words` | what their sentences have in common |
+//! | `quote` | what the other side said, as one word of a line |
 //! | `report`, `render`, `redact` | the whole as steps; as text and JSON; without names and addresses |
 
 mod args;
@@ -23,6 +24,7 @@ mod redact;
 mod render;
 mod report;
 mod verdict;
+mod words;
 
 pub(crate) use args::Args;
 
@@ -66,17 +68,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitStatus, Stop> {
 }
 
 /// In the form that was asked for.
-fn print(args: &Args, mut report: Report, host: &str) -> Result<ExitStatus, Stop> {
+fn print(args: &Args, report: Report, host: &str) -> Result<ExitStatus, Stop> {
     let mut output = Output::new()?;
-    if args.redact {
-        Redactor::new(host).report(&mut report);
+    let status = exit(&report);
+    let text = |report: &Report| render::text(report, args.voice.verbose, std::io::stdout().is_terminal());
+    let mut redactor = args.redact.then(|| Redactor::new(host));
+    match (args.json, &mut redactor) {
+        (true, None) => output.json(&report)?,
+        (false, None) => output.text(text(&report))?,
+        (json, Some(redactor)) => {
+            let report = redactor.report(report);
+            if json { output.json(&redactor.document(&report))? } else { output.text(text(&report))? }
+        }
     }
-    if args.json {
-        output.json(&report)?;
-    } else {
-        output.text(render::text(&report, args.voice.verbose, std::io::stdout().is_terminal()))?;
-    }
-    Ok(report.exit())
+    Ok(status)
+}
+
+/// What cannot be read, and what this machine has run out of, is no answer of the network.
+fn exit(report: &Report) -> ExitStatus {
+    if report.interrupted { ExitStatus::Interrupted } else { report.verdict.code().exit() }
 }
 
 /// One line for each verdict that differs from the one before, until somebody ends it.
@@ -92,10 +102,10 @@ fn watch(config: &Config, pause: Duration, redact: bool) -> Result<ExitStatus, S
         let started = begin.elapsed();
         let findings = gather::gather(config);
         let mut verdict = verdict::verdict(&findings);
-        let now = (verdict.code, verdict.certainty);
+        let now = (verdict.code(), verdict.certainty());
         if last.replace(now) != Some(now) {
             if let Some(redactor) = &mut redactor {
-                redactor.verdict(&mut verdict);
+                verdict = redactor.verdict(&verdict);
             }
             output.text(format!("after {}: {}", human_time(started), render::headline(&verdict)))?;
         }

@@ -1,12 +1,13 @@
 //! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into tickets.
 
-use super::quote::words;
-use super::report::{Report, Step};
-use super::verdict::Verdict;
-use echoline_diagnosis::escape::escape;
-use echoline_diagnosis::units::human_time;
 use std::fmt::Write;
 use std::time::Duration;
+
+use echoline_diagnosis::Diagnosis;
+use echoline_diagnosis::units::human_time;
+
+use super::quote::words;
+use super::report::{Report, Step};
 
 /// Where the second line of a text begins.
 const INDENT: &str = "                         ";
@@ -18,14 +19,14 @@ pub(super) fn text(report: &Report, verbose: bool, on_terminal: bool) -> String 
     let verdict = &report.verdict;
     let mut text = String::new();
     if on_terminal {
-        let sentence = shown(&verdict.sentence);
+        let sentence = verdict.whole().to_string();
         wrapped(&mut text, "", "", words(&sentence).into_iter().chain([label(verdict).as_str()]));
     } else {
         text = headline(verdict) + "\n";
     }
-    for next in &verdict.next {
+    for next in verdict.steps() {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  next  {}", shown(next));
+        let _ = writeln!(text, "  next  {next}");
     }
     text.push('\n');
     for step in &report.steps {
@@ -38,26 +39,21 @@ pub(super) fn text(report: &Report, verbose: bool, on_terminal: bool) -> String 
 }
 
 /// On one line, however long: it is what is searched for, and what `head -1` shows.
-pub(super) fn headline(verdict: &Verdict) -> String {
-    format!("{} {}", shown(&verdict.sentence), label(verdict))
+pub(super) fn headline(verdict: &Diagnosis) -> String {
+    format!("{verdict:#} {}", label(verdict))
 }
 
-fn label(verdict: &Verdict) -> String {
-    format!("  [{}, {}]", verdict.code.as_str(), verdict.certainty.as_str())
+fn label(verdict: &Diagnosis) -> String {
+    format!("  [{}, {}]", verdict.code(), verdict.certainty())
 }
 
 fn step(text: &mut String, step: &Step) {
     let took = step.took_us.map_or_else(String::new, |us| human_time(Duration::from_micros(us)));
-    let mut head = format!("{:<4}  {:<8} {took:>8}  ", step.state.word(), step.step);
+    let mut head = format!("{:<4}  {:<8} {took:>8}  ", step.state, step.name());
     for line in &step.says {
-        wrapped(text, &head, INDENT, words(&shown(line)));
+        wrapped(text, &head, INDENT, words(&line.to_string()));
         INDENT.clone_into(&mut head);
     }
-}
-
-/// Some of it comes from the other side or from a name server.
-fn shown(line: &str) -> String {
-    escape(line.as_bytes()).with_plain_backslash().to_string()
 }
 
 /// One paragraph, broken between words and never in a quotation.

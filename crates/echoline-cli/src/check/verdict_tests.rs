@@ -1,9 +1,9 @@
 //! Every verdict from findings written down by hand: no network is needed to judge.
 
-use super::Certainty::{CannotTell, Certain, Likely};
 use super::*;
 use crate::check::findings::*;
-use echoline::Family;
+use echoline::{AddressKind, Family};
+use echoline_diagnosis::Certainty::{CannotTell, Certain, Likely};
 use echoline_diagnosis::Code;
 use echoline_diagnosis::code::*;
 use std::net::{IpAddr, SocketAddr};
@@ -40,11 +40,11 @@ fn far(ended: Ended) -> AddressFinding {
         interface: "eth0".to_owned(),
         gateway: Some(ip(ROUTER)),
         source: Some(ip(OWN)),
-        source_kind: Some("private"),
+        source_kind: Some("private".into()),
     };
     AddressFinding {
         address,
-        kind: AddressKind::of(address.ip()).as_str(),
+        kind: AddressKind::of(address.ip()).as_str().into(),
         own: false,
         listens: None,
         queue: None,
@@ -101,18 +101,18 @@ fn hop(ttl: u8, answer: HopAnswer) -> Hop {
     Hop { ttl, answer, took_us: 100 }
 }
 
-fn of(address: AddressFinding) -> Verdict {
+fn of(address: AddressFinding) -> Diagnosis {
     verdict(&Findings { addresses: vec![address], ..findings() })
 }
 
 /// The code, how sure, and words of the sentence.
-fn expect(verdict: &Verdict, code: Code, certainty: Certainty, words: &[&str]) {
-    assert_eq!((verdict.code, verdict.certainty), (code, certainty), "{verdict:?}");
+fn expect(verdict: &Diagnosis, code: Code, certainty: Certainty, words: &[&str]) {
+    assert_eq!((verdict.code(), verdict.certainty()), (code, certainty), "{verdict:?}");
     for word in words {
-        assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+        assert!(verdict.to_string().contains(word), "{word} in {verdict:?}");
     }
-    assert_eq!(verdict.next.last().unwrap(), &format!("echoline explain {code}"));
-    assert!(verdict.next.len() >= 2 || matches!(code, RESET | SYSTEM), "{verdict:?}");
+    assert_eq!(verdict.steps().last().unwrap().to_string(), format!("echoline explain {code}"));
+    assert!(verdict.steps().len() >= 2 || matches!(code, RESET | SYSTEM), "{verdict:?}");
 }
 
 #[test]
@@ -373,25 +373,24 @@ fn addresses_that_ended_alike_are_told_of_together() {
     findings.addresses.extend(several(&far(Ended::Refused), 3).drain(1..));
     let remark =
         "But 203.0.113.11:5151, 203.0.113.12:5151 do not work (refused): programs that try them first";
-    assert!(verdict(&findings).sentence.contains(remark), "{:?}", verdict(&findings));
+    assert!(verdict(&findings).to_string().contains(remark), "{:?}", verdict(&findings));
 }
 
 #[test]
 fn what_cannot_be_read_is_said_with_its_remedy() {
-    let problem =
-        Problem { code: BAD_PORT, message: "70000 is above 65535".to_owned(), remedy: "use less".to_owned() };
+    let problem = Diagnosis::new(BAD_PORT, "70000 is above 65535").next("use less");
     let judged = verdict(&Findings { unreadable: Some(problem), ..findings() });
     expect(&judged, BAD_PORT, Certain, &["70000 is above 65535."]);
-    assert_eq!(judged.next[0], "use less");
+    assert_eq!(judged.steps()[0].to_string(), "use less");
 }
 
-fn named(code: Code, answers: &[NameAnswer]) -> Verdict {
+fn named(code: Code, answers: &[NameAnswer]) -> Diagnosis {
     let server = |answer: &NameAnswer| NameServer {
         address: "203.0.113.53".to_owned(),
         answer: answer.clone(),
         took_us: 9,
     };
-    let problem = Problem { code, message: "the lookup failed".to_owned(), remedy: "try again".to_owned() };
+    let problem = Diagnosis::new(code, "the lookup failed").next("try again");
     let name = NameFinding {
         source: NameSource::Resolver,
         addresses: Vec::new(),
@@ -436,7 +435,11 @@ fn a_failed_lookup_is_told_apart_by_what_the_servers_answer() {
 fn each_silent_name_server_gets_a_command_of_its_own() {
     let judged = named(NAME_LOOKUP_FAILED, &[NameAnswer::Silent, NameAnswer::Silent]);
     let command = "echoline check 203.0.113.53 53 --expect connect";
-    assert_eq!(judged.next.iter().filter(|next| next.ends_with(command)).count(), 2, "{judged:?}");
+    assert_eq!(
+        judged.steps().iter().filter(|next| next.to_string().ends_with(command)).count(),
+        2,
+        "{judged:?}"
+    );
 }
 
 fn conversation(exchanges: Vec<Exchange>) -> Conversation {
@@ -468,9 +471,9 @@ fn nat_is_named_only_as_far_as_addresses_and_hops_prove_it() {
         (vec![router(1, ROUTER), router(2, "203.0.113.1")], "show no second one"),
     ] {
         let judged = reached(hops);
-        assert_eq!(judged.code, OK);
+        assert_eq!(judged.code(), OK);
         assert!(
-            judged.sentence.contains("192.168.1.10 was translated") && judged.sentence.contains(words),
+            judged.to_string().contains("192.168.1.10 was translated") && judged.to_string().contains(words),
             "{judged:?}"
         );
     }
@@ -478,7 +481,7 @@ fn nat_is_named_only_as_far_as_addresses_and_hops_prove_it() {
     let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     findings.addresses[0].address = "192.168.1.11:5151".parse().unwrap();
     findings.conversation.as_mut().unwrap().with = findings.addresses[0].address;
-    assert!(!verdict(&findings).sentence.contains("NAT"));
+    assert!(!verdict(&findings).to_string().contains("NAT"));
 }
 
 #[test]
@@ -488,9 +491,9 @@ fn an_address_that_works_beside_one_that_does_not_is_fine_with_a_remark() {
     let mut findings = talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     findings.addresses.push(six);
     let judged = verdict(&findings);
-    assert_eq!(judged.code, OK);
-    assert!(judged.sentence.contains("[2001:db8::10]:5151 does not work (no-answer)"), "{judged:?}");
-    assert!(judged.next.is_empty());
+    assert_eq!(judged.code(), OK);
+    assert!(judged.to_string().contains("[2001:db8::10]:5151 does not work (no-answer)"), "{judged:?}");
+    assert!(judged.steps().is_empty());
 }
 
 #[path = "verdict/conversation_tests.rs"]

@@ -1,16 +1,18 @@
 //! What was said on the connection that stood.
 
-use super::Scheme;
-use serde::Serialize;
+use super::{Scheme, Word, mark};
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// What happened on the connection that stood.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Conversation {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) with: SocketAddr,
     /// What the other side said before it was asked, escaped; cut after 200 bytes.
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) greeting: Option<String>,
-    pub(in crate::check) recognised: Option<&'static str>,
+    pub(in crate::check) recognised: Option<Word>,
     /// Of `--expect connect`: how the connection ended while nothing was sent.
     pub(in crate::check) broke: Option<Broke>,
     /// Of `--expect echo`, in this order, up to the first that did not come back identical.
@@ -22,23 +24,23 @@ impl Conversation {
     /// Of `--expect connect`: did the other side do what was expected of it?
     pub(in crate::check) fn fits(&self, scheme: Option<Scheme>) -> bool {
         match (scheme, &self.greeting) {
-            (Some(Scheme::Http), _) => self.recognised == Some("HTTP"),
+            (Some(Scheme::Http), _) => self.recognised.as_deref() == Some("HTTP"),
             // Of TLS, it is the client that begins (RFC 8446 section 2).
-            (Some(Scheme::Https), Some(_)) => self.recognised == Some("TLS"),
+            (Some(Scheme::Https), Some(_)) => self.recognised.as_deref() == Some("TLS"),
             (_, None) => self.broke.is_none(),
             (None, Some(_)) => true,
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum Broke {
     Closed,
     Reset,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Exchange {
     pub(in crate::check) what: What,
     pub(in crate::check) sent_bytes: usize,
@@ -49,11 +51,12 @@ pub(in crate::check) struct Exchange {
     /// Of line endings that came back changed: how, where it has a name.
     pub(in crate::check) line_ends: Option<LineEnds>,
     /// What came back instead, escaped; cut after 200 bytes.
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) got: Option<String>,
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum What {
     Line,
@@ -96,7 +99,7 @@ impl What {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum Answer {
     Identical,
@@ -122,7 +125,7 @@ pub(in crate::check) enum Answer {
 }
 
 /// A conversion of line endings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum LineEnds {
     LfToCrLf,
@@ -145,7 +148,7 @@ impl LineEnds {
 }
 
 /// Round trips of short lines, and the kernel's own view of the connection.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Timing {
     pub(in crate::check) round_trips: usize,
     pub(in crate::check) min_us: Option<u64>,

@@ -1,11 +1,16 @@
 //! What became of connections on which nothing was said.
 
-use serde::Serialize;
 use std::net::SocketAddr;
 
+use echoline_diagnosis::Text;
+use serde::{Deserialize, Serialize};
+
+use super::mark;
+
 /// Connections that were silent, each for another time, and one that was not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Idle {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) with: SocketAddr,
     /// The longest silence that was asked for.
     pub(in crate::check) asked_us: u64,
@@ -18,15 +23,15 @@ pub(in crate::check) struct Idle {
     /// How that one ended, if it did, and after how long.
     pub(in crate::check) busy_ended: Option<(IdleEnd, u64)>,
     /// Why there was none that was not silent, so that nothing can be compared.
-    pub(in crate::check) busy_problem: Option<String>,
+    pub(in crate::check) busy_problem: Option<Text>,
     /// Why fewer were opened than planned.
-    pub(in crate::check) problem: Option<String>,
+    pub(in crate::check) problem: Option<Text>,
     /// Somebody ended it early, after so long.
     pub(in crate::check) interrupted: bool,
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum Poke {
     /// A line, which must come back.
@@ -35,7 +40,7 @@ pub(in crate::check) enum Poke {
     Keepalive,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct IdleTry {
     /// How long nothing was said on it: until it ended, or until it was poked.
     pub(in crate::check) silent_us: u64,
@@ -46,7 +51,7 @@ pub(in crate::check) struct IdleTry {
     pub(in crate::check) closer: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum IdleEnd {
     /// It still works.

@@ -1,13 +1,15 @@
 //! What was seen of the serving side: a port of this machine, and who can reach it.
 
-use super::{Connect, Problem};
-use crate::check::firewall::Stop;
-use crate::holder::HolderProcess;
-use serde::{Serialize, Serializer};
 use std::net::{IpAddr, SocketAddr};
 
+use echoline_diagnosis::Diagnosis;
+use serde::{Deserialize, Serialize};
+
+use super::{Connect, Word, mark};
+use crate::holder::HolderProcess;
+
 /// Connections that the system has accepted for a program, which has not taken them yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Queue {
     pub(in crate::check) waiting: u32,
     /// The backlog of listen(2); `None`: the system does not show it.
@@ -22,42 +24,46 @@ impl Queue {
 }
 
 /// What the rules of this machine do with a new connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Firewall {
-    pub(in crate::check) family: &'static str,
+    pub(in crate::check) family: Word,
     /// Which rules were read: `nftables`, `iptables`.
-    pub(in crate::check) read: Vec<&'static str>,
+    pub(in crate::check) read: Vec<Word>,
     /// `None`: what was read does not decide.
     pub(in crate::check) ruling: Option<Ruling>,
     /// Why some of it could not be read.
-    pub(in crate::check) unreadable: Option<&'static str>,
+    pub(in crate::check) unreadable: Option<Word>,
     /// The rule that leads, or may lead, what comes in to another port or machine (destination NAT).
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) led_elsewhere: Option<String>,
     /// What ufw is told to do, in words.
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) ufw: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ruling")]
 pub(in crate::check) enum Ruling {
     Passes,
     /// By this rule.
     Stopped {
-        #[serde(serialize_with = "how_as_text")]
         how: Stop,
+        #[serde(serialize_with = "mark::foreign")]
         rule: String,
     },
     /// Some pass and some do not, as this rule decides.
     Depends {
+        #[serde(serialize_with = "mark::foreign")]
         rule: String,
     },
 }
 
-fn how_as_text<S: Serializer>(how: &Stop, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match how {
-        Stop::Drop => "drop",
-        Stop::Reject => "reject",
-    })
+/// How a rule stops a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::check) enum Stop {
+    Drop,
+    Reject,
 }
 
 /// Everything that one look at the serving side saw.
@@ -66,7 +72,7 @@ pub(in crate::check) struct ListenFindings {
     /// As it was written.
     pub(in crate::check) asked: String,
     pub(in crate::check) wanted: Wanted,
-    pub(in crate::check) unreadable: Option<Problem>,
+    pub(in crate::check) unreadable: Option<Diagnosis>,
     /// Every socket that listens on that port, whatever its address; `None`: the system shows none of any port.
     pub(in crate::check) sockets: Option<Vec<Listener>>,
     /// The addresses of this machine under which the port could be reached.
@@ -80,10 +86,11 @@ pub(in crate::check) struct ListenFindings {
 }
 
 /// What the port is meant for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Wanted {
     pub(in crate::check) port: u16,
     /// Of these alone; empty: of every address of the family.
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) addresses: Vec<IpAddr>,
     pub(in crate::check) ipv4: bool,
     pub(in crate::check) ipv6: bool,
@@ -92,13 +99,15 @@ pub(in crate::check) struct Wanted {
 }
 
 /// A socket that listens on the port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Listener {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) address: SocketAddr,
     /// Of IPv6, and takes no IPv4 (`IPV6_V6ONLY`); `None`: not known.
     pub(in crate::check) ipv6_only: Option<bool>,
     pub(in crate::check) queue: Queue,
     /// The one interface that it is bound to.
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) interface: Option<String>,
     pub(in crate::check) uid: u32,
     /// Who has it open; empty: another user's processes, which only root may see.
@@ -126,19 +135,23 @@ pub(in crate::check) fn takes(held: IpAddr, ipv6_only: Option<bool>, ip: IpAddr)
 }
 
 /// An address of this machine, and who can reach it, as far as the address decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Place {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) address: SocketAddr,
-    pub(in crate::check) kind: &'static str,
+    pub(in crate::check) kind: Word,
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) interface: Option<String>,
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) who: String,
     /// A socket listens there.
     pub(in crate::check) served: bool,
 }
 
 /// A connection from this machine to itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Knock {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) address: SocketAddr,
     pub(in crate::check) connect: Connect,
     /// Did the program take it? `None`: not connected, or the system does not show it.

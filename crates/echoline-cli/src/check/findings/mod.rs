@@ -3,33 +3,39 @@
 mod conversation;
 mod idle;
 mod listening;
+mod machine;
+pub(in crate::check) mod mark;
 mod other_end;
+pub(in crate::check) mod problem;
 
 pub(in crate::check) use conversation::{Answer, Broke, Conversation, Exchange, LineEnds, Timing, What};
 pub(in crate::check) use idle::{Idle, IdleEnd, IdleTry, Poke};
 pub(in crate::check) use listening::{
-    Firewall, Knock, ListenFindings, Listener, Place, Queue, Ruling, Wanted, takes,
+    Firewall, Knock, ListenFindings, Listener, Place, Queue, Ruling, Stop, Wanted, takes,
 };
+pub(in crate::check) use machine::{Address, Listening, Machine, MachineReport, Router};
 pub(in crate::check) use other_end::{Backends, Whoami};
 
-use crate::shortage::no_thread;
-use echoline::Family;
-use echoline_diagnosis::{Code, Diagnosis};
-use serde::Serialize;
-use std::io;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use echoline::Family;
+use echoline_diagnosis::{Diagnosis, Text, plain};
+use serde::{Deserialize, Serialize};
+
+/// A word of ours; of a document that was read, whatever stands there.
+pub(in crate::check) type Word = Cow<'static, str>;
+
 /// Everything that one check saw.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(in crate::check) struct Findings {
     pub(in crate::check) target: Target,
     /// Why the target cannot be read; nothing else was done then.
-    pub(in crate::check) unreadable: Option<Problem>,
+    pub(in crate::check) unreadable: Option<Diagnosis>,
     pub(in crate::check) name: Option<NameFinding>,
     /// In the order in which the system prefers them (RFC 6724).
     pub(in crate::check) addresses: Vec<AddressFinding>,
     /// Which addresses were asked for.
-    #[serde(skip)]
     pub(in crate::check) family: Family,
     /// The address to connect from, where it alone decided which family of the name is tried.
     pub(in crate::check) narrowed_by: Option<IpAddr>,
@@ -44,8 +50,9 @@ pub(in crate::check) struct Findings {
     pub(in crate::check) idle: Option<Idle>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Target {
+    #[serde(serialize_with = "mark::host")]
     pub(in crate::check) host: String,
     pub(in crate::check) port: u16,
     pub(in crate::check) expect: Expect,
@@ -53,7 +60,7 @@ pub(in crate::check) struct Target {
     pub(in crate::check) scheme: Option<Scheme>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::check) enum Scheme {
     /// A HEAD request is sent.
@@ -63,7 +70,7 @@ pub(in crate::check) enum Scheme {
 }
 
 /// What should happen once the connection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::check) enum Expect {
     /// What is sent comes back, byte for byte
@@ -72,45 +79,20 @@ pub(in crate::check) enum Expect {
     Connect,
 }
 
-/// A failure of the library, kept as a value.
-#[derive(Debug, Clone, Serialize)]
-pub(in crate::check) struct Problem {
-    pub(in crate::check) code: Code,
-    pub(in crate::check) message: String,
-    pub(in crate::check) remedy: String,
-}
-
-impl From<&Diagnosis> for Problem {
-    fn from(error: &Diagnosis) -> Self {
-        Self { code: error.code(), message: format!("{error:#}"), remedy: error.remedy() }
-    }
-}
-
-impl Problem {
-    /// The system gave no thread to look with: nothing can be told then.
-    pub(in crate::check) fn no_thread(error: &io::Error) -> Self {
-        no_thread("check", error).into()
-    }
-}
-
-impl From<Diagnosis> for Problem {
-    fn from(failure: Diagnosis) -> Self {
-        Self::from(&failure)
-    }
-}
-
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct NameFinding {
     pub(in crate::check) source: NameSource,
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) addresses: Vec<IpAddr>,
-    pub(in crate::check) problem: Option<Problem>,
+    #[serde(with = "problem::optional")]
+    pub(in crate::check) problem: Option<Diagnosis>,
     /// Asked by check itself, once the system's lookup had failed.
     pub(in crate::check) servers: Vec<NameServer>,
     pub(in crate::check) took_us: u64,
 }
 
 /// Where the addresses come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum NameSource {
     /// `localhost` is loopback by RFC 6761.
@@ -119,29 +101,30 @@ pub(in crate::check) enum NameSource {
     Resolver,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct NameServer {
     /// As it is configured: a link-local one has a zone.
+    #[serde(serialize_with = "mark::host")]
     pub(in crate::check) address: String,
     pub(in crate::check) answer: NameAnswer,
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum NameAnswer {
     Silent,
     /// It answered, with this code (RFC 1035 section 4.1.1).
     Code(u8),
     /// The question could not be delivered, and this is what the system said.
-    Undelivered(String),
+    Undelivered(#[serde(serialize_with = "mark::foreign")] String),
 }
 
 /// One address and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(in crate::check) struct AddressFinding {
     pub(in crate::check) address: SocketAddr,
-    pub(in crate::check) kind: &'static str,
+    pub(in crate::check) kind: Word,
     /// The address is one of this machine's.
     pub(in crate::check) own: bool,
     /// Does a program of this machine listen there? Looked up for own addresses that were not reached.
@@ -161,25 +144,30 @@ pub(in crate::check) struct AddressFinding {
     pub(in crate::check) control_hops: Vec<Hop>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Route {
     pub(in crate::check) found: Option<Way>,
     /// Why there is none: what the kernel said.
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) missing: Option<String>,
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Way {
+    #[serde(serialize_with = "mark::foreign")]
     pub(in crate::check) interface: String,
     /// `None`: the host is on the interface's own network.
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) gateway: Option<IpAddr>,
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) source: Option<IpAddr>,
-    pub(in crate::check) source_kind: Option<&'static str>,
+    pub(in crate::check) source_kind: Option<Word>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Connect {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) source: Option<SocketAddr>,
     pub(in crate::check) ended: Ended,
     pub(in crate::check) os_error: Option<i32>,
@@ -189,7 +177,7 @@ pub(in crate::check) struct Connect {
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum Ended {
     Connected,
@@ -211,7 +199,7 @@ pub(in crate::check) enum Ended {
 }
 
 /// A message about our request, from the socket's error queue (ip(7), `IP_RECVERR`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Icmp {
     /// 4 or 6: the types and codes of the two differ.
     pub(in crate::check) version: u8,
@@ -219,6 +207,7 @@ pub(in crate::check) struct Icmp {
     pub(in crate::check) kind: u8,
     pub(in crate::check) code: u8,
     /// Who sent it.
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) from: Option<IpAddr>,
     /// It came from this machine itself.
     pub(in crate::check) from_this_machine: bool,
@@ -231,7 +220,7 @@ impl Icmp {
     }
 
     /// The name that the RFCs and firewalls use.
-    pub(in crate::check) fn name(&self) -> String {
+    pub(in crate::check) fn name(&self) -> Text {
         let name = match (self.version, self.kind, self.code) {
             (4, 3, 0) => "net-unreachable",
             (4, 3, 1) => "host-unreachable",
@@ -245,10 +234,10 @@ impl Icmp {
             (6, 1, 5) => "policy-fail",
             (6, 1, 6) => "reject-route",
             _ if self.is_time_exceeded() => "time-exceeded",
-            _ => return format!("ICMP type {} code {}", self.kind, self.code),
+            _ => return plain(format!("ICMP type {} code {}", self.kind, self.code)),
         };
         let protocol = if self.version == 4 { "ICMP" } else { "ICMPv6" };
-        format!("{protocol} {name} (type {}, code {})", self.kind, self.code)
+        plain(format!("{protocol} {name} (type {}, code {})", self.kind, self.code))
     }
 
     pub(in crate::check) fn is_port_unreachable(&self) -> bool {
@@ -273,7 +262,7 @@ impl Icmp {
 }
 
 /// The requests that nobody answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Requests {
     /// How often the request was due again.
     pub(in crate::check) repeated: u32,
@@ -282,15 +271,16 @@ pub(in crate::check) struct Requests {
 }
 
 /// The next machine on the way, as this machine's neighbour table has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Neighbour {
+    #[serde(serialize_with = "mark::address")]
     pub(in crate::check) address: IpAddr,
     /// It told its hardware address just now: it is up.
     pub(in crate::check) answers: bool,
 }
 
 /// Another port of the same host, for comparison.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::check) struct Control {
     pub(in crate::check) port: u16,
     pub(in crate::check) ended: Ended,
@@ -309,22 +299,22 @@ impl Control {
 }
 
 /// The answer to a request that may travel so many hops.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::check) struct Hop {
     pub(in crate::check) ttl: u8,
     pub(in crate::check) answer: HopAnswer,
     pub(in crate::check) took_us: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::check) enum HopAnswer {
     /// This router counted the hops down to zero.
-    Router(IpAddr),
+    Router(#[serde(serialize_with = "mark::address")] IpAddr),
     Connected,
     Refused,
     /// Another ICMP message, and who sent it.
-    Unreachable(Option<IpAddr>),
+    Unreachable(#[serde(serialize_with = "mark::address")] Option<IpAddr>),
     Silent,
 }
 

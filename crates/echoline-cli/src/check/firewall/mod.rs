@@ -12,6 +12,7 @@ pub(super) use iptables::{Table as IptablesTable, parse as parse_iptables};
 pub(super) use nft::{parse as parse_nft, tables_of_iptables};
 pub(super) use ufw::{Files as UfwFiles, judge as judge_ufw};
 
+use crate::check::findings::Stop;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -95,12 +96,6 @@ pub(super) enum Action {
     Return,
     /// Something that decides, and is not understood.
     Unknown,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    Drop,
-    Reject,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

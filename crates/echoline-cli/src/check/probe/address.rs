@@ -37,7 +37,7 @@ pub(in crate::check) fn probe(job: &Job) -> (AddressFinding, Option<TcpStream>) 
     let far = !own && route.found.as_ref().is_some_and(|way| way.gateway.is_some());
     let mut finding = AddressFinding {
         address: job.address,
-        kind: AddressKind::of(ip).as_str(),
+        kind: AddressKind::of(ip).as_str().into(),
         own,
         listens: None,
         queue: None,
@@ -237,7 +237,7 @@ fn route(address: SocketAddr, source: Option<IpAddr>) -> (Route, Option<NonZeroU
             interface: name_of(route.interface),
             gateway: route.gateway,
             source: route.source,
-            source_kind: route.source.map(|source| AddressKind::of(source).as_str()),
+            source_kind: route.source.map(|source| AddressKind::of(source).as_str().into()),
         };
         (way, route.interface)
     });

@@ -65,7 +65,7 @@ fn echo(
             result,
             Answer::Different | Answer::Closed | Answer::Added { .. } | Answer::Altered { .. }
         ) {
-            conversation.recognised = recognise(&got);
+            conversation.recognised = recognise(&got).map(Into::into);
         }
         conversation.exchanges.push(exchange);
         result == Answer::Identical
@@ -205,7 +205,7 @@ fn listen(stream: &TcpStream, http_host: Option<&str>, patience: Duration, conve
     if !intake.got.is_empty() {
         let line = intake.got.split(|byte| *byte == b'\n').next().unwrap_or_default();
         conversation.greeting = Some(shown(line.strip_suffix(b"\r").unwrap_or(line)));
-        conversation.recognised = recognise(&intake.got);
+        conversation.recognised = recognise(&intake.got).map(Into::into);
     }
     conversation.broke = intake.end;
 }

@@ -1,7 +1,7 @@
 //! This machine's firewall, as far as this user may read it.
 
 use super::command::{self, NoAnswer};
-use crate::check::findings::{Firewall, Ruling};
+use crate::check::findings::{Firewall, Ruling, Word};
 use crate::check::firewall::{
     Chains, Fate, IptablesTable, Packet, Question, UfwFiles, Way, fate, judge_ufw, may_untrack,
     parse_iptables, parse_nft, tables_of_iptables,
@@ -94,10 +94,10 @@ impl Rules {
         let iptables = &self.iptables[usize::from(!packet.ipv4)];
         let mut read = Vec::new();
         if self.nft.is_ok() {
-            read.push("nftables");
+            read.push("nftables".into());
         }
         if iptables.as_ref().is_ok_and(|tables| !tables.is_empty()) {
-            read.push("iptables");
+            read.push("iptables".into());
         }
         let unread = match (&self.nft, iptables) {
             // Its rules are there and cannot be read.
@@ -112,10 +112,12 @@ impl Rules {
             (_, Fate::Stopped(how, rule)) => Some(Ruling::Stopped { how, rule }),
             (_, Fate::Depends(rule)) => Some(Ruling::Depends { rule }),
         };
-        let unreadable = unread.map(|why| match why {
-            NoAnswer::NotInstalled => "nft is not installed, so rules that only it can read may be there",
-            NoAnswer::Slow => "reading the rules took too long",
-            NoAnswer::Refused => "the rules are not readable without root",
+        let unreadable = unread.map(|why| {
+            Word::from(match why {
+                NoAnswer::NotInstalled => "nft is not installed, so rules that only it can read may be there",
+                NoAnswer::Slow => "reading the rules took too long",
+                NoAnswer::Refused => "the rules are not readable without root",
+            })
         });
         let ufw = judge_ufw(&self.ufw[usize::from(!packet.ipv4)], packet);
         let led_elsewhere = match fate(&self.chains(packet, Question::Nat)) {
@@ -123,6 +125,7 @@ impl Rules {
             _ => None,
         };
         let family = if packet.ipv4 { "IPv4" } else { "IPv6" };
+        let family = family.into();
         Firewall { family, read, ruling, unreadable, led_elsewhere, ufw }
     }
 
@@ -154,7 +157,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::firewall::Stop;
+    use crate::check::findings::Stop;
     use serde_json::json;
     use std::time::Duration;
 

@@ -7,6 +7,7 @@ use super::exact::read_exact_until;
 use super::flight::{Flight, Manner, wait};
 use super::micros;
 use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
+use echoline_diagnosis::{foreign, text};
 use echoline_sys::tcp_info;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -137,7 +138,7 @@ impl Holding {
                 let now = Instant::now();
                 self.busy = Some(Busy { held, opened: now, answered: now });
             }
-            Err(error) => self.idle.busy_problem = Some(error.to_string()),
+            Err(error) => self.idle.busy_problem = Some(foreign(error)),
         }
     }
 
@@ -146,7 +147,8 @@ impl Holding {
             match Held::open(&self.plan, *age, closer) {
                 Ok(held) => self.held.push(held),
                 Err(error) => {
-                    self.idle.problem = Some(format!("a connection more could not be opened: {error}"));
+                    self.idle.problem =
+                        Some(text!("a connection more could not be opened: {}", foreign(error)));
                     return;
                 }
             }

@@ -4,14 +4,15 @@
 use super::diag::{self, ListeningSocket};
 use super::flight::{Flight, Manner, wait};
 use super::{firewall, machine, own};
-use crate::check::findings::{Ended, Firewall, Knock, ListenFindings, Listener, Place, Problem, Wanted};
+use crate::check::findings::{Ended, Firewall, Knock, ListenFindings, Listener, Place, Wanted};
 use crate::check::firewall::{Packet, Way};
 use crate::holder::processes_of;
 use crate::place::Place as Asked;
 use crate::reach::{Reach, reach_at};
+use crate::shortage::no_thread;
 use crate::sockets::tcp_sockets;
 use echoline::{Endpoint, Family, resolve};
-use echoline_diagnosis::code;
+use echoline_diagnosis::{Diagnosis, code, text};
 use echoline_sys::interface_name;
 use procfs::net::TcpState;
 use std::io;
@@ -32,7 +33,7 @@ const ACCEPT_STEP: Duration = Duration::from_millis(5);
 /// Looks at everything; what the system does not show is left out.
 pub(in crate::check) fn look(
     asked: &str,
-    place: Result<Asked, Problem>,
+    place: Result<Asked, Diagnosis>,
     family: Family,
     timeout: Duration,
 ) -> ListenFindings {
@@ -64,7 +65,7 @@ pub(in crate::check) fn look(
     match knock(&served[..served.len().min(MAX_KNOCKS)], patience) {
         Ok(knocks) => findings.knocks = knocks,
         Err(error) => {
-            findings.unreadable = Some(Problem::no_thread(&error));
+            findings.unreadable = Some(no_thread("check", &error));
             return findings;
         }
     }
@@ -76,18 +77,16 @@ pub(in crate::check) fn look(
     findings
 }
 
-fn wanted(place: &Asked, family: Family, timeout: Duration) -> Result<Wanted, Problem> {
+fn wanted(place: &Asked, family: Family, timeout: Duration) -> Result<Wanted, Diagnosis> {
     let (port, addresses) = match place {
         Asked::Everywhere(port) => (port.get(), Vec::new()),
         Asked::Loopbacks(port) => (port.get(), vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         Asked::At(endpoint) => (endpoint.port().get(), addresses(endpoint, family, timeout)?),
     };
     if port == 0 {
-        return Err(Problem {
-            code: code::BAD_PORT,
-            message: "port 0 is no port to listen on: it lets a server pick a free one".to_owned(),
-            remedy: "use the port that the server printed when it started".to_owned(),
-        });
+        let message = "port 0 is no port to listen on: it lets a server pick a free one";
+        return Err(Diagnosis::new(code::BAD_PORT, message)
+            .next("use the port that the server printed when it started"));
     }
     // 0.0.0.0 is every address of IPv4; [::] is every one of IPv6, and of IPv4 where the socket takes it.
     let any: Vec<IpAddr> = addresses.iter().copied().filter(IpAddr::is_unspecified).collect();
@@ -110,23 +109,22 @@ fn wanted(place: &Asked, family: Family, timeout: Duration) -> Result<Wanted, Pr
     })
 }
 
-fn addresses(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Problem> {
+fn addresses(endpoint: &Endpoint, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Diagnosis> {
     let found = match endpoint.host().ip() {
         Some(ip) => vec![ip],
         None => {
-            let found = resolve(endpoint, family, timeout).map_err(|error| Problem::from(&error))?;
+            let found = resolve(endpoint, family, timeout)?;
             found.iter().map(SocketAddr::ip).collect()
         }
     };
     match found.iter().find(|ip| !own::is_own(**ip)) {
         None => Ok(found),
-        Some(foreign) => Err(Problem {
-            code: code::ADDRESS_NOT_AVAILABLE,
-            message: format!(
-                "{foreign} belongs to no interface of this machine, so nothing can listen there"
-            ),
-            remedy: "see which addresses there are: ip address".to_owned(),
-        }),
+        Some(foreign) => {
+            let message =
+                text!("{} belongs to no interface of this machine, so nothing can listen there", foreign);
+            Err(Diagnosis::new(code::ADDRESS_NOT_AVAILABLE, message)
+                .next("see which addresses there are: ip address"))
+        }
     }
 }
 
@@ -164,7 +162,7 @@ fn places(wanted: &Wanted, listeners: &[Listener]) -> Vec<Place> {
             listener.serves(one.address.ip()) && here
         }),
         address: one.address,
-        kind: one.kind.as_str(),
+        kind: one.kind.as_str().into(),
         who: one.who(),
         interface: one.interface,
     };
@@ -272,7 +270,7 @@ mod tests {
     fn the_rules_are_asked_where_it_is_served_and_where_nobody_serves_it() {
         let place = |address: &str, interface: &str, served| Place {
             address: address.parse().unwrap(),
-            kind: "private",
+            kind: "private".into(),
             interface: Some(interface.to_owned()),
             who: String::new(),
             served,
@@ -314,7 +312,7 @@ mod tests {
         assert_eq!(of("127.0.0.1:80", Family::Any).unwrap(), (1, true, true, false));
         assert_eq!(of("0.0.0.0:80", Family::Any).unwrap(), (0, true, false, true));
         assert_eq!(of("[::]:80", Family::Any).unwrap(), (0, true, true, true));
-        assert_eq!(of("192.0.2.7:80", Family::Any).unwrap_err().code, code::ADDRESS_NOT_AVAILABLE);
-        assert_eq!(of(":0", Family::Any).unwrap_err().code, code::BAD_PORT);
+        assert_eq!(of("192.0.2.7:80", Family::Any).unwrap_err().code(), code::ADDRESS_NOT_AVAILABLE);
+        assert_eq!(of(":0", Family::Any).unwrap_err().code(), code::BAD_PORT);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::name::configured_servers;
 use super::name_of;
-use crate::check::machine::{Address, Listening, Machine, Router};
+use crate::check::findings::{Address, Listening, Machine, Router};
 use crate::holder::processes_of;
 use crate::sockets::tcp_sockets;
 use echoline::AddressKind;
@@ -16,7 +16,7 @@ pub(in crate::check) fn look() -> Machine {
     let interfaces = get_if_addrs().unwrap_or_default();
     let addresses = interfaces.into_iter().map(|interface| Address {
         address: interface.ip(),
-        kind: AddressKind::of(interface.ip()).as_str(),
+        kind: AddressKind::of(interface.ip()).as_str().into(),
         interface: interface.name,
     });
     let routers = NOWHERE.iter().filter_map(|texts| texts.iter().find_map(|text| router(text)));

@@ -1,9 +1,10 @@
 //! The name: which addresses it has, from where, and which name server is to blame if it has none.
 
 use super::{dns, micros};
-use crate::check::findings::{NameFinding, NameServer, NameSource, Problem};
+use crate::check::findings::{NameFinding, NameServer, NameSource};
+use crate::shortage::no_thread;
 use echoline::{Endpoint, Family, Host, resolve};
-use echoline_diagnosis::code;
+use echoline_diagnosis::{Diagnosis, code};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
@@ -20,11 +21,11 @@ pub(in crate::check) fn look_up(
     endpoint: &Endpoint,
     family: Family,
     deadline: Instant,
-) -> (Option<NameFinding>, Result<Vec<SocketAddr>, Problem>) {
+) -> (Option<NameFinding>, Result<Vec<SocketAddr>, Diagnosis>) {
     let begin = Instant::now();
     let timeout = deadline.saturating_duration_since(begin);
     let Host::Name(name) = endpoint.host() else {
-        return (None, resolve(endpoint, family, timeout).map_err(|error| Problem::from(&error)));
+        return (None, resolve(endpoint, family, timeout));
     };
     let name = name.as_str();
     let asked = thread::scope(|scope| {
@@ -41,12 +42,13 @@ pub(in crate::check) fn look_up(
     });
     let (looked_up, mut servers) = match asked {
         Ok(asked) => asked,
-        Err(error) => return (None, Err(Problem::no_thread(&error))),
+        Err(error) => return (None, Err(no_thread("check", &error))),
     };
     let looked_up = looked_up.unwrap_or_else(|| resolve(endpoint, family, Duration::ZERO));
-    let result = looked_up.map_err(|error| Problem::from(&error));
-    let failed =
-        |problem: &Problem| matches!(problem.code, code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT);
+    let result = looked_up;
+    let failed = |problem: &Diagnosis| {
+        matches!(problem.code(), code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT)
+    };
     if servers.is_empty() && result.as_ref().is_err_and(failed) {
         servers = ask_servers(name, deadline);
     }

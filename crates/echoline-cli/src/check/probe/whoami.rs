@@ -3,6 +3,7 @@
 use super::micros;
 use crate::check::findings::{Backends, Whoami};
 use echoline::{Connection, Socket};
+use echoline_diagnosis::{Text, text};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -95,31 +96,31 @@ pub(in crate::check) fn ask_backends(address: SocketAddr, asked: usize, patience
     backends
 }
 
-fn one(address: SocketAddr, nonce: u64, patience: Duration) -> Result<(SocketAddr, Seen, Reached), String> {
+fn one(address: SocketAddr, nonce: u64, patience: Duration) -> Result<(SocketAddr, Seen, Reached), Text> {
     let (mut connection, seen) = see(address, patience)?;
     connection.send_line(&format!("nonce {nonce:016x}")).map_err(told)?;
     Ok((connection.local(), seen, line(&mut connection, patience)?))
 }
 
 /// Connects and takes the first line.
-fn see(address: SocketAddr, patience: Duration) -> Result<(Connection, Seen), String> {
+fn see(address: SocketAddr, patience: Duration) -> Result<(Connection, Seen), Text> {
     let mut connection = Socket::new().connect_timeout(patience).connect(&address.into()).map_err(told)?;
     let seen: Seen = line(&mut connection, patience)?;
     if seen.schema != 1 {
-        return Err(format!("it speaks schema {}, this program schema 1", seen.schema));
+        return Err(text!("it speaks schema {}, this program schema 1", seen.schema));
     }
     Ok((connection, seen))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn told(error: echoline::Error) -> String {
-    error.to_string()
+fn told(error: echoline::Error) -> Text {
+    error.sentence().clone()
 }
 
-fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection, patience: Duration) -> Result<T, String> {
+fn line<T: for<'a> Deserialize<'a>>(connection: &mut Connection, patience: Duration) -> Result<T, Text> {
     let line = connection.recv_line_until(MAX_LINE, Instant::now() + patience).map_err(told)?;
     let line = line.ok_or("it closed the connection without a word")?;
-    serde_json::from_str(&line).map_err(|_| "what answers there is no whoami service".to_owned())
+    serde_json::from_str(&line).map_err(|_| "what answers there is no whoami service".into())
 }
 
 #[cfg(test)]
@@ -144,7 +145,7 @@ mod tests {
         });
         let found = ask(address, 1, Duration::from_millis(500));
         assert!(found.took_us < 5_000_000, "{found:?}");
-        assert!(found.problem.unwrap().ends_with("sent no whole line in time"));
+        assert!(found.problem.unwrap().to_string().ends_with("sent no whole line in time"));
         dripping.join().unwrap();
     }
 

@@ -1,41 +1,35 @@
 //! The serving side as steps.
 
-use super::{Report, State, Step, ended, grade, ms, skipped, step};
-use crate::check::findings::{Ended, Firewall, Knock, ListenFindings, Listener, Place, Ruling};
-use crate::check::firewall::Stop;
-use crate::check::verdict::{led_elsewhere, listening_verdict as verdict, program, remarks};
-use echoline::AddressKind;
-use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::Duration;
+
+use echoline::AddressKind;
+use echoline_diagnosis::{Text, foreign, text};
+
+use super::seen::{AddressSeen, Connections, QueueSeen, ReachSeen, Seen};
+use super::step::{State, Step, grade};
+use super::words::ended;
+use crate::check::findings::{Ended, Firewall, Knock, ListenFindings, Listener, Place, Ruling, Stop};
+use crate::check::verdict::{led_elsewhere, program, remarks};
+use crate::check::words::short_time;
 
 /// So many addresses are listed; a machine full of containers has hundreds.
 const SHOWN: usize = 12;
 
-impl Report {
-    /// Of `--listen`.
-    pub(in crate::check) fn of_listening(findings: &ListenFindings, took: Duration) -> Self {
-        let steps = match &findings.unreadable {
-            Some(problem) => {
-                let says = vec![problem.message.clone()];
-                let failed = step("address", State::Fail, says, json!({ "problem": problem }));
-                let rest = ["bound", "queue", "connect", "firewall", "reach"].into_iter().map(skipped);
-                std::iter::once(failed).chain(rest).collect()
-            }
-            None => {
-                vec![
-                    address(findings),
-                    bound(findings),
-                    queue(findings),
-                    connect(findings),
-                    firewall(findings),
-                    reach(findings),
-                ]
-            }
-        };
-        let target = json!({ "listen": findings.asked, "port": findings.wanted.port, "expect": "listen" });
-        Self::whole(target, verdict(findings), steps, took)
+pub(super) fn steps(findings: &ListenFindings) -> Vec<Step> {
+    if let Some(problem) = &findings.unreadable {
+        let seen = Seen::Address(AddressSeen::Unreadable { problem: problem.clone() });
+        let failed = Step::new(seen, State::Fail, vec![problem.whole()]);
+        let rest = [
+            Seen::Bound(None),
+            Seen::Queue(None),
+            Seen::Connect(None),
+            Seen::Firewall(None),
+            Seen::Reach(None),
+        ];
+        return std::iter::once(failed).chain(rest.map(Step::skipped)).collect();
     }
+    let steps = [address, bound, queue, connect, firewall, reach];
+    steps.into_iter().map(|step| step(findings)).collect()
 }
 
 fn address(findings: &ListenFindings) -> Step {
@@ -46,23 +40,20 @@ fn address(findings: &ListenFindings) -> Step {
         (true, false) => ", over IPv4",
         _ => ", over IPv6",
     };
-    let at = wanted.addresses.iter().map(|ip| format!("{ip} ({})", AddressKind::of(*ip))).collect::<Vec<_>>();
+    let at = wanted.addresses.iter().map(|ip| text!("{} ({})", ip, AddressKind::of(*ip).as_str()));
+    let at = Text::join(at, ", ");
     let says = match (at.is_empty(), wanted.for_others) {
-        (true, _) => format!("port {port} of every address, for other machines{family}"),
-        (false, true) => format!("port {port} of {}", at.join(", ")),
-        (false, false) => format!("port {port} of {}, for this machine alone", at.join(", ")),
+        (true, _) => text!("port {} of every address, for other machines{}", port, family),
+        (false, true) => text!("port {} of {}", port, at),
+        (false, false) => text!("port {} of {}, for this machine alone", port, at),
     };
-    step("address", State::Pass, vec![says], json!(wanted))
+    Step::new(Seen::Address(AddressSeen::Listen(wanted.clone())), State::Pass, vec![says])
 }
 
 fn bound(findings: &ListenFindings) -> Step {
     let Some(sockets) = &findings.sockets else {
-        return step(
-            "bound",
-            State::Fail,
-            vec!["the system shows no table of sockets".to_owned()],
-            Value::Null,
-        );
+        let says = vec!["the system shows no table of sockets".into()];
+        return Step::new(Seen::Bound(None), State::Fail, says);
     };
     let line = |listener: &Listener| {
         let only = match listener.ipv6_only {
@@ -76,13 +67,13 @@ fn bound(findings: &ListenFindings) -> Step {
             _ if listener.address.ip().is_unspecified() => "  every IPv6 address, and mostly every IPv4 one",
             _ => "",
         };
-        let on = listener.interface.as_ref().map_or_else(String::new, |name| format!("  on {name} alone"));
+        let on = listener.interface.as_ref().map(|name| text!("  on {} alone", foreign(name)));
         let stopped = if listener.is_stopped() { "  stopped" } else { "" };
-        format!("{}  {}{only}{on}{stopped}", listener.address, program(listener))
+        text!("{}  {}{}{}{}", listener.address, program(listener), only, on, stopped)
     };
-    let mut says: Vec<String> = sockets.iter().map(line).collect();
+    let mut says: Vec<Text> = sockets.iter().map(line).collect();
     if says.is_empty() {
-        says.push("nothing listens on that port".to_owned());
+        says.push("nothing listens on that port".into());
     }
     let remarks = remarks(findings);
     let served = findings
@@ -98,7 +89,7 @@ fn bound(findings: &ListenFindings) -> Step {
     if served && findings.wanted.for_others {
         says.extend(remarks);
     }
-    step("bound", state, says, json!(sockets))
+    Step::new(Seen::Bound(Some(sockets.clone())), state, says)
 }
 
 fn is_loopback(place: &Place) -> bool {
@@ -106,42 +97,38 @@ fn is_loopback(place: &Place) -> bool {
 }
 
 /// A step that needs a program here, where there is none.
-fn without(findings: &ListenFindings, name: &'static str) -> Step {
+fn without(findings: &ListenFindings, seen: Seen) -> Step {
     match led_elsewhere(findings) {
-        Some(_) => {
-            let says = vec!["the port is led elsewhere".to_owned()];
-            step(name, State::NotApplicable, says, Value::Null)
-        }
-        None => skipped(name),
+        Some(_) => Step::new(seen, State::NotApplicable, vec!["the port is led elsewhere".into()]),
+        None => Step::skipped(seen),
     }
 }
 
 fn queue(findings: &ListenFindings) -> Step {
     let sockets = findings.sockets.as_deref().unwrap_or_default();
     if sockets.is_empty() {
-        return without(findings, "queue");
+        return without(findings, Seen::Queue(None));
     }
     let line = |listener: &Listener| {
         let room = listener.queue.may_wait.map_or_else(
-            || "the system does not show for how many it has room".to_owned(),
-            |most| format!("room for {most}"),
+            || "the system does not show for how many it has room".into(),
+            |most| text!("room for {}", most),
         );
         let full = if listener.queue.is_full() { ": full" } else { "" };
         let waiting = listener.queue.waiting;
         let wait = if waiting == 1 { "waits" } else { "wait" };
-        format!("{}: {waiting} {wait} to be taken, {room}{full}", listener.address)
+        text!("{}: {} {} to be taken, {}{}", listener.address, waiting, wait, room, full)
     };
     let full = sockets.iter().any(|listener| listener.queue.is_full());
     let state = if full { State::Fail } else { State::Pass };
-    let evidence =
-        sockets.iter().map(|listener| json!({ "address": listener.address, "queue": listener.queue }));
-    step("queue", state, sockets.iter().map(line).collect(), evidence.collect())
+    let queues = sockets.iter().map(|one| QueueSeen { address: one.address, queue: one.queue });
+    Step::new(Seen::Queue(Some(queues.collect())), state, sockets.iter().map(line).collect())
 }
 
 fn connect(findings: &ListenFindings) -> Step {
     let knocks = &findings.knocks;
     if knocks.is_empty() {
-        return without(findings, "connect");
+        return without(findings, Seen::Connect(None));
     }
     let line = |knock: &Knock| {
         let taken = match knock.taken {
@@ -149,33 +136,36 @@ fn connect(findings: &ListenFindings) -> Step {
             Some(false) => ", and the program has not taken it",
             None => "",
         };
-        let took = ms(knock.connect.took_us);
-        format!("{} from this machine: {}{taken}, {took}", knock.address, ended(knock.connect.ended))
+        let took = short_time(knock.connect.took_us);
+        text!("{} from this machine: {}{}, {}", knock.address, ended(knock.connect.ended), taken, took)
     };
     let good =
         knocks.iter().filter(|knock| knock.connect.ended == Ended::Connected && knock.taken != Some(false));
     let state = grade(good.count(), knocks.len());
     let took = knocks.iter().map(|knock| knock.connect.took_us).max();
-    Step { took_us: took, ..step("connect", state, knocks.iter().map(line).collect(), json!(knocks)) }
+    let seen = Seen::Connect(Some(Connections::Here(knocks.clone())));
+    Step { took_us: took, ..Step::new(seen, state, knocks.iter().map(line).collect()) }
 }
 
 fn firewall(findings: &ListenFindings) -> Step {
     if !findings.wanted.for_others {
         let to = findings.wanted.addresses.first().map(|ip| SocketAddr::new(*ip, findings.wanted.port));
-        let look = to.map_or_else(String::new, |to| format!("; echoline check {to} does"));
-        let says = vec![format!("what this machine sends to itself is not looked at here{look}")];
-        return step("firewall", State::NotApplicable, says, Value::Null);
+        let look = to.map(|to| text!("; echoline check {} does", to));
+        let says = vec![text!("what this machine sends to itself is not looked at here{}", look)];
+        return Step::new(Seen::Firewall(None), State::NotApplicable, says);
     }
     if findings.firewalls.is_empty() {
-        return skipped("firewall");
+        return Step::skipped(Seen::Firewall(None));
     }
     let mut says = Vec::new();
     for one in &findings.firewalls {
         says.push(ruling(one));
         says.extend(
-            one.led_elsewhere.as_ref().map(|rule| format!("{}: led elsewhere (NAT): {rule}", one.family)),
+            one.led_elsewhere
+                .as_ref()
+                .map(|rule| text!("{}: led elsewhere (NAT): {}", one.family.clone(), foreign(rule))),
         );
-        says.extend(one.ufw.clone());
+        says.extend(one.ufw.as_ref().map(foreign));
     }
     says.dedup();
     let state = |one: &Firewall| match one.ruling {
@@ -186,49 +176,61 @@ fn firewall(findings: &ListenFindings) -> Step {
     };
     let states: Vec<State> = findings.firewalls.iter().map(state).collect();
     let worst = [State::Fail, State::Warn].into_iter().find(|state| states.contains(state));
-    step("firewall", worst.unwrap_or(State::Pass), says, json!(findings.firewalls))
+    let seen = Seen::Firewall(Some(findings.firewalls.clone()));
+    Step::new(seen, worst.unwrap_or(State::Pass), says)
 }
 
-fn ruling(firewall: &Firewall) -> String {
+fn ruling(firewall: &Firewall) -> Text {
     let read = match firewall.read.as_slice() {
-        [] => String::new(),
-        read => format!(" ({})", read.join(", ")),
+        [] => Text::default(),
+        read => text!(" ({})", Text::join(read.iter().cloned().map(Text::from), ", ")),
     };
-    let family = firewall.family;
+    let family = &Text::from(firewall.family.clone());
     match &firewall.ruling {
-        Some(Ruling::Passes) => format!("{family}: lets everybody in{read}"),
-        Some(Ruling::Stopped { how: Stop::Drop, rule }) => format!("{family}: drops{read}: {rule}"),
-        Some(Ruling::Stopped { how: Stop::Reject, rule }) => format!("{family}: rejects{read}: {rule}"),
-        Some(Ruling::Depends { rule }) => format!("{family}: some and not others{read}: {rule}"),
-        None => format!("{family}: cannot be told: {}", firewall.unreadable.unwrap_or("no rules were found")),
+        Some(Ruling::Passes) => text!("{}: lets everybody in{}", family, read),
+        Some(Ruling::Stopped { how: Stop::Drop, rule }) => {
+            text!("{}: drops{}: {}", family, read, foreign(rule))
+        }
+        Some(Ruling::Stopped { how: Stop::Reject, rule }) => {
+            text!("{}: rejects{}: {}", family, read, foreign(rule))
+        }
+        Some(Ruling::Depends { rule }) => text!("{}: some and not others{}: {}", family, read, foreign(rule)),
+        None => text!(
+            "{}: cannot be told: {}",
+            family,
+            firewall.unreadable.clone().unwrap_or("no rules were found".into())
+        ),
     }
 }
 
 fn reach(findings: &ListenFindings) -> Step {
     let served: Vec<&Place> = findings.places.iter().filter(|place| place.served).collect();
     if served.is_empty() {
-        return without(findings, "reach");
+        return without(findings, Seen::Reach(None));
     }
     let line = |place: &&Place| {
-        let on = place.interface.as_ref().map_or_else(String::new, |name| format!(" on {name}"));
-        format!("{}{on}: {}", place.address, place.who)
+        let on = place.interface.as_ref().map(|name| text!(" on {}", foreign(name)));
+        text!("{}{}: {}", place.address, on, foreign(&place.who))
     };
-    let mut says: Vec<String> = served.iter().take(SHOWN).map(line).collect();
+    let mut says: Vec<Text> = served.iter().take(SHOWN).map(line).collect();
     if served.len() > SHOWN {
-        says.push(format!("and {} more addresses", served.len() - SHOWN));
+        says.push(text!("and {} more addresses", served.len() - SHOWN));
     }
     let private = served.iter().find(|place| AddressKind::of(place.address.ip()) == AddressKind::Private);
     let global = served.iter().any(|place| AddressKind::of(place.address.ip()) == AddressKind::Global);
     if let (Some(place), Some(router), false) =
         (private.filter(|place| place.address.is_ipv4()), findings.router, global)
     {
-        says.push(format!(
-            "from the internet: only if the router {router} forwards port {} to {}",
-            findings.wanted.port, place.address
+        says.push(text!(
+            "from the internet: only if the router {} forwards port {} to {}",
+            router,
+            findings.wanted.port,
+            place.address
         ));
     }
     if findings.wanted.for_others {
-        says.push("a firewall elsewhere (the router's, the cloud's) cannot be seen from here".to_owned());
+        says.push("a firewall elsewhere (the router's, the cloud's) cannot be seen from here".into());
     }
-    step("reach", State::Pass, says, json!({ "places": findings.places, "router": findings.router }))
+    let seen = ReachSeen { places: findings.places.clone(), router: findings.router };
+    Step::new(Seen::Reach(Some(seen)), State::Pass, says)
 }

@@ -1,36 +1,48 @@
 //! What was asked for, and the addresses of its name.
 
-use super::{State, Step, ms, skipped, step, timed};
-use crate::check::findings::{Findings, NameAnswer, NameSource};
-use echoline::{AddressKind, Family, Host};
-use echoline_diagnosis::units::few;
-use serde_json::{Value, json};
 use std::net::IpAddr;
+
+use echoline::{AddressKind, Family, Host};
+use echoline_diagnosis::{Text, foreign, host as named, plain, text};
+
+use super::seen::{AddressSeen, Seen};
+use super::step::{State, Step};
+use crate::check::findings::{Findings, NameAnswer, NameSource};
+use crate::check::words::{few, short_time};
 
 /// So many addresses of a name are shown; a machine reads all of them.
 const SHOWN: usize = 16;
 
 pub(super) fn address(findings: &Findings) -> Step {
     if let Some(problem) = &findings.unreadable {
-        return step("address", State::Fail, vec![problem.message.clone()], json!({ "problem": problem }));
+        let seen = Seen::Address(AddressSeen::Unreadable { problem: problem.clone() });
+        return Step::new(seen, State::Fail, vec![problem.whole()]);
     }
     let host = &findings.target.host;
     let says = match host.parse::<Host>().ok().and_then(|host| host.ip()) {
         Some(ip) => {
             let family = if matches!(ip, IpAddr::V4(_)) { "IPv4" } else { "IPv6" };
-            format!("{host} is an {family} address ({}), port {}", AddressKind::of(ip), findings.target.port)
+            text!(
+                "{} is an {} address ({}), port {}",
+                named(host),
+                family,
+                AddressKind::of(ip).as_str(),
+                findings.target.port
+            )
         }
-        None => format!("{host} is a name, port {}", findings.target.port),
+        None => text!("{} is a name, port {}", named(host), findings.target.port),
     };
-    step("address", State::Pass, vec![says], json!({ "host": host, "port": findings.target.port }))
+    let seen = AddressSeen::Host { host: host.clone(), port: findings.target.port };
+    Step::new(Seen::Address(seen), State::Pass, vec![says])
 }
 
 pub(super) fn name(findings: &Findings) -> Step {
     let Some(name) = &findings.name else {
         return match findings.unreadable {
-            Some(_) => skipped("name"),
+            Some(_) => Step::skipped(Seen::Name(None)),
             None => {
-                step("name", State::NotApplicable, vec!["an address needs no lookup".to_owned()], Value::Null)
+                let says = vec!["an address needs no lookup".into()];
+                Step::new(Seen::Name(None), State::NotApplicable, says)
             }
         };
     };
@@ -40,43 +52,43 @@ pub(super) fn name(findings: &Findings) -> Step {
         NameSource::Resolver => "from the system's resolver",
     };
     let mut says = match &name.problem {
-        Some(problem) => vec![problem.message.clone()],
+        Some(problem) => vec![problem.whole()],
         None => {
             let (v4, v6): (Vec<_>, Vec<_>) = name.addresses.iter().partition(|ip| ip.is_ipv4());
-            let list = |family: Family, ips: Vec<&IpAddr>| match ips.is_empty() {
+            let list = |family: Family, ips: Vec<IpAddr>| match ips.is_empty() {
                 true if ![Family::Any, family].contains(&findings.family) => {
-                    format!("{family} not asked for")
+                    text!("{} not asked for", plain(family.to_string()))
                 }
-                true => format!("no {family}"),
-                false => format!("{family} {}", few(&ips, SHOWN)),
+                true => text!("no {}", plain(family.to_string())),
+                false => text!("{} {}", plain(family.to_string()), few(&ips, SHOWN)),
             };
-            vec![format!("{}; {}; {source}", list(Family::V4, v4), list(Family::V6, v6))]
+            vec![text!("{}; {}; {}", list(Family::V4, v4), list(Family::V6, v6), source)]
         }
     };
     for server in &name.servers {
         let answer = match &server.answer {
-            NameAnswer::Silent => format!("does not answer in {}", ms(server.took_us)),
-            NameAnswer::Undelivered(why) => format!("cannot be asked: {why}"),
-            NameAnswer::Code(code) => format!("answers with {}", rcode(*code)),
+            NameAnswer::Silent => text!("does not answer in {}", short_time(server.took_us)),
+            NameAnswer::Undelivered(why) => text!("cannot be asked: {}", foreign(why)),
+            NameAnswer::Code(code) => text!("answers with {}", rcode(*code)),
         };
-        says.push(format!("name server {} {answer}", server.address));
+        says.push(text!("name server {} {}", named(&server.address), answer));
     }
     if findings.addresses_left_out > 0 {
-        says.push(format!("{} more addresses were not tried", findings.addresses_left_out));
+        says.push(text!("{} more addresses were not tried", findings.addresses_left_out));
     }
     let state = if name.problem.is_some() { State::Fail } else { State::Pass };
-    timed(name.took_us, step("name", state, says, json!(name)))
+    Step::new(Seen::Name(Some(name.clone())), state, says).took(name.took_us)
 }
 
 /// The names of RFC 1035 section 4.1.1 as tools print them.
-fn rcode(code: u8) -> String {
+fn rcode(code: u8) -> Text {
     match code {
-        0 => "an answer (NOERROR)".to_owned(),
-        1 => "FORMERR".to_owned(),
-        2 => "SERVFAIL".to_owned(),
-        3 => "no such name (NXDOMAIN)".to_owned(),
-        4 => "NOTIMP".to_owned(),
-        5 => "REFUSED".to_owned(),
-        other => format!("code {other}"),
+        0 => "an answer (NOERROR)".into(),
+        1 => "FORMERR".into(),
+        2 => "SERVFAIL".into(),
+        3 => "no such name (NXDOMAIN)".into(),
+        4 => "NOTIMP".into(),
+        5 => "REFUSED".into(),
+        other => text!("code {}", other),
     }
 }

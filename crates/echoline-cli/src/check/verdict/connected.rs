@@ -1,30 +1,29 @@
 //! No echo was expected, but a connection; or what a URL promises.
 
-use super::conversation::{WHOSE_RESET, said};
-use super::{Certainty, Verdict};
-use crate::check::findings::{Broke, Conversation, Scheme};
-use echoline_diagnosis::code;
-use echoline_diagnosis::units::human_time;
-use std::time::Duration;
+use echoline_diagnosis::{Certainty, Diagnosis, code, text};
 
-pub(super) fn judge(scheme: Option<Scheme>, conversation: &Conversation) -> Verdict {
+use super::conclude::{explain, likely, ok};
+use super::said::{WHOSE_RESET, said, speaks};
+use crate::check::findings::{Broke, Conversation, Scheme};
+use crate::check::words::time;
+
+pub(super) fn judge(scheme: Option<Scheme>, conversation: &Conversation) -> Diagnosis {
     let with = conversation.with;
-    let speaks = conversation.recognised.map_or_else(String::new, |name| format!(" It speaks {name}."));
+    let speaks = speaks(conversation);
     match scheme {
         _ if !conversation.fits(scheme) => unfit(scheme, conversation),
-        Some(Scheme::Https) if speaks.is_empty() => Verdict {
-            certainty: Certainty::CannotTell,
-            ..Verdict::ok(format!(
-                "{with} accepts connections and waits for the client to speak, as with TLS. Whether it speaks TLS and \
-                 HTTP was not looked at: nothing was sent."
-            ))
-        },
-        _ => Verdict::ok(format!("{with} accepts connections.{speaks}")),
+        Some(Scheme::Https) if speaks.is_none() => ok(text!(
+            "{} accepts connections and waits for the client to speak, as with TLS. Whether it speaks TLS and HTTP \
+             was not looked at: nothing was sent.",
+            with
+        ))
+        .with_certainty(Certainty::CannotTell),
+        _ => ok(text!("{} accepts connections.{}", with, speaks)),
     }
 }
 
 /// The other side did something else than was expected.
-fn unfit(scheme: Option<Scheme>, conversation: &Conversation) -> Verdict {
+fn unfit(scheme: Option<Scheme>, conversation: &Conversation) -> Diagnosis {
     let with = conversation.with;
     if let Some(greeting) = &conversation.greeting {
         return another_protocol(scheme, conversation, greeting);
@@ -34,57 +33,40 @@ fn unfit(scheme: Option<Scheme>, conversation: &Conversation) -> Verdict {
         _ => "at once, before anything was sent",
     };
     match conversation.broke {
-        Some(Broke::Reset) => Verdict::new(
-            code::RESET,
-            Certainty::Certain,
-            format!("{with} accepted the connection and reset it {when}. {WHOSE_RESET}"),
-        )
+        Some(Broke::Reset) => Diagnosis::new(code::RESET, text!("{} accepted the connection and reset it {}. {}", with, when, WHOSE_RESET))
         .next("look at the log of the program there: it turns this client away, or broke down"),
-        Some(Broke::Closed) => Verdict::new(
-            code::CLOSED_EARLY,
-            Certainty::Certain,
-            format!("{with} accepted the connection and closed it {when}."),
-        )
+        Some(Broke::Closed) => Diagnosis::new(code::CLOSED_EARLY, text!("{} accepted the connection and closed it {}.", with, when))
         .next("look at the log of the program there: it turns this client away, or is a proxy without a server behind"),
-        None => Verdict::new(
-            code::NO_REPLY,
-            Certainty::Likely,
-            format!(
-                "{with} accepts connections, but gave no answer to a HEAD request of HTTP in {}. The program waits \
-                 for something else or is stuck, or its answer is lost on the way.",
-                human_time(Duration::from_micros(conversation.took_us))
-            ),
-        )
+        None => likely(code::NO_REPLY, text!("{} accepts connections, but gave no answer to a HEAD request of HTTP in {}. The program waits \
+                 for something else or is stuck, or its answer is lost on the way.", with, time(conversation.took_us)))
         .next("check that a web server listens there, and not another program")
         .next("if another program is meant: HOST PORT without http://"),
     }
 }
 
-fn another_protocol(scheme: Option<Scheme>, conversation: &Conversation, greeting: &str) -> Verdict {
+fn another_protocol(scheme: Option<Scheme>, conversation: &Conversation, greeting: &str) -> Diagnosis {
     let with = conversation.with;
     let asked = if scheme == Some(Scheme::Http) {
         "does not answer a HEAD request as HTTP does"
     } else {
         "speaks first, which no TLS server does"
     };
-    let (certainty, speaks) = match conversation.recognised {
-        Some(name) => (Certainty::Certain, format!(" It speaks {name}.")),
-        None => (Certainty::Likely, String::new()),
-    };
+    let speaks = speaks(conversation);
+    let certainty = if speaks.is_some() { Certainty::Certain } else { Certainty::Likely };
     let code = code::UNEXPECTED_REPLY;
-    let sentence = format!("{with} accepts connections, but {asked}.{speaks}{}", said(Some(greeting)));
-    let verdict = Verdict { code, certainty, sentence, next: Vec::new() };
-    let verdict = match conversation.recognised {
+    let sentence = text!("{} accepts connections, but {}.{}{}", with, asked, speaks, said(Some(greeting)));
+    let verdict = Diagnosis::new(code, sentence).with_certainty(certainty);
+    let verdict = match conversation.recognised.as_deref() {
         Some("TLS") => verdict.next("it may be a web server with TLS: https://"),
         _ => verdict.next("check the port; if this program is the right one: HOST PORT without a scheme"),
     };
-    verdict.next(format!("echoline explain {}", code.as_str()))
+    verdict.next(explain(code))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::verdict::Certainty::{CannotTell, Certain, Likely};
+    use echoline_diagnosis::Certainty::{CannotTell, Certain, Likely};
 
     /// What came back, what it was recognised as, and how the connection ended.
     type Seen = (Option<&'static str>, Option<&'static str>, Option<Broke>);
@@ -93,14 +75,14 @@ mod tests {
         let conversation = Conversation {
             with: "203.0.113.10:80".parse().unwrap(),
             greeting: greeting.map(str::to_owned),
-            recognised,
+            recognised: recognised.map(Into::into),
             broke,
             exchanges: Vec::new(),
             took_us: 2_000_000,
         };
         let verdict = judge(Some(scheme), &conversation);
-        assert_eq!(verdict.code == code::OK, verdict.next.is_empty(), "{verdict:?}");
-        (verdict.code.as_str(), verdict.certainty, verdict.sentence)
+        assert_eq!(verdict.code() == code::OK, verdict.steps().is_empty(), "{verdict:?}");
+        (verdict.code().as_str(), verdict.certainty(), verdict.to_string())
     }
 
     #[test]

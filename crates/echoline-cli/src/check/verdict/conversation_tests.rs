@@ -1,8 +1,9 @@
 //! What is concluded from a conversation, by findings written down by hand.
 
 use super::*;
+use echoline_diagnosis::foreign;
 
-fn after(result: Answer) -> Verdict {
+fn after(result: Answer) -> Diagnosis {
     verdict(&talked(conversation(vec![exchange(What::Line, result)])))
 }
 
@@ -38,7 +39,7 @@ fn bytes_that_nobody_sent_are_told_from_bytes_that_changed_and_a_protocol_is_nam
     expect(&after(Answer::Added { at: 0, bytes: 1 }), ADDED, Certain, &["whole, with 1 byte", "before it"]);
     expect(&after(Answer::Added { at: 8, bytes: 2 }), ADDED, Certain, &["the first at byte 9."]);
     let greets = |what, result| {
-        let recognised = Some("SMTP");
+        let recognised = Some("SMTP".into());
         verdict(&talked(Conversation { recognised, ..conversation(vec![exchange(what, result)]) }))
     };
     for (what, result) in [
@@ -61,7 +62,7 @@ fn whoami(reached_echo: Option<bool>, problem: Option<&str>) -> Whoami {
         connection: None,
         instances: usize::from(problem.is_none()),
         reached_echo,
-        problem: problem.map(str::to_owned),
+        problem: problem.map(foreign),
         took_us: 9,
     }
 }
@@ -71,8 +72,8 @@ fn what_the_other_end_was_asked_and_did_not_say_stands_in_the_sentence() {
     let echoed = || talked(conversation(vec![exchange(What::Line, Answer::Identical)]));
     let said = |findings: Findings| {
         let judged = verdict(&findings);
-        assert_eq!(judged.code, OK);
-        judged.sentence
+        assert_eq!(judged.code(), OK);
+        judged.to_string()
     };
     let failed = Findings { whoami: Some(whoami(None, Some("it is mute"))), ..echoed() };
     assert!(said(failed).ends_with("But asking whoami failed: it is mute."));
@@ -82,7 +83,7 @@ fn what_the_other_end_was_asked_and_did_not_say_stands_in_the_sentence() {
             asked: 9,
             order: vec!["a".to_owned()],
             source_kept: 0,
-            problem: problem.map(str::to_owned),
+            problem: problem.map(foreign),
             took_us: 9,
         }),
         ..echoed()
@@ -141,8 +142,8 @@ fn of_an_unfinished_line_at_the_end_it_is_said_whether_it_came_back_and_what_did
         (Answer::Reset, 0, "did not come back, and the connection was reset"),
     ] {
         let judged = ended(result, got_bytes);
-        assert_eq!(judged.code, OK, "{judged:?}");
-        assert!(judged.sentence.contains(words), "{words}: {judged:?}");
+        assert_eq!(judged.code(), OK, "{judged:?}");
+        assert!(judged.to_string().contains(words), "{words}: {judged:?}");
     }
     expect(
         &ended(Answer::Added { at: 24, bytes: 4 }, 28),
@@ -164,16 +165,16 @@ fn a_connection_that_is_all_that_was_expected_is_fine_unless_it_ends_at_once() {
         let mut findings = talked(Conversation {
             broke,
             greeting: greeting.map(str::to_owned),
-            recognised: greeting.map(|_| "SSH"),
+            recognised: greeting.map(|_| "SSH".into()),
             ..conversation(Vec::new())
         });
         findings.target.expect = Expect::Connect;
         verdict(&findings)
     };
-    assert_eq!(connected(None, None).code, OK);
-    assert!(connected(None, Some("SSH-2.0-x")).sentence.contains("It speaks SSH"));
+    assert_eq!(connected(None, None).code(), OK);
+    assert!(connected(None, Some("SSH-2.0-x")).to_string().contains("It speaks SSH"));
     // Some services say one thing and end: daytime, qotd.
-    assert_eq!(connected(Some(Broke::Closed), Some("x")).code, OK);
+    assert_eq!(connected(Some(Broke::Closed), Some("x")).code(), OK);
     expect(&connected(Some(Broke::Closed), None), CLOSED_EARLY, Certain, &["closed it at once"]);
     expect(&connected(Some(Broke::Reset), None), RESET, Certain, &["does not prove"]);
 }

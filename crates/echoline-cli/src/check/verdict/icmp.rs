@@ -1,18 +1,18 @@
 //! A message of ICMP about the request to one address: who says no, and does that prove a rule?
 
-use super::Certainty::{Certain, Likely};
-use super::Verdict;
-use super::address::{OWN_RULES, OWN_RULES_BOTH, absent_neighbour, own_rule};
+use echoline_diagnosis::Certainty::{Certain, Likely};
+use echoline_diagnosis::{Diagnosis, Text, code, text};
+
+use super::conclude::likely;
+use super::near::{OWN_RULES, OWN_RULES_BOTH, absent_neighbour, own_rule};
 use crate::check::findings::{AddressFinding, Icmp};
-use echoline_diagnosis::code;
-use echoline_diagnosis::units::human_time;
-use std::time::Duration;
+use crate::check::words::time;
 
 /// An answer that takes this long waited for a neighbour that does not exist: three questions, a second apart
 /// (RFC 4861 section 10; Linux asks for IPv4 just so).
 const NEIGHBOUR_TIME_US: u64 = 900_000;
 
-pub(super) fn judge(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+pub(super) fn judge(finding: &AddressFinding, icmp: &Icmp) -> Diagnosis {
     if icmp.from_this_machine {
         return by_this_machine(finding, icmp);
     }
@@ -27,65 +27,87 @@ pub(super) fn judge(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
 ///
 /// That need not be the host: a router that forwards the port to another machine puts its own address into whatever
 /// is said behind it, too (RFC 3022 section 4.3). So only a message that means a rule proves one.
-fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+fn by_the_host(finding: &AddressFinding, icmp: &Icmp) -> Diagnosis {
     let (to, name) = (finding.address, icmp.name());
     let (ip, port) = (to.ip(), to.port());
     if icmp.is_prohibited() || icmp.is_port_unreachable() {
-        let sentence = format!(
-            "A firewall on {to} itself rejects the request, or one on the machine that it forwards the port to: \
-             {name} came from that address."
+        let sentence = text!(
+            "A firewall on {} itself rejects the request, or one on the machine that it forwards the port to: \
+             {} came from that address.",
+            to,
+            name
         );
-        return Verdict::new(code::REJECTED, Certain, sentence)
+        return Diagnosis::new(code::REJECTED, sentence)
             .next("on that machine, allow the port in its firewall");
     }
-    let look = format!("on {ip}, see whether it forwards port {port}, and whether that machine is on");
+    let look = text!("on {}, see whether it forwards port {}, and whether that machine is on", ip, port);
     if icmp.is_time_exceeded() {
-        let sentence = format!(
-            "The request to {to} used up its hops behind {ip}, as it looks: it forwards the port, and the routers \
-             there send it round in a circle; {name}."
+        let sentence = text!(
+            "The request to {} used up its hops behind {}, as it looks: it forwards the port, and the routers \
+             there send it round in a circle; {}.",
+            to,
+            ip,
+            name
         );
-        return Verdict::new(code::NO_ROUTE, Likely, sentence).next(look);
+        return likely(code::NO_ROUTE, sentence).next(look);
     }
     // Who looks for a machine that is off takes seconds to say so; a rule takes none.
     if icmp.is_host_unreachable() && finding.connect.took_us >= NEIGHBOUR_TIME_US {
-        let took = human_time(Duration::from_micros(finding.connect.took_us));
-        let sentence = format!(
-            "{ip} forwards port {port} to a machine that does not answer, as it looks: {name} came from that address, \
-             and only after {took}. A firewall there that rejects so would say it at once."
+        let took = time(finding.connect.took_us);
+        let sentence = text!(
+            "{} forwards port {} to a machine that does not answer, as it looks: {} came from that address, \
+             and only after {}. A firewall there that rejects so would say it at once.",
+            ip,
+            port,
+            name,
+            took
         );
-        return Verdict::new(code::HOST_UNREACHABLE, Likely, sentence).next(look);
+        return likely(code::HOST_UNREACHABLE, sentence).next(look);
     }
-    let sentence = format!(
-        "A firewall on {to} rejects the request, as it looks: {name} came from that address. Or it forwards the port \
-         to a machine that cannot be reached."
+    let sentence = text!(
+        "A firewall on {} rejects the request, as it looks: {} came from that address. Or it forwards the port \
+         to a machine that cannot be reached.",
+        to,
+        name
     );
-    Verdict::new(code::REJECTED, Likely, sentence)
-        .next("on that machine, allow the port in its firewall")
-        .next(look)
+    likely(code::REJECTED, sentence).next("on that machine, allow the port in its firewall").next(look)
 }
 
-fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Diagnosis {
     let to = finding.address;
-    let (name, who) = (icmp.name(), icmp.from.map_or_else(|| "somebody".to_owned(), |from| from.to_string()));
-    let took = human_time(Duration::from_micros(finding.connect.took_us));
+    let name = icmp.name();
+    let who = &icmp.from.map_or_else(|| Text::from("somebody"), Text::from);
+    let took = time(finding.connect.took_us);
     if icmp.is_prohibited() || icmp.is_port_unreachable() {
-        let sentence = format!("A firewall at {who}, on the way to {to}, rejects the request: {name}.");
-        return Verdict::new(code::REJECTED, Certain, sentence)
-            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+        let sentence = text!("A firewall at {}, on the way to {}, rejects the request: {}.", who, to, name);
+        return Diagnosis::new(code::REJECTED, sentence).next(text!(
+            "ask whoever runs {} to allow port {}",
+            who,
+            to.port()
+        ));
     }
     let other = finding.controls.iter().find(|control| control.shows_host(to.ip()));
     if let Some(control) = other {
-        let sentence = format!(
-            "A firewall at {who} rejects the request to {to}: it says {name}, yet the host answers on port {}.",
+        let sentence = text!(
+            "A firewall at {} rejects the request to {}: it says {}, yet the host answers on port {}.",
+            who,
+            to,
+            name,
             control.port
         );
-        return Verdict::new(code::REJECTED, Likely, sentence)
-            .next(format!("ask whoever runs {who} to allow port {}", to.port()));
+        return likely(code::REJECTED, sentence).next(text!(
+            "ask whoever runs {} to allow port {}",
+            who,
+            to.port()
+        ));
     }
     if icmp.is_time_exceeded() {
-        let sentence =
-            format!("The request to {to} used up its hops at {who}: the routers send it round in a circle.");
-        return Verdict::new(code::NO_ROUTE, Likely, sentence).next(format!("look at the routes of {who}"));
+        let sentence = text!(
+            "The request to {} used up its hops at {}: the routers send it round in a circle.",
+            to,
+            who
+        );
+        return likely(code::NO_ROUTE, sentence).next(text!("look at the routes of {}", who));
     }
     let (code, what) = if icmp.is_net_unreachable() {
         (code::NO_ROUTE, "it knows no way to that network")
@@ -97,14 +119,21 @@ fn by_a_router(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     } else {
         ""
     };
-    let sentence =
-        format!("The router {who} says after {took} that {to} cannot be reached: {what}; {name}.{doubt}");
-    Verdict::new(code, Likely, sentence)
+    let sentence = text!(
+        "The router {} says after {} that {} cannot be reached: {}; {}.{}",
+        who,
+        took,
+        to,
+        what,
+        name,
+        doubt
+    );
+    likely(code, sentence)
         .next("check that the host is on and that its address is right")
-        .next(format!("look at the routes and rules of {who}"))
+        .next(text!("look at the routes and rules of {}", who))
 }
 
-fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
+fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Diagnosis {
     let (to, name) = (finding.address, icmp.name());
     if icmp.is_host_unreachable() && finding.connect.took_us >= NEIGHBOUR_TIME_US {
         let neighbour = finding.neighbour.as_ref().map(|neighbour| neighbour.answers);
@@ -121,23 +150,27 @@ fn by_this_machine(finding: &AddressFinding, icmp: &Icmp) -> Verdict {
     }
     let certainty = if icmp.is_host_unreachable() { Likely } else { Certain };
     let (_, rule) = own_rule(finding);
-    let sentence = format!(
-        "This machine's own firewall rejects the request to {to}: {name} came from this machine itself.{rule}"
+    let sentence = text!(
+        "This machine's own firewall rejects the request to {}: {} came from this machine itself.{}",
+        to,
+        name,
+        rule
     );
     // What it sends to itself goes out and comes in.
     let look = if finding.own { OWN_RULES_BOTH } else { OWN_RULES };
-    Verdict::new(code::LOCAL_FIREWALL, certainty, sentence).next(look)
+    Diagnosis::new(code::LOCAL_FIREWALL, sentence).with_certainty(certainty).next(look)
 }
 
 /// It looked for a machine in vain, and not for the next one on the way to this address.
-fn led_away(finding: &AddressFinding) -> Verdict {
-    let took = human_time(Duration::from_micros(finding.connect.took_us));
-    let sentence = format!(
-        "This machine gave up after {took}, and what it looked for was another machine than {}: a rule of its own leads \
+fn led_away(finding: &AddressFinding) -> Diagnosis {
+    let took = time(finding.connect.took_us);
+    let sentence = text!(
+        "This machine gave up after {}, and what it looked for was another machine than {}: a rule of its own leads \
          the request there (destination NAT), as it looks, and nobody answers.",
+        took,
         finding.address
     );
-    Verdict::new(code::HOST_UNREACHABLE, Likely, sentence)
+    likely(code::HOST_UNREACHABLE, sentence)
         .next(OWN_RULES)
         .next("see for whom this machine looked in vain: ip neigh")
 }

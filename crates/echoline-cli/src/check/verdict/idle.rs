@@ -1,66 +1,68 @@
 //! What silent connections come to.
 
-use super::Certainty::{CannotTell, Certain, Likely};
-use super::{Certainty, Verdict};
-use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
-use crate::check::report::long_time;
-use echoline_diagnosis::{Code, code};
+use echoline_diagnosis::Certainty::{CannotTell, Certain, Likely};
+use echoline_diagnosis::{Certainty, Code, Diagnosis, code, text};
 
-pub(super) fn judge(idle: &Idle) -> Verdict {
+use super::conclude::{cannot_tell, likely, ok};
+use crate::check::findings::{Idle, IdleEnd, IdleTry, Poke};
+use crate::check::words::long_time;
+
+pub(super) fn judge(idle: &Idle) -> Diagnosis {
     let with = idle.with;
     let alive = idle.longest_alive_us();
     if let Some(dead) = idle.first_dead() {
         return died(idle, dead, alive);
     }
     let Some(alive) = alive else {
-        let why = idle.problem.as_deref().unwrap_or("it was ended too early");
-        let verdict =
-            Verdict::ok(format!("{with} works, and nothing is known of silent connections: {why}."));
+        let why = idle.problem.clone().unwrap_or_else(|| "it was ended too early".into());
+        let verdict = ok(text!("{} works, and nothing is known of silent connections: {}.", with, why));
         return unsure(verdict);
     };
     let lived = long_time(alive);
     if alive < idle.asked_us {
         let why = if idle.interrupted { "it was ended early" } else { "the longest of them is missing" };
-        return unsure(Verdict::ok(format!(
-            "A silent connection to {with} lives for {lived} at least; {why}."
-        )));
+        return unsure(ok(text!("A silent connection to {} lives for {} at least; {}.", with, lived, why)));
     }
     let how = match idle.poke {
         Poke::Echo => "what was sent then came back",
         Poke::Keepalive => "the other machine still knew it (TCP keepalive)",
     };
-    Verdict::ok(format!("A connection to {with} survives a silence of {lived}: {how}."))
+    ok(text!("A connection to {} survives a silence of {}: {}.", with, lived, how))
 }
 
-fn unsure(verdict: Verdict) -> Verdict {
-    Verdict { certainty: CannotTell, ..verdict }
+fn unsure(verdict: Diagnosis) -> Diagnosis {
+    verdict.with_certainty(CannotTell)
 }
 
-fn died(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
+fn died(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Diagnosis {
     let with = idle.with;
     let after = long_time(dead.silent_us);
     // The timers of two machines, and the steps in which they count, agree only so far.
     let about = dead.silent_us + dead.silent_us / 8;
     if let Some(longer) = alive.filter(|alive| *alive > about) {
-        let sentence = format!(
-            "A connection to {with} died after a silence of {after} ({}), and another one survived {}: it is not the \
+        let sentence = text!(
+            "A connection to {} died after a silence of {} ({}), and another one survived {}: it is not the \
              silence alone.",
+            with,
+            after,
             how(dead),
             long_time(longer)
         );
-        return Verdict::new(code(dead), CannotTell, sentence).next("try again, to see whether it is chance");
+        return cannot_tell(code(dead), sentence).next("try again, to see whether it is chance");
     }
     // A program may have a limit for what it hears, and a keepalive is nothing that it hears.
     let heard = idle.poke == Poke::Echo;
     if let Some((end, lived)) = idle.busy_died().filter(|_| heard) {
-        let sentence = format!(
-            "A connection to {with} died after a silence of {after} ({}), but so did one that was never silent, after \
+        let sentence = text!(
+            "A connection to {} died after a silence of {} ({}), but so did one that was never silent, after \
              {}: it is not the silence.",
+            with,
+            after,
             how(dead),
             long_time(lived)
         );
         let ended = IdleTry { end, ..dead.clone() };
-        return Verdict::new(otherwise(&ended), CannotTell, sentence)
+        return cannot_tell(otherwise(&ended), sentence)
             .next("look at the log of the program there: did it end, or does it limit how long a connection may last?")
             .next("check without --idle, to see whether it works at all");
     }
@@ -68,21 +70,19 @@ fn died(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
 }
 
 /// Without one that was not silent, nobody knows that it would have lived.
-fn compared(idle: &Idle, verdict: Verdict) -> Verdict {
-    if idle.busy_problem.is_none() || verdict.certainty != Certain {
+fn compared(idle: &Idle, verdict: Diagnosis) -> Diagnosis {
+    if idle.busy_problem.is_none() || verdict.certainty() != Certain {
         return verdict;
     }
-    let sentence = format!(
-        "{} A connection that is never silent, to compare it with, could not be opened.",
-        verdict.sentence
-    );
-    Verdict { certainty: Likely, sentence, ..verdict }
+    verdict
+        .and(" A connection that is never silent, to compare it with, could not be opened.")
+        .with_certainty(Likely)
 }
 
-fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
+fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Diagnosis {
     let with = idle.with;
     let after = long_time(dead.silent_us);
-    let lived = alive.map_or_else(String::new, |alive| format!(" It survived {}.", long_time(alive)));
+    let lived = alive.map(|alive| text!(" It survived {}.", long_time(alive)));
     let certainty: Certainty = if idle.busy_ended.is_some() { Likely } else { Certain };
     match dead.end {
         IdleEnd::Closed => {
@@ -91,48 +91,32 @@ fn silence(idle: &Idle, dead: &IdleTry, alive: Option<u64>) -> Verdict {
                 _ => "",
             };
             let sentence =
-                format!("The other side, {with}, ends a connection in order (FIN) after a silence of {after}.{kept}");
-            Verdict::new(code::IDLE_CLOSED, certainty, sentence)
+                text!("The other side, {}, ends a connection in order (FIN) after a silence of {}.{}", with, after, kept);
+            Diagnosis::new(code::IDLE_CLOSED, sentence).with_certainty(certainty)
                 .next("look for an idle timeout of that length: in the server, then in proxies and load balancers")
                 .next("send something more often than that, or connect anew")
         }
         IdleEnd::Reset => {
             let when = match dead.poked {
-                true => format!("when something is sent after a silence of {after}.{lived}"),
-                false => format!("after a silence of {after}, by itself."),
+                true => text!("when something is sent after a silence of {}.{}", after, lived),
+                false => text!("after a silence of {}, by itself.", after),
             };
-            let sentence = format!("A connection to {with} is reset {when} A reset does not prove who sent it.");
-            let verdict = Verdict::new(code::IDLE_RESET, certainty, sentence);
+            let sentence = text!("A connection to {} is reset {} A reset does not prove who sent it.", with, when);
+            let verdict = Diagnosis::new(code::IDLE_RESET, sentence).with_certainty(certainty);
             match dead.poked {
                 true => verdict.next("look for a firewall or load balancer on the way that forgets connections"),
                 false => verdict.next("look for an idle timeout of that length: in the server, then in load balancers"),
             }
             .next("send something more often, or switch TCP keepalive on with a shorter time")
         }
-        IdleEnd::Silent { acknowledged: true } => Verdict::new(
-            code::NO_REPLY,
-            Likely,
-            format!(
-                "{with} does not reply on a connection that was silent for {after}, though its machine acknowledges \
-                 what is sent.{lived} The program has given that connection up without ending it."
-            ),
-        )
+        IdleEnd::Silent { acknowledged: true } => likely(code::NO_REPLY, text!("{} does not reply on a connection that was silent for {}, though its machine acknowledges \
+                 what is sent.{} The program has given that connection up without ending it.", with, after, lived))
         .next("look at the log of the program there"),
-        IdleEnd::Silent { acknowledged: false } => Verdict::new(
-            code::IDLE_LOST,
-            Likely,
-            format!(
-                "A silent connection to {with} dies unnoticed: after {after} of silence, what was sent got no answer at \
-                 all.{lived} A router with NAT, a firewall or a load balancer on the way forgot it."
-            ),
-        )
-        .next(format!("switch TCP keepalive on, with a time below {}", long_time(alive.unwrap_or(dead.silent_us))))
+        IdleEnd::Silent { acknowledged: false } => likely(code::IDLE_LOST, text!("A silent connection to {} dies unnoticed: after {} of silence, what was sent got no answer at \
+                 all.{} A router with NAT, a firewall or a load balancer on the way forgot it.", with, after, lived))
+        .next(text!("switch TCP keepalive on, with a time below {}", long_time(alive.unwrap_or(dead.silent_us))))
         .next("or send something of your own more often than that"),
-        IdleEnd::Altered | IdleEnd::Alive => Verdict::new(
-            code::ALTERED,
-            Certain,
-            format!("{with} sends something else back on a connection that was silent for {after}.{lived}"),
-        )
+        IdleEnd::Altered | IdleEnd::Alive => Diagnosis::new(code::ALTERED, text!("{} sends something else back on a connection that was silent for {}.{}", with, after, lived))
         .next("look at the log of the program there"),
     }
 }
@@ -167,7 +151,6 @@ fn how(dead: &IdleTry) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Code;
     use super::*;
 
     fn one(silent_s: u64, end: IdleEnd, poked: bool) -> IdleTry {
@@ -192,11 +175,11 @@ mod tests {
     fn expect(idle: &Idle, code: Option<Code>, certainty: Certainty, words: &[&str]) {
         let verdict = judge(idle);
         let expected = code.unwrap_or(code::OK);
-        assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
+        assert_eq!((verdict.code(), verdict.certainty()), (expected, certainty), "{verdict:?}");
         for word in words {
-            assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+            assert!(verdict.to_string().contains(word), "{word} in {verdict:?}");
         }
-        assert!(code.is_none() || !verdict.next.is_empty(), "{verdict:?}");
+        assert!(code.is_none() || !verdict.steps().is_empty(), "{verdict:?}");
     }
 
     const LOST: IdleEnd = IdleEnd::Silent { acknowledged: false };
@@ -230,7 +213,7 @@ mod tests {
         expect(&whole, None, Certain, &["survives a silence of 10.0 min"]);
         let early = Idle { interrupted: true, ..idle(&[one(300, IdleEnd::Alive, true)]) };
         expect(&early, None, CannotTell, &["5.0 min at least", "ended early"]);
-        let none = Idle { problem: Some("refused".to_owned()), ..idle(&[]) };
+        let none = Idle { problem: Some("refused".into()), ..idle(&[]) };
         expect(&none, None, CannotTell, &["nothing is known of silent connections: refused"]);
     }
 
@@ -251,8 +234,8 @@ mod tests {
     fn without_one_that_was_never_silent_nothing_is_certain() {
         for end in [IdleEnd::Closed, IdleEnd::Reset, IdleEnd::Altered] {
             let all = idle(&[one(240, IdleEnd::Alive, true), one(480, end, false)]);
-            assert_eq!(judge(&all).certainty, Certain);
-            let alone = Idle { busy_problem: Some("refused".to_owned()), ..all };
+            assert_eq!(judge(&all).certainty(), Certain);
+            let alone = Idle { busy_problem: Some("refused".into()), ..all };
             expect(&alone, Some(code(&one(480, end, false))), Likely, &["to compare it with"]);
         }
     }

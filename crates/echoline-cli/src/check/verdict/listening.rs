@@ -1,28 +1,31 @@
 //! The serving side: what keeps others from a port of this machine. A pure function, too.
 
-use super::Certainty::{CannotTell, Certain, Likely};
-use super::{Certainty, Verdict, sentence};
-use crate::check::findings::{Ended, Firewall, ListenFindings, Listener, Place, Ruling};
-use crate::check::firewall::Stop;
-use echoline::AddressKind;
-use echoline_diagnosis::code;
-use echoline_diagnosis::units::count;
+use std::net::SocketAddr;
 
-pub(in crate::check) fn verdict(findings: &ListenFindings) -> Verdict {
-    judge(findings).explained()
+use echoline::AddressKind;
+use echoline_diagnosis::Certainty::{CannotTell, Certain, Likely};
+use echoline_diagnosis::units::count;
+use echoline_diagnosis::{Certainty, Diagnosis, Part, Text, code, foreign, host as named, plain, text};
+
+use super::conclude::{cannot_tell, explained, of_problem, ok};
+use super::near::OWN_RULES_IN;
+use crate::check::findings::{Ended, Firewall, ListenFindings, Listener, Place, Ruling, Stop};
+
+pub(in crate::check) fn verdict(findings: &ListenFindings) -> Diagnosis {
+    explained(judge(findings))
 }
 
-fn judge(findings: &ListenFindings) -> Verdict {
+fn judge(findings: &ListenFindings) -> Diagnosis {
     if let Some(problem) = &findings.unreadable {
-        return Verdict::new(problem.code, Certain, sentence(&problem.message)).next(&problem.remedy);
+        return of_problem(problem);
     }
     let port = findings.wanted.port;
     let Some(sockets) = &findings.sockets else {
-        let sentence = format!(
-            "Whether a program listens on port {port} cannot be told: the system shows no table of sockets."
+        let sentence = text!(
+            "Whether a program listens on port {} cannot be told: the system shows no table of sockets.",
+            port
         );
-        return Verdict::new(code::SYSTEM, CannotTell, sentence)
-            .next("see whether /proc is there: ls /proc/net/tcp");
+        return cannot_tell(code::SYSTEM, sentence).next("see whether /proc is there: ls /proc/net/tcp");
     };
     let serving: Vec<&Listener> = sockets.iter().filter(|listener| serves(findings, listener)).collect();
     let loopback_only = findings.places.iter().filter(|place| place.served).all(is_loopback);
@@ -47,49 +50,63 @@ fn is_loopback(place: &Place) -> bool {
 }
 
 /// `echoline (process 7)`, and what the kernel says where it does not say who.
-pub(in crate::check) fn program(listener: &Listener) -> String {
+pub(in crate::check) fn program(listener: &Listener) -> Text {
     match listener.processes.as_slice() {
-        [] => format!("a program of user {}", listener.uid),
-        [one] => format!("{} (process {})", one.name, one.pid),
-        [one, rest @ ..] => format!("{} (process {} and {} more)", one.name, one.pid, rest.len()),
+        [] => text!("a program of user {}", listener.uid),
+        [one] => text!("{} (process {})", foreign(&one.name), one.pid),
+        [one, rest @ ..] => text!("{} (process {} and {} more)", foreign(&one.name), one.pid, rest.len()),
     }
 }
 
 /// At the beginning of a sentence; the name of a program stays as it is.
-fn capital(text: &str) -> String {
-    text.strip_prefix("a program of").map_or_else(|| text.to_owned(), |rest| format!("A program of{rest}"))
+fn capital(text: &Text) -> Text {
+    let mut is_first = true;
+    text.map(|part| match part {
+        Part::Plain(words) if std::mem::take(&mut is_first) => match words.strip_prefix("a program of") {
+            Some(rest) => Part::Plain(format!("A program of{rest}").into()),
+            None => part.clone(),
+        },
+        part => {
+            is_first = false;
+            part.clone()
+        }
+    })
 }
 
 /// Every socket in words: `nginx (process 7) on 0.0.0.0:80`.
-fn listed(listeners: &[&Listener]) -> String {
-    let mut programs: Vec<(String, Vec<String>)> = Vec::new();
+fn listed(listeners: &[&Listener]) -> Text {
+    let mut programs: Vec<(Text, Vec<SocketAddr>)> = Vec::new();
     for listener in listeners {
-        let (who, at) = (program(listener), listener.address.to_string());
+        let (who, at) = (program(listener), listener.address);
         match programs.iter_mut().find(|(known, _)| *known == who) {
             Some((_, addresses)) => addresses.push(at),
             None => programs.push((who, vec![at])),
         }
     }
-    let one = |(who, at): &(String, Vec<String>)| format!("{who} listens on {}", at.join(" and "));
-    programs.iter().map(one).collect::<Vec<_>>().join("; ")
+    let one = |(who, at): (Text, Vec<SocketAddr>)| {
+        text!("{} listens on {}", who, Text::join(at.into_iter().map(Text::from), " and "))
+    };
+    Text::join(programs.into_iter().map(one), "; ")
 }
 
 /// No program here takes what others send, and a rule leads it to where one may.
-fn led_away(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
+fn led_away(findings: &ListenFindings, serving: &[&Listener]) -> Option<Diagnosis> {
     let rule = led_elsewhere(findings)?;
     let port = findings.wanted.port;
     let here = match serving {
-        [] => "Nothing on this machine itself takes connections".to_owned(),
-        serving => format!("Only this machine itself can reach what listens here ({})", listed(serving)),
+        [] => "Nothing on this machine itself takes connections".into(),
+        serving => text!("Only this machine itself can reach what listens here ({})", listed(serving)),
     };
-    let mut verdict = Verdict::ok(format!(
-        "A rule of this machine leads what others send to port {port} to another place (NAT), or some of it: {rule}. \
-         Whether a program answers there cannot be seen from here. {here}."
+    let verdict = ok(text!(
+        "A rule of this machine leads what others send to port {} to another place (NAT), or some of it: {}. \
+         Whether a program answers there cannot be seen from here. {}.",
+        port,
+        foreign(rule),
+        here
     ))
-    .next(format!("from another machine: echoline check ADDRESS {port}, with an address of this one"))
+    .next(text!("from another machine: echoline check ADDRESS {}, with an address of this one", port))
     .next("on the machine that it is led to: echoline check --listen, with the port there");
-    verdict.certainty = CannotTell;
-    Some(verdict)
+    Some(verdict.with_certainty(CannotTell))
 }
 
 /// The rule that leads, or may lead, what comes in to another port or machine.
@@ -98,32 +115,33 @@ pub(in crate::check) fn led_elsewhere(findings: &ListenFindings) -> Option<&str>
 }
 
 /// No socket takes what was asked for. A rule that cannot be read may lead it elsewhere.
-fn nobody(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
+fn nobody(findings: &ListenFindings, sockets: &[Listener]) -> Diagnosis {
     let mut verdict = nowhere(findings, sockets);
-    if let Some(why) = findings.firewalls.iter().find_map(|firewall| firewall.unreadable) {
-        let doubt = format!(" Whether a rule leads the port elsewhere (NAT) cannot be told: {why}.");
-        verdict.sentence.push_str(&doubt);
-        verdict.certainty = Likely;
-        verdict.next.push(format!("sudo echoline check --listen {}", findings.asked));
+    if let Some(why) = findings.firewalls.iter().find_map(|firewall| firewall.unreadable.clone()) {
+        let doubt = text!(" Whether a rule leads the port elsewhere (NAT) cannot be told: {}.", why);
+        verdict = verdict
+            .and(doubt)
+            .with_certainty(Likely)
+            .next(text!("sudo echoline check --listen {}", named(&findings.asked)));
     }
     verdict
 }
 
-fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
+fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Diagnosis {
     let port = findings.wanted.port;
     let others: Vec<&Listener> = sockets.iter().collect();
     if others.is_empty() {
-        let sentence = format!("Nothing listens on port {port} of this machine.");
-        return Verdict::new(code::NOT_LISTENING, Certain, sentence)
+        let sentence = text!("Nothing listens on port {} of this machine.", port);
+        return Diagnosis::new(code::NOT_LISTENING, sentence)
             .next("start the server, or check its port: sudo ss -ltnp lists who listens")
-            .next(format!("if it runs in a container, publish the port: docker run -p {port}:{port}"));
+            .next(text!("if it runs in a container, publish the port: docker run -p {}:{}", port, port));
     }
     let where_not = match findings.wanted.addresses.as_slice() {
-        [] if !findings.wanted.ipv4 => "for IPv6".to_owned(),
-        [] if !findings.wanted.ipv6 => "for IPv4".to_owned(),
-        [] => "for other machines".to_owned(),
+        [] if !findings.wanted.ipv4 => "for IPv6".into(),
+        [] if !findings.wanted.ipv6 => "for IPv4".into(),
+        [] => "for other machines".into(),
         addresses => {
-            format!("on {}", addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "))
+            text!("on {}", Text::join(addresses.iter().map(Text::from), " or "))
         }
     };
     let trap = match findings.wanted.ipv4 && others.iter().all(|listener| listener.address.is_ipv6()) {
@@ -132,49 +150,53 @@ fn nowhere(findings: &ListenFindings, sockets: &[Listener]) -> Verdict {
         }
         false => "",
     };
-    let sentence = format!("Nothing listens on port {port} {where_not}: {}.{trap}", listed(&others));
-    Verdict::new(code::NOT_LISTENING, Certain, sentence)
+    let sentence = text!("Nothing listens on port {} {}: {}.{}", port, where_not, listed(&others), trap);
+    Diagnosis::new(code::NOT_LISTENING, sentence)
         .next("let it listen there too: on 0.0.0.0 for every IPv4 address, on [::] for every IPv6 address")
 }
 
-fn only_here(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
+fn only_here(findings: &ListenFindings, serving: &[&Listener]) -> Diagnosis {
     let port = findings.wanted.port;
-    let sentence = format!(
-        "Only this machine itself can reach port {port}: {}, and everybody else is refused.",
+    let sentence = text!(
+        "Only this machine itself can reach port {}: {}, and everybody else is refused.",
+        port,
         listed(serving)
     );
-    Verdict::new(code::LOOPBACK_ONLY, Certain, sentence)
+    Diagnosis::new(code::LOOPBACK_ONLY, sentence)
         .next("let it listen on every address (0.0.0.0 and [::]), or on that of one network")
-        .next(format!("for an echoline server: echoline serve :{port}"))
-        .next(format!("if that is meant: echoline check --listen localhost:{port}"))
+        .next(text!("for an echoline server: echoline serve :{}", port))
+        .next(text!("if that is meant: echoline check --listen localhost:{}", port))
 }
 
 /// It listens, and connections are left waiting.
-fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
-    let new = |certainty: Certainty, sentence: String| Verdict::new(code::NOT_ACCEPTING, certainty, sentence);
+fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Diagnosis> {
+    let new = |certainty: Certainty, sentence: Text| {
+        Diagnosis::new(code::NOT_ACCEPTING, sentence).with_certainty(certainty)
+    };
     if let Some(stopped) = serving.iter().find(|listener| listener.is_stopped()) {
         let pid = stopped.processes.first().map_or(0, |process| process.pid);
-        let sentence = format!(
+        let sentence = text!(
             "{} listens on {} and is stopped: connections wait and are never served.",
             capital(&program(stopped)),
             stopped.address
         );
         return Some(
             new(Certain, sentence)
-                .next(format!("let it go on: kill -CONT {pid}, or fg in the shell that stopped it")),
+                .next(text!("let it go on: kill -CONT {}, or fg in the shell that stopped it", pid)),
         );
     }
     if let Some(full) = serving.iter().find(|listener| listener.queue.is_full()) {
         let most = full.queue.may_wait.unwrap_or_default();
-        let sentence = format!(
-            "{} listens on {} and takes no connections: {} in its queue, which has room for {most}. The system drops \
+        let sentence = text!(
+            "{} listens on {} and takes no connections: {} in its queue, which has room for {}. The system drops \
              every new request, so clients see silence.",
             capital(&program(full)),
             full.address,
             match full.queue.waiting {
-                1 => "1 waits".to_owned(),
-                waiting => format!("{waiting} wait"),
-            }
+                1 => "1 waits".into(),
+                waiting => text!("{} wait", waiting),
+            },
+            most
         );
         return Some(
             new(Certain, sentence)
@@ -184,12 +206,16 @@ fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Ver
     }
     let left = findings.knocks.iter().find(|knock| knock.taken == Some(false))?;
     let by = serving.iter().find(|listener| listener.serves(left.address.ip()))?;
-    let sentence = format!(
+    let sentence = text!(
         "{} listens on {} and does not take connections at once: the system accepted ours, and the program had not \
          taken it 0.3 s later. {} in its queue.",
         capital(&program(by)),
         by.address,
-        count(by.queue.waiting.into(), "connection") + if by.queue.waiting == 1 { " waits" } else { " wait" },
+        plain(count(by.queue.waiting.into(), "connection")).and(if by.queue.waiting == 1 {
+            " waits"
+        } else {
+            " wait"
+        })
     );
     Some(
         new(Likely, sentence)
@@ -199,7 +225,7 @@ fn not_accepting(findings: &ListenFindings, serving: &[&Listener]) -> Option<Ver
 }
 
 /// It listens, and not even this machine reaches it.
-fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
+fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Diagnosis> {
     let failed = findings.knocks.first()?;
     if findings.knocks.iter().any(|knock| knock.connect.ended == Ended::Connected) {
         return None;
@@ -210,20 +236,23 @@ fn refused_here(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verd
     };
     let or =
         if certainty == CannotTell { ", or the program has just stopped taking connections" } else { "" };
-    let sentence = format!(
-        "{}, and yet this machine's own connection to {} {how}: a rule of this machine is in the way{or}.",
+    let sentence = text!(
+        "{}, and yet this machine's own connection to {} {}: a rule of this machine is in the way{}.",
         capital(&listed(serving)),
-        failed.address
+        failed.address,
+        how,
+        or
     );
     Some(
-        Verdict::new(code::LOCAL_FIREWALL, certainty, sentence)
-            .next(format!("see which rule it is: sudo echoline check {}", failed.address))
-            .next(super::address::OWN_RULES_IN),
+        Diagnosis::new(code::LOCAL_FIREWALL, sentence)
+            .with_certainty(certainty)
+            .next(text!("see which rule it is: sudo echoline check {}", failed.address))
+            .next(OWN_RULES_IN),
     )
 }
 
 /// The firewall lets nobody in.
-fn kept_out(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict> {
+fn kept_out(findings: &ListenFindings, serving: &[&Listener]) -> Option<Diagnosis> {
     let stopped: Vec<_> =
         findings.firewalls.iter().filter_map(|firewall| Some((firewall, stop(firewall)?))).collect();
     let (first, (how, rule)) = stopped.first()?;
@@ -233,21 +262,25 @@ fn kept_out(findings: &ListenFindings, serving: &[&Listener]) -> Option<Verdict>
         Stop::Reject => "rejects",
     };
     let families = match (stopped.len(), findings.firewalls.len()) {
-        (one, all) if one == all => String::new(),
-        _ => format!(" over {}", first.family),
+        (one, all) if one == all => Text::default(),
+        _ => text!(" over {}", first.family.clone()),
     };
-    let sentence = format!(
-        "{}, but this machine's own firewall {does} what others send there{families}: {rule}.",
-        capital(&listed(serving))
+    let sentence = text!(
+        "{}, but this machine's own firewall {} what others send there{}: {}.",
+        capital(&listed(serving)),
+        does,
+        families,
+        foreign(rule)
     );
-    let verdict = Verdict::new(code::LOCAL_FIREWALL, Certain, sentence);
+    let verdict = Diagnosis::new(code::LOCAL_FIREWALL, sentence);
     Some(match &first.ufw {
-        Some(_) => verdict.next(format!("allow it: sudo ufw allow {port}/tcp")),
+        Some(_) => verdict.next(text!("allow it: sudo ufw allow {}/tcp", port)),
         None => verdict
-            .next(format!(
-                "allow it before that rule, such as: sudo nft insert rule ... tcp dport {port} accept"
+            .next(text!(
+                "allow it before that rule, such as: sudo nft insert rule ... tcp dport {} accept",
+                port
             ))
-            .next(format!("with firewalld: sudo firewall-cmd --add-port={port}/tcp (and --permanent)")),
+            .next(text!("with firewalld: sudo firewall-cmd --add-port={}/tcp (and --permanent)", port)),
     })
 }
 
@@ -260,21 +293,18 @@ fn stop(firewall: &Firewall) -> Option<(Stop, &str)> {
     }
 }
 
-fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
-    let mut verdict = Verdict::ok(format!("{}, and takes connections.", capital(&listed(serving))));
-    let mut say = |text: &str| {
-        verdict.sentence.push(' ');
-        verdict.sentence.push_str(text);
-    };
+fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Diagnosis {
+    let mut verdict = ok(text!("{}, and takes connections.", capital(&listed(serving))));
     if !findings.wanted.for_others {
         return verdict;
     }
     for remark in remarks(findings) {
-        say(&remark);
+        verdict = verdict.and(" ").and(remark);
     }
     let failed = findings.knocks.iter().find(|knock| knock.connect.ended != Ended::Connected);
     if let Some(failed) = failed {
-        say(&format!("But this machine's own connection to {} does not work.", failed.address));
+        verdict =
+            verdict.and(text!(" But this machine's own connection to {} does not work.", failed.address));
     }
     let depends = findings.firewalls.iter().find_map(|firewall| match &firewall.ruling {
         Some(Ruling::Depends { rule }) => Some(rule),
@@ -282,27 +312,31 @@ fn fine(findings: &ListenFindings, serving: &[&Listener]) -> Verdict {
     });
     let unreadable = findings.firewalls.iter().find(|firewall| firewall.ruling.is_none());
     if let Some(rule) = led_elsewhere(findings) {
-        say(&format!(
-            "But a rule of this machine leads what comes in from elsewhere to another place (NAT): {rule}."
-        ));
-        verdict.certainty = Likely;
+        verdict = verdict
+            .and(text!(
+                " But a rule of this machine leads what comes in from elsewhere to another place (NAT): {}.",
+                foreign(rule)
+            ))
+            .with_certainty(Likely);
     } else if let Some(rule) = depends {
-        say(&format!("This machine's firewall lets in some and not others: {rule}."));
-        verdict.certainty = Likely;
+        verdict = verdict
+            .and(text!(" This machine's firewall lets in some and not others: {}.", foreign(rule)))
+            .with_certainty(Likely);
     } else if let Some(unread) = unreadable {
-        let why = unread.unreadable.unwrap_or("its rules were not found");
-        let ufw = unread.ufw.as_ref().map_or_else(String::new, |ufw| format!(" ({ufw})"));
-        say(&format!("Whether this machine's firewall lets others in cannot be told: {why}{ufw}."));
-        verdict.certainty = CannotTell;
-        verdict.next.push(format!("sudo echoline check --listen {}", findings.asked));
+        let why = unread.unreadable.clone().unwrap_or("its rules were not found".into());
+        let ufw = unread.ufw.as_ref().map(|ufw| text!(" ({})", foreign(ufw)));
+        verdict = verdict
+            .and(text!(" Whether this machine's firewall lets others in cannot be told: {}{}.", why, ufw))
+            .with_certainty(CannotTell)
+            .next(text!("sudo echoline check --listen {}", named(&findings.asked)));
     } else {
-        say("Nothing on this machine keeps others out.");
+        verdict = verdict.and(" Nothing on this machine keeps others out.");
     }
     verdict
 }
 
 /// What is worth knowing though it works.
-pub(in crate::check) fn remarks(findings: &ListenFindings) -> Vec<String> {
+pub(in crate::check) fn remarks(findings: &ListenFindings) -> Vec<Text> {
     let others: Vec<&Place> = findings
         .places
         .iter()
@@ -316,20 +350,10 @@ pub(in crate::check) fn remarks(findings: &ListenFindings) -> Vec<String> {
         let of: Vec<_> = others.iter().filter(|place| place.address.is_ipv4() == ipv4).collect();
         let unserved = of.iter().filter(|place| !place.served).count();
         if unserved > 0 && unserved == of.len() {
-            remarks.push(format!("It is not there for {family}: {why}."));
+            remarks.push(text!("It is not there for {}: {}.", family, why));
         }
     }
     remarks
-}
-
-impl Verdict {
-    /// With the line that tells more about a failure.
-    pub(super) fn explained(mut self) -> Self {
-        if !matches!(self.code, code::OK | code::UNEXPECTED_REPLY) {
-            self.next.push(format!("echoline explain {}", self.code));
-        }
-        self
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Every verdict about the serving side, from findings written down by hand.
 
 use super::*;
-use crate::check::findings::{Connect, Knock, Problem, Queue, Wanted};
+use crate::check::findings::{Connect, Knock, Queue, Wanted};
 use crate::holder::HolderProcess;
 use echoline_diagnosis::{Code, code};
 
@@ -22,16 +22,23 @@ fn knock(address: &str, ended: Ended, taken: Option<bool>) -> Knock {
 }
 
 fn firewall(ruling: Option<Ruling>) -> Firewall {
-    let unreadable = ruling.is_none().then_some("the rules are not readable without root");
-    Firewall { family: "IPv4", read: vec!["nftables"], ruling, unreadable, led_elsewhere: None, ufw: None }
+    let unreadable = ruling.is_none().then(|| "the rules are not readable without root".into());
+    Firewall {
+        family: "IPv4".into(),
+        read: vec!["nftables".into()],
+        ruling,
+        unreadable,
+        led_elsewhere: None,
+        ufw: None,
+    }
 }
 
 /// Of a machine with one address beside loopback, on which these sockets listen.
 fn findings(sockets: Vec<Listener>) -> ListenFindings {
     let place = |address: &str| {
-        let address: std::net::SocketAddr = address.parse().unwrap();
+        let address: SocketAddr = address.parse().unwrap();
         let served = sockets.iter().any(|listener| listener.serves(address.ip()));
-        let kind = AddressKind::of(address.ip()).as_str();
+        let kind = AddressKind::of(address.ip()).as_str().into();
         Place { address, kind, interface: None, who: "somebody".to_owned(), served }
     };
     let places =
@@ -51,6 +58,10 @@ fn findings(sockets: Vec<Listener>) -> ListenFindings {
     }
 }
 
+fn steps(findings: &ListenFindings) -> Vec<String> {
+    verdict(findings).steps().iter().map(ToString::to_string).collect()
+}
+
 fn everywhere() -> ListenFindings {
     findings(vec![listener("0.0.0.0:80"), listener("[::]:80")])
 }
@@ -58,13 +69,13 @@ fn everywhere() -> ListenFindings {
 fn expect(findings: &ListenFindings, code: Option<Code>, certainty: Certainty, words: &[&str]) {
     let verdict = verdict(findings);
     let expected = code.unwrap_or(code::OK);
-    assert_eq!((verdict.code, verdict.certainty), (expected, certainty), "{verdict:?}");
+    assert_eq!((verdict.code(), verdict.certainty()), (expected, certainty), "{verdict:?}");
     for word in words {
-        assert!(verdict.sentence.contains(word), "{word} in {verdict:?}");
+        assert!(verdict.to_string().contains(word), "{word} in {verdict:?}");
     }
     if let Some(code) = code {
-        assert_eq!(verdict.next.last(), Some(&format!("echoline explain {code}")));
-        assert!(verdict.next.len() >= 2, "{verdict:?}");
+        assert_eq!(verdict.steps().last().unwrap().to_string(), format!("echoline explain {code}"));
+        assert!(verdict.steps().len() >= 2, "{verdict:?}");
     }
 }
 
@@ -81,7 +92,7 @@ fn a_server_that_all_reach_is_fine_and_one_of_a_single_family_is_with_a_remark()
     let ipv6 = findings(vec![Listener { ipv6_only: Some(true), ..listener("[::]:80") }]);
     expect(&ipv6, None, Certain, &["It is not there for IPv4", "IPV6_V6ONLY"]);
     let both = findings(vec![listener("[::]:80")]);
-    assert!(!verdict(&both).sentence.contains("not there"), "a socket of [::] takes IPv4 too");
+    assert!(!verdict(&both).to_string().contains("not there"), "a socket of [::] takes IPv4 too");
 }
 
 #[test]
@@ -119,7 +130,9 @@ fn a_port_that_a_rule_leads_elsewhere_needs_no_program_here() {
     };
     let nobody = led(Vec::new());
     expect(&nobody, None, CannotTell, &["to another place (NAT)", rule, "Nothing on this machine itself"]);
-    assert!(verdict(&nobody).next[0].contains("from another machine: echoline check ADDRESS 80"));
+    assert!(
+        verdict(&nobody).steps()[0].to_string().contains("from another machine: echoline check ADDRESS 80")
+    );
     let loopback = led(vec![listener("127.0.0.1:80")]);
     expect(&loopback, None, CannotTell, &[rule, "Only this machine itself", "127.0.0.1:80"]);
 }
@@ -128,7 +141,7 @@ fn a_port_that_a_rule_leads_elsewhere_needs_no_program_here() {
 fn rules_that_cannot_be_read_may_lead_a_port_elsewhere_where_nothing_listens() {
     let unread = ListenFindings { firewalls: vec![firewall(None)], ..findings(Vec::new()) };
     expect(&unread, Some(code::NOT_LISTENING), Likely, &["(NAT) cannot be told: the rules are not readable"]);
-    assert!(verdict(&unread).next.contains(&"sudo echoline check --listen :80".to_owned()));
+    assert!(steps(&unread).contains(&"sudo echoline check --listen :80".to_owned()));
     // What is meant for this machine alone, no rule for others leads away.
     let alone = ListenFindings { firewalls: Vec::new(), ..findings(Vec::new()) };
     expect(&alone, Some(code::NOT_LISTENING), Certain, &[]);
@@ -179,7 +192,7 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     let ufw = Firewall { ufw: Some("ufw is on and denies what no rule names".to_owned()), ..firewall(None) };
     let told = ListenFindings { firewalls: vec![ufw], ..everywhere() };
     expect(&told, None, CannotTell, &["without root (ufw is on and denies what no rule names)"]);
-    assert_eq!(verdict(&with(None)).next, ["sudo echoline check --listen :80"]);
+    assert_eq!(steps(&with(None)), ["sudo echoline check --listen :80"]);
     // What is led elsewhere never meets the rules for this machine.
     let rule = Some("tcp dport 80 dnat to 172.17.0.2:80".to_owned());
     let led = ListenFindings {
@@ -189,12 +202,12 @@ fn the_firewall_decides_for_others_as_far_as_it_can_be_read() {
     expect(&led, None, Likely, &["to another place (NAT): tcp dport 80 dnat to 172.17.0.2:80"]);
     // One family of two is kept out.
     let mut half = everywhere();
-    half.firewalls.push(Firewall { family: "IPv6", ..firewall(stopped(Stop::Drop)) });
+    half.firewalls.push(Firewall { family: "IPv6".into(), ..firewall(stopped(Stop::Drop)) });
     expect(&half, Some(code::LOCAL_FIREWALL), Certain, &["over IPv6"]);
     // ufw has a command of its own.
     let ufw = Firewall { ufw: Some("ufw is on".to_owned()), ..firewall(stopped(Stop::Drop)) };
     let ufw = ListenFindings { firewalls: vec![ufw], ..everywhere() };
-    assert_eq!(verdict(&ufw).next[0], "allow it: sudo ufw allow 80/tcp");
+    assert_eq!(steps(&ufw)[0], "allow it: sudo ufw allow 80/tcp");
 }
 
 #[test]
@@ -220,11 +233,8 @@ fn a_machine_that_does_not_reach_itself_has_a_rule_that_says_so() {
 
 #[test]
 fn what_cannot_be_read_and_a_system_that_shows_nothing_say_so() {
-    let problem = Problem {
-        code: code::ADDRESS_NOT_AVAILABLE,
-        message: "192.0.2.7 belongs to no interface".to_owned(),
-        remedy: "see which addresses there are".to_owned(),
-    };
+    let problem = Diagnosis::new(code::ADDRESS_NOT_AVAILABLE, "192.0.2.7 belongs to no interface")
+        .next("see which addresses there are");
     let unreadable = ListenFindings { unreadable: Some(problem), ..everywhere() };
     expect(&unreadable, Some(code::ADDRESS_NOT_AVAILABLE), Certain, &["192.0.2.7"]);
     let blind = ListenFindings { sockets: None, ..everywhere() };

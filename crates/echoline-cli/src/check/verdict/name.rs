@@ -1,21 +1,20 @@
 //! The name has no address.
 
-use super::{Certainty, Verdict, sentence};
-use crate::check::findings::{NameAnswer, NameFinding, NameServer, Problem};
-use echoline_diagnosis::code;
-use echoline_diagnosis::units::human_time;
-use std::time::Duration;
+use echoline_diagnosis::{Diagnosis, Text, code, host as named, text};
+
+use super::conclude::{cannot_tell, likely, of_problem, remedy};
+use crate::check::findings::{NameAnswer, NameFinding, NameServer};
+use crate::check::words::time;
 
 /// SERVFAIL and REFUSED of RFC 1035 section 4.1.1.
 const SERVER_FAILURE: u8 = 2;
 const REFUSED: u8 = 5;
 
-pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdict {
-    let plain = Verdict::new(problem.code, Certainty::Certain, sentence(&problem.message));
-    if !matches!(problem.code, code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT)
+pub(super) fn judge(host: &str, name: &NameFinding, problem: &Diagnosis) -> Diagnosis {
+    if !matches!(problem.code(), code::NAME_LOOKUP_FAILED | code::NAME_LOOKUP_TIMED_OUT)
         || name.servers.is_empty()
     {
-        return plain.next(&problem.remedy);
+        return of_problem(problem);
     }
     if name.servers.iter().all(is_mute) {
         return silent(host, &name.servers);
@@ -32,34 +31,48 @@ pub(super) fn judge(host: &str, name: &NameFinding, problem: &Problem) -> Verdic
         } else {
             "answers that it failed (SERVFAIL): the fault is behind it, at the name's own servers"
         };
-        let sentence = format!("The name {host} could not be looked up: the name server {address} {word}.");
-        return Verdict::new(code::NAME_LOOKUP_FAILED, Certainty::Certain, sentence).next(&problem.remedy);
+        let sentence = text!(
+            "The name {} could not be looked up: the name server {} {}.",
+            named(host),
+            named(address),
+            word
+        );
+        return Diagnosis::new(code::NAME_LOOKUP_FAILED, sentence).next(remedy(problem));
     }
-    let sentence = format!(
-        "The name {host} could not be looked up, yet a name server answers now: the lookup was too slow, or a \
-         server failed for a moment."
+    let sentence = text!(
+        "The name {} could not be looked up, yet a name server answers now: the lookup was too slow, or a \
+         server failed for a moment.",
+        named(host)
     );
-    Verdict::new(problem.code, Certainty::CannotTell, sentence).next("try again").next(&problem.remedy)
+    cannot_tell(problem.code(), sentence).next("try again").next(remedy(problem))
 }
 
 /// Never certain: a healthy server, too, is silent for many seconds while it asks the name's own servers in vain
 /// (RFC 1035 section 7.2), and check does not wait so long.
-fn silent(host: &str, servers: &[NameServer]) -> Verdict {
-    let list = servers.iter().map(|server| server.address.as_str()).collect::<Vec<_>>().join(", ");
+fn silent(host: &str, servers: &[NameServer]) -> Diagnosis {
+    let list = Text::join(servers.iter().map(|server| named(&server.address)), ", ");
     let (noun, does) = if servers.len() == 1 { ("server", "does") } else { ("servers", "do") };
     let asked = servers.iter().filter(|server| server.answer == NameAnswer::Silent);
-    let slow = asked.map(|server| server.took_us).max().map_or_else(String::new, |us| {
-        let time = human_time(Duration::from_micros(us));
-        format!(" within {time}. One that still waits for the servers of the name itself looks the same")
+    let slow = asked.map(|server| server.took_us).max().map(|us| {
+        let time = time(us);
+        text!(" within {}. One that still waits for the servers of the name itself looks the same", time)
     });
-    let sentence = format!(
-        "The name {host} could not be looked up, because the name {noun} {list} {does} not answer{slow}."
+    let sentence = text!(
+        "The name {} could not be looked up, because the name {} {} {} not answer{}.",
+        named(host),
+        noun,
+        list,
+        does,
+        slow
     );
-    let mut verdict = Verdict::new(code::NAME_SERVER_SILENT, Certainty::Likely, sentence)
+    let mut verdict = likely(code::NAME_SERVER_SILENT, sentence)
         .next("see which name servers are configured: cat /etc/resolv.conf, resolvectl status");
     for server in servers {
-        verdict =
-            verdict.next(format!("check {0} itself: echoline check {0} 53 --expect connect", server.address));
+        verdict = verdict.next(text!(
+            "check {} itself: echoline check {} 53 --expect connect",
+            named(&server.address),
+            named(&server.address)
+        ));
     }
     verdict
         .next("look up another name: getent hosts example.com; if that works, only this one is slow")

@@ -1,11 +1,20 @@
 //! Names and addresses out of a report: each becomes a token, the same thing always the same token.
+//!
+//! Our own words stay as they are, whatever a host is called: sentences and evidence say what each part of them is. Only
+//! words of others are searched for names and addresses.
 
-use super::report::Report;
-use super::verdict::Verdict;
-use echoline::{AddressKind, Host};
-use serde_json::Value;
+mod serializer;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+
+use echoline::{AddressKind, Host};
+use echoline_diagnosis::{Diagnosis, Part, Text};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::report::Report;
+use serializer::Redacting;
 
 /// Remembers which token stands for what. The kind of an address stays: the verdict is about it.
 pub(super) struct Redactor {
@@ -15,32 +24,6 @@ pub(super) struct Redactor {
     /// How many there are of each kind.
     counts: HashMap<&'static str, usize>,
 }
-
-/// Fields of the JSON document whose words are check's own: a host may be called `fail`, or `echo`.
-const FIXED: [&str; 22] = [
-    "code",
-    "certainty",
-    "step",
-    "state",
-    "expect",
-    "kind",
-    "source_kind",
-    "source",
-    "ended",
-    "answer",
-    "poke",
-    "end",
-    "busy_ended",
-    "what",
-    "result",
-    "broke",
-    "recognised",
-    "family",
-    "read",
-    "unreadable",
-    "ruling",
-    "how",
-];
 
 impl Redactor {
     /// For what was asked about, as it was written.
@@ -54,44 +37,48 @@ impl Redactor {
         Self { names, known: HashMap::new(), counts: HashMap::new() }
     }
 
-    /// All of it but the names of the steps, their states, and what a program finds its way by.
-    pub(super) fn report(&mut self, report: &mut Report) {
-        self.verdict(&mut report.verdict);
-        self.value(&mut report.target);
-        for step in &mut report.steps {
-            step.says.iter_mut().for_each(|line| *line = self.text(line));
-            self.value(&mut step.evidence);
-        }
+    /// All that is said in it. What it holds as evidence is hidden when it is written: [`Self::document`].
+    pub(super) fn report(&mut self, report: Report) -> Report {
+        report.map_texts(|text| self.text(text))
     }
 
-    pub(super) fn verdict(&mut self, verdict: &mut Verdict) {
-        verdict.sentence = self.text(&verdict.sentence);
-        // What `explain` explains is a code.
-        let next = verdict.next.iter_mut().filter(|next| !next.starts_with("echoline explain "));
-        next.for_each(|next| *next = self.text(next));
+    pub(super) fn verdict(&mut self, verdict: &Diagnosis) -> Diagnosis {
+        verdict.map_texts(|text| self.text(text))
     }
 
-    /// Every text in it; keys are left alone, and so are the words that check has for each kind of thing.
-    pub(super) fn value(&mut self, value: &mut Value) {
-        self.field("", value);
+    /// A report as JSON.
+    pub(super) fn document(&mut self, report: &impl Serialize) -> Value {
+        // It fails for no value that a report holds: keys are strings.
+        report.serialize(Redacting::new(self)).unwrap_or_default()
     }
 
-    fn field(&mut self, key: &str, value: &mut Value) {
-        match value {
-            Value::String(text) if FIXED.contains(&key) => *text = self.without_addresses(text),
-            Value::String(text) => *text = self.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.field(key, item)),
-            Value::Object(fields) => fields.iter_mut().for_each(|(key, field)| self.field(key, field)),
-            _ => {}
-        }
+    pub(super) fn text(&mut self, text: &Text) -> Text {
+        text.map(|part| match part {
+            Part::Address(ip) => Part::Plain(self.address(*ip).into()),
+            Part::Socket(address) => Part::Plain(self.without_addresses(&address.to_string()).into()),
+            Part::Host(host) => Part::Host(self.host(host)),
+            Part::Foreign(words) => Part::Foreign(self.foreign(words)),
+            ours => ours.clone(),
+        })
     }
 
-    pub(super) fn text(&mut self, text: &str) -> String {
-        let mut text = text.to_owned();
+    /// A host as it was written.
+    fn host(&mut self, host: &str) -> String {
+        self.foreign(host)
+    }
+
+    /// Words of others: what was asked about can stand in them, and any address.
+    fn foreign(&mut self, words: &str) -> String {
+        let mut words = words.to_owned();
         for (number, name) in self.names.iter().enumerate() {
-            text = without_name(&text, name, &format!("name-{}", number + 1));
+            words = without_name(&words, name, &format!("name-{}", number + 1));
         }
-        self.without_addresses(&text)
+        self.without_addresses(&words)
+    }
+
+    fn address(&mut self, ip: IpAddr) -> String {
+        let is_plain = ip.is_loopback() || ip.is_unspecified();
+        if is_plain { ip.to_string() } else { self.token(ip) }
     }
 
     fn without_addresses(&mut self, text: &str) -> String {
@@ -111,12 +98,13 @@ impl Redactor {
         let plain = word.trim_end_matches('.');
         // An IPv6 prefix ends in two colons of its own: one more at most is a sign of the sentence.
         let cores = [word, plain, plain.strip_suffix(':').unwrap_or(plain)];
-        let redacted = cores.into_iter().find_map(|core| Some(self.address(core)? + &word[core.len()..]));
+        let redacted =
+            cores.into_iter().find_map(|core| Some(self.written_address(core)? + &word[core.len()..]));
         redacted.unwrap_or_else(|| word.to_owned())
     }
 
     /// Without brackets, and with its zone and its port.
-    fn address(&mut self, text: &str) -> Option<String> {
+    fn written_address(&mut self, text: &str) -> Option<String> {
         let inner = text.strip_prefix('[').unwrap_or(text);
         let (ip, rest): (IpAddr, String) = if let Some((ip, rest)) = inner.split_once('%') {
             // The bracket is missing where the zone has a sign of its own, such as a hyphen.
@@ -185,37 +173,40 @@ fn is_part(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use echoline_diagnosis::{host as named, text};
+
     use super::*;
+    use crate::check::findings::mark;
 
     #[test]
     fn the_same_address_is_the_same_token_everywhere_and_keeps_its_port() {
         let mut redactor = Redactor::new("Echo.Lab.test");
         assert_eq!(
-            redactor.text("echo.lab.test is 203.0.113.10; 203.0.113.10:5151 refused by 192.168.1.1."),
+            redactor.foreign("echo.lab.test is 203.0.113.10; 203.0.113.10:5151 refused by 192.168.1.1."),
             "name-1 is documentation-1; documentation-1:5151 refused by private-1."
         );
         assert_eq!(
-            redactor.text("via [2001:db8::1]:80, then 10.0.0.1:"),
+            redactor.foreign("via [2001:db8::1]:80, then 10.0.0.1:"),
             "via documentation-2:80, then private-2:"
         );
         assert_eq!(
-            redactor.text("127.0.0.1 at 12:30, 8192 bytes, 0.05 ms"),
+            redactor.foreign("127.0.0.1 at 12:30, 8192 bytes, 0.05 ms"),
             "127.0.0.1 at 12:30, 8192 bytes, 0.05 ms"
         );
         let own = "0.0.0.0:5151 and [::]:5151, [::1]:80, ::1.";
-        assert_eq!(redactor.text(own), own);
+        assert_eq!(redactor.foreign(own), own);
     }
 
     #[test]
     fn a_zone_and_a_prefix_hide_no_address() {
         let mut redactor = Redactor::new("fe80::1234:56ff:fe78:9abc%eth0");
         assert_eq!(
-            redactor.text("fe80::1234:56ff:fe78:9abc%eth0 is [fe80::1234:56ff:fe78:9abc%2]:80, or:"),
+            redactor.foreign("fe80::1234:56ff:fe78:9abc%eth0 is [fe80::1234:56ff:fe78:9abc%2]:80, or:"),
             "link-local-1%eth0 is link-local-1%2:80, or:"
         );
-        assert_eq!(redactor.text("[fe80::9%wg-home]:80"), "link-local-2%wg-home]:80");
+        assert_eq!(redactor.foreign("[fe80::9%wg-home]:80"), "link-local-2%wg-home]:80");
         assert_eq!(
-            redactor.text("from fd12:3456:789a:1::/64, fd12:3456:789a:1::: and [fd12:3456:789a:1::]."),
+            redactor.foreign("from fd12:3456:789a:1::/64, fd12:3456:789a:1::: and [fd12:3456:789a:1::]."),
             "from private-1/64, private-1: and private-1."
         );
     }
@@ -226,44 +217,85 @@ mod tests {
             let mut redactor = Redactor::new(asked);
             let said =
                 format!("The host {asked}: bad- in Secret, @secret.corp.example is a user, bob. No port 80");
-            let redacted = redactor.text(&said).to_ascii_lowercase();
+            let redacted = redactor.foreign(&said).to_ascii_lowercase();
             assert!(!redacted.contains("secret") && redacted.ends_with(" no port 80"), "{redacted}");
             let asked_for = |word: &str| asked.contains(word) && redacted.contains(word);
             assert!(!["bob", "corp", "example", "bad-"].into_iter().any(asked_for), "{redacted}");
         }
-        assert_eq!(Redactor::new("300.1.2.3").text("300.1.2.3"), "name-1");
-        assert_eq!(Redactor::new("ftp://localhost").text("the scheme ftp"), "the scheme ftp");
+        assert_eq!(Redactor::new("300.1.2.3").foreign("300.1.2.3"), "name-1");
+        assert_eq!(Redactor::new("ftp://localhost").foreign("the scheme ftp"), "the scheme ftp");
+    }
+
+    /// A report as it stands in a document.
+    fn report(document: &Value) -> Report {
+        serde_json::from_value(document.clone()).unwrap()
     }
 
     #[test]
     fn words_of_checks_own_stay_what_they_are_whatever_the_host_is_called() {
-        for host in ["fail", "name", "echo", "refused", "reset"] {
+        for host in ["fail", "name", "echo", "refused", "reset", "exist", "drops", "port", "answers"] {
             let document = serde_json::json!({
-                "target": { "host": host, "expect": "echo" },
-                "verdict": { "code": "reset", "certainty": "certain", "sentence": format!("to {host}.") },
-                "steps": [{ "step": "name", "state": "fail", "evidence": { "ended": "refused", "read": ["echo"] } }],
+                "schema": "echoline-check/1",
+                "verdict": {
+                    "code": "reset", "certainty": "certain", "sentence": format!("to {host}."), "next": [],
+                },
+                "target": { "host": host, "port": 80, "expect": "echo", "scheme": null },
+                "steps": [
+                    {
+                        "step": "connect", "state": "fail", "took_us": 1, "says": [],
+                        "evidence": [{
+                            "address": "127.0.0.1:80",
+                            "connect": {
+                                "source": null, "ended": "refused", "os_error": null, "icmp": null,
+                                "requests": null, "took_us": 1,
+                            },
+                            "listens": null, "neighbour": null, "own_rules": [format!("to {host}")],
+                        }],
+                    },
+                    { "step": "echo", "state": "skip", "took_us": null, "says": [], "evidence": null },
+                ],
+                "took_us": 1,
             });
-            let mut redacted = document.clone();
-            Redactor::new(host).value(&mut redacted);
+            let mut redactor = Redactor::new(host);
+            let redacted = redactor.report(report(&document));
+            let redacted = redactor.document(&redacted);
             let mut expected = document;
             expected["target"]["host"] = "name-1".into();
             expected["verdict"]["sentence"] = "to name-1.".into();
+            expected["steps"][0]["evidence"][0]["own_rules"][0] = "to name-1".into();
             assert_eq!(redacted, expected);
+        }
+    }
+
+    #[test]
+    fn a_sentence_of_ours_stays_whole_whatever_the_host_is_called() {
+        for host in ["exist", "drops", "port", "answers", "fail", "echo", "refused"] {
+            let sentence =
+                |host: Text| text!("{} does not exist; a firewall drops port 1 of {}", host.clone(), host);
+            let redacted = Redactor::new(host).text(&sentence(named(host)));
+            assert_eq!(redacted.to_string(), sentence("name-1".into()).to_string());
         }
     }
 
     #[test]
     fn a_short_name_is_replaced_as_a_whole_word_only() {
         let mut redactor = Redactor::new("a");
-        assert_eq!(redactor.text("a has an address"), "name-1 has an address");
+        assert_eq!(redactor.foreign("a has an address"), "name-1 has an address");
     }
 
     #[test]
     fn all_texts_of_a_document_are_redacted_and_keys_stay() {
-        let mut document = serde_json::json!({ "host": "db", "list": ["198.51.100.7", 5], "db": null });
-        Redactor::new("db").value(&mut document);
+        #[derive(Serialize)]
+        struct Document {
+            #[serde(serialize_with = "mark::host")]
+            host: &'static str,
+            #[serde(serialize_with = "mark::foreign")]
+            list: (&'static str, u8),
+            db: Option<u8>,
+        }
+        let document = Document { host: "db", list: ("198.51.100.7", 5), db: None };
         assert_eq!(
-            document,
+            Redactor::new("db").document(&document),
             serde_json::json!({ "host": "name-1", "list": ["documentation-1", 5], "db": null })
         );
     }
