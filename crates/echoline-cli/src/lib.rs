@@ -13,20 +13,13 @@
 //! - `render`: the report, and what is said meanwhile, as text
 //!
 //! `serve`, `connect` and `bench` have all five. `play` has no report: the game is shown as it goes.
-//! `check` has its own order, from probes to verdict. `lab` has a module for a few of its verbs
+//! The report of `check` is made by the crate `echoline-check`. `lab` has a module for a few of its verbs
 //! each. `explain`, `completions` and `man` print what they have in one file.
 #![forbid(unsafe_code)]
 
-// What commands share and what says nothing: this machine's sockets, networks and limits, and how
-// text and bytes are read.
+// What commands share and what says nothing: this machine's limits.
 mod descriptors;
-mod holder;
-mod place;
-mod reach;
-mod recognise;
 mod shortage;
-#[cfg(target_os = "linux")]
-mod sockets;
 
 // How a command speaks: why it stopped, standard error, standard output.
 mod failure;

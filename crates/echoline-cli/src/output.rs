@@ -7,7 +7,7 @@ use echoline_diagnosis::{Diagnosis, code, escape};
 use serde::Serialize;
 
 use crate::failure::Stop;
-use crate::shortage::no_file;
+use echoline_check::no_file;
 
 /// Standard output, buffered; what can go wrong with it already has its meaning as a [`Stop`].
 ///

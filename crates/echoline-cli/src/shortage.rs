@@ -1,24 +1,10 @@
 //! What the system did not give: a thread, or an open file. That is this machine's limit, and no peer's fault.
 
+use echoline_check::{is_out_of_files, no_file};
 use echoline_diagnosis::{Diagnosis, chain, code};
 use echoline_server::ServerError;
 use std::error::Error;
 use std::io;
-
-/// What was to be done, and why there was no thread (or no file that one needs) to do it.
-pub(crate) fn no_thread(what: &str, error: &io::Error) -> Diagnosis {
-    if is_out_of_files(error) {
-        return no_file(what, error);
-    }
-    Diagnosis::new(code::SYSTEM, format!("cannot {what}: the system gave no thread: {}", chain(error)))
-        .next("look at the limit of processes and threads: ulimit -u")
-}
-
-/// What was to be done, and that there was no open file left for it.
-pub(crate) fn no_file(what: &str, error: &(dyn Error + 'static)) -> Diagnosis {
-    Diagnosis::new(code::TOO_MANY_OPEN_FILES, format!("cannot {what}: {}", chain(error)))
-        .next("raise the limit of open files, which ulimit -n shows")
-}
 
 /// A server in this process that did not start.
 pub(crate) fn no_server(error: &(dyn Error + 'static)) -> Diagnosis {
@@ -42,9 +28,4 @@ pub(crate) fn lacks_files(error: &ServerError) -> bool {
         _ => None,
     };
     said.is_some_and(is_out_of_files)
-}
-
-/// Whether this process, or the machine, has no open file left.
-pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
-    echoline::code::of_connect(error) == code::TOO_MANY_OPEN_FILES
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::exit::ExitStatus;
+use crate::newer;
 use crate::page::Page;
 
 /// A stable word for what happened, such as `no-answer`.
@@ -40,6 +41,9 @@ macro_rules! codes {
         ];
     };
 }
+
+/// Of a code that a newer version wrote into a document.
+const NEWER: Entry = Entry { code: Code("newer"), exit: ExitStatus::Refused, page: newer::PAGE };
 
 struct Entry {
     code: Code,
@@ -199,7 +203,7 @@ impl Code {
     }
 
     fn entry(self) -> &'static Entry {
-        TABLE.iter().find(|entry| entry.code == self).expect("every constant is in the table")
+        TABLE.iter().find(|entry| entry.code == self).unwrap_or(&NEWER)
     }
 }
 
@@ -242,11 +246,14 @@ impl serde::Serialize for Code {
     }
 }
 
+/// A document of a newer version may hold codes that this one does not know. They are read as they
+/// are, as long as they look like codes.
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Code {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        let known = text.parse().ok().or_else(|| newer::kept(&text).map(Self));
+        known.ok_or_else(|| serde::de::Error::custom(UnknownCode))
     }
 }
 
@@ -262,6 +269,24 @@ mod tests {
             assert!(code.as_str().bytes().all(allowed), "{code}");
         }
         assert_eq!("Refused".parse::<Code>(), Err(UnknownCode));
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_code_of_a_newer_version_is_read_from_a_document_and_from_nowhere_else() {
+        use serde::Deserialize;
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, StrDeserializer};
+
+        let read = |text: &'static str| {
+            let document: StrDeserializer<'_, Error> = text.into_deserializer();
+            Code::deserialize(document)
+        };
+        assert_eq!(read("refused"), Ok(REFUSED));
+        let newer = read("not-yet-known").unwrap();
+        assert_eq!((newer.as_str(), newer.exit()), ("not-yet-known", ExitStatus::Refused));
+        assert!(newer.page().to_string().contains("newer version"));
+        assert!(read("No code").is_err() && "not-yet-known".parse::<Code>().is_err());
     }
 
     #[test]

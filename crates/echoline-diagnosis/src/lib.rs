@@ -12,6 +12,7 @@ pub mod code;
 mod diagnosis;
 pub mod escape;
 mod exit;
+mod newer;
 mod page;
 mod text;
 pub mod units;

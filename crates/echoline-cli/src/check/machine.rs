@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 
 use echoline::AddressKind;
+use echoline_check::evidence::{Address, Machine};
 use echoline_diagnosis::units::count;
 use echoline_diagnosis::{ExitStatus, Text, foreign, host as named, plain, text};
 
-use super::findings::{Address, Machine, MachineReport};
 use super::redact::Redactor;
 use crate::failure::Stop;
 use crate::output::Output;
 
 pub(super) fn describe(json: bool, redact: bool) -> Result<ExitStatus, Stop> {
-    let report = MachineReport::new(super::probe::look_at_machine());
+    let report = echoline_check::machine();
     let mut redactor = redact.then(|| Redactor::new(""));
     let mut output = Output::new()?;
     match (json, &mut redactor) {
@@ -93,10 +93,11 @@ fn who(address: SocketAddr) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::check::findings::{Listening, Router};
-    use crate::holder::HolderProcess;
     use std::net::IpAddr;
+
+    use echoline_check::evidence::{HolderProcess, Listening, Router};
+
+    use super::*;
 
     fn machine() -> Machine {
         let address = |text: &str, interface: &str| {

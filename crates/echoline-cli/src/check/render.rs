@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use echoline_check::Report;
+use echoline_check::report::Step;
 use echoline_diagnosis::Diagnosis;
 use echoline_diagnosis::units::human_time;
 
 use super::quote::words;
-use super::report::{Report, Step};
 
 /// Where the second line of a text begins.
 const INDENT: &str = "                         ";

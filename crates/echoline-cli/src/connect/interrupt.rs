@@ -9,8 +9,8 @@ use echoline_diagnosis::{Diagnosis, ExitStatus};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::shortage::no_thread;
 use crate::talk::Talk;
+use echoline_check::no_thread;
 
 /// Ends a conversation from another thread.
 #[derive(Debug, Clone)]

@@ -19,9 +19,8 @@ use super::screen;
 use super::trace::Call;
 use super::window::Position;
 use crate::failure::Stop;
-use crate::recognise::recognise;
-use crate::shortage::no_thread;
 use crate::talk::Talk;
+use echoline_check::{no_thread, recognise};
 
 /// One conversation with a person.
 pub(super) struct Terminal<'a> {

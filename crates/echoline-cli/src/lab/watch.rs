@@ -14,7 +14,7 @@ use echoline_lab::{Running, Watch};
 use super::args::Watch as Args;
 use crate::failure::Stop;
 use crate::output::Output;
-use crate::shortage::no_thread;
+use echoline_check::no_thread;
 
 /// How soon an end is noticed.
 const BREATH: Duration = Duration::from_millis(100);

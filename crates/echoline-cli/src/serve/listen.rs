@@ -8,8 +8,7 @@ use echoline_server::ServiceKind;
 use if_addrs::get_if_addrs;
 
 use super::target::{Target, services};
-use crate::holder::{Hold, Holder, holder_of};
-use crate::place::Place;
+use echoline_check::{Hold, Holder, Place, holder_of};
 
 /// Everything that `serve` listens on.
 pub(super) struct Opened {

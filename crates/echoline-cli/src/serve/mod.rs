@@ -20,6 +20,7 @@ mod log;
 mod memory;
 mod progress;
 mod queue;
+mod reach;
 mod render;
 mod report;
 mod run;

@@ -6,7 +6,7 @@ use echoline_diagnosis::units::{count, human_size, human_time};
 use echoline_server::Ending;
 
 use super::report::Summary;
-use crate::reach::Reach;
+use echoline_check::Reach;
 
 /// Addresses shown of one service; a machine full of containers has hundreds.
 const SHOWN: usize = 12;

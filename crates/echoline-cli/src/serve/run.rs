@@ -14,12 +14,12 @@ use super::args::Args;
 use super::config::Config;
 use super::listen::{self, Opened};
 use super::log::{self, Log, LogFormat};
+use super::reach::reach_of;
 use super::render;
 use super::report::Summary;
 use super::signals::{self, Asked};
 use crate::failure::Stop;
 use crate::output::Output;
-use crate::reach::reach_of;
 use crate::shortage;
 
 /// What wakes the main thread.
@@ -230,5 +230,5 @@ fn failed(error: ServerError) -> Diagnosis {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn no_thread(error: io::Error) -> Diagnosis {
-    shortage::no_thread("serve", &error)
+    echoline_check::no_thread("serve", &error)
 }

@@ -5,7 +5,7 @@ use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::{ServiceKind, connect_four};
 
 use crate::failure::Stop;
-use crate::place::Place;
+use echoline_check::Place;
 
 /// One argument of `serve`, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use echoline::{AddressKind, Host};
+use echoline_check::Report;
 use echoline_diagnosis::{Diagnosis, Part, Text};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::report::Report;
 use serializer::Redacting;
 
 /// Remembers which token stands for what. The kind of an address stays: the verdict is about it.
@@ -173,10 +173,11 @@ fn is_part(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use echoline_check::evidence::mark;
     use echoline_diagnosis::{host as named, text};
+    use serde::Serializer;
 
     use super::*;
-    use crate::check::findings::mark;
 
     #[test]
     fn the_same_address_is_the_same_token_everywhere_and_keeps_its_port() {
@@ -285,11 +286,17 @@ mod tests {
 
     #[test]
     fn all_texts_of_a_document_are_redacted_and_keys_stay() {
+        fn host<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct(mark::HOST, value)
+        }
+        fn foreign<S: Serializer>(value: &(&str, u8), serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct(mark::FOREIGN, value)
+        }
         #[derive(Serialize)]
         struct Document {
-            #[serde(serialize_with = "mark::host")]
+            #[serde(serialize_with = "host")]
             host: &'static str,
-            #[serde(serialize_with = "mark::foreign")]
+            #[serde(serialize_with = "foreign")]
             list: (&'static str, u8),
             db: Option<u8>,
         }

@@ -1,5 +1,6 @@
 //! Writes a report as a JSON value, with tokens in the place of what the report marks as naming a host or a person.
 
+use echoline_check::evidence::mark;
 use serde::ser::{
     self, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant,
@@ -8,7 +9,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Error, Map, Value};
 
 use super::Redactor;
-use crate::check::findings::mark;
 
 /// What a text inside a mark is.
 #[derive(Clone, Copy)]

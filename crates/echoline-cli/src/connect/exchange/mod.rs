@@ -18,7 +18,7 @@ use super::conversation::{Ending, Exchanged, Options};
 use super::interrupt::Interrupt;
 use super::trace::Call;
 use crate::failure::Stop;
-use crate::shortage::no_thread;
+use echoline_check::no_thread;
 
 /// Sends all of `input`, hands what comes back to `output`, and returns when both ended or something went wrong.
 ///

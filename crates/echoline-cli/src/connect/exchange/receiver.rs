@@ -11,7 +11,7 @@ use crate::connect::difference::{CONTEXT, Difference};
 use crate::connect::round_trip::RoundTrips;
 use crate::connect::trace::Call;
 use crate::failure::Stop;
-use crate::recognise::recognise;
+use echoline_check::recognise;
 
 pub(super) struct Receiver<'a> {
     shared: &'a Shared,
