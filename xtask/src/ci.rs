@@ -49,16 +49,11 @@ enum Step {
     FirstRun,
 }
 
-/// Steps that run only when they are named, until all files pass them.
-const NOT_YET: &[Step] = &[Step::Imports];
-
 /// Of the workspaces that the gates look at, for commands that build nothing.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "testing/Cargo.toml"];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let all: Vec<Step> =
-        Step::value_variants().iter().copied().filter(|step| !NOT_YET.contains(step)).collect();
-    let steps = if args.steps.is_empty() { &all } else { &args.steps };
+    let steps = if args.steps.is_empty() { Step::value_variants() } else { &args.steps };
     for step in steps.iter().filter(|step| !args.skip.contains(step)) {
         let name = step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         run::step(&name, || step.run(args.fix))?;

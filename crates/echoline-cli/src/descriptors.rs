@@ -1,9 +1,10 @@
 //! Open files: each connection needs one, so the limit decides how many there can be.
 
+use std::io;
+
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio;
-use std::io;
 
 /// What a command has open beside what it counts: standard streams, pollers, libraries.
 const RESERVE: usize = 64;

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
+use echoline_check::no_file;
 use echoline_diagnosis::{Diagnosis, code, escape};
 use serde::Serialize;
 
 use crate::failure::Stop;
-use echoline_check::no_file;
 
 /// Standard output, buffered; what can go wrong with it already has its meaning as a [`Stop`].
 ///

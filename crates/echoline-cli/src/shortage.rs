@@ -1,10 +1,11 @@
 //! What the system did not give: a thread, or an open file. That is this machine's limit, and no peer's fault.
 
+use std::error::Error;
+use std::io;
+
 use echoline_check::{is_out_of_files, no_file};
 use echoline_diagnosis::{Diagnosis, chain, code};
 use echoline_server::ServerError;
-use std::error::Error;
-use std::io;
 
 /// A server in this process that did not start.
 pub(crate) fn no_server(error: &(dyn Error + 'static)) -> Diagnosis {

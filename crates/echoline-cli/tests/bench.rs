@@ -3,13 +3,15 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use echoline_testing::{have, skip};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
 use support::load::{bench, line_server, server};
 use support::{ECHOLINE, Serving, bound, echoline, end_of, finish, unshared};
 

@@ -3,10 +3,12 @@
 
 mod support;
 
-use serde_json::Value;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+
+use serde_json::Value;
+
 use support::echoline;
 use support::load::{bench, line_server};
 

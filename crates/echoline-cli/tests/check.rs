@@ -4,9 +4,6 @@
 
 mod support;
 
-use echoline_testing::{has_ipv6, have, skip};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,6 +11,11 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use echoline_testing::{has_ipv6, have, skip};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
 use support::pty::Terminal;
 use support::{Ended, Serving, bound, echoline, finish, unshared};
 

@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
 use support::{Ended, Serving, bound, echoline};
 
 fn check(arguments: &[&str]) -> Ended {

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{ChildStderr, Command, Stdio};
 use std::thread;
+
 use support::random::random_lines;
 use support::{ECHOLINE, Serving};
 

@@ -2,12 +2,14 @@
 
 mod support;
 
-use echoline_testing::has_ipv6;
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
+
+use echoline_testing::has_ipv6;
+use rustix::process::{Pid, Signal, kill_process};
+
 use support::hostile::{Server, settled};
 use support::{ECHOLINE, Serving, echoline, end_of, finish};
 

@@ -4,10 +4,12 @@
 
 mod support;
 
-use echoline_testing::{has_ipv6, skip};
-use socket2::Socket;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+use echoline_testing::{has_ipv6, skip};
+use socket2::Socket;
+
 use support::{ECHOLINE, Ended, bound, echoline, finish, unshared};
 
 /// A failed connect says so on standard error alone.

@@ -4,9 +4,11 @@
 
 mod support;
 
-use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::sync::mpsc;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use support::hostile::Server;
 use support::pty::Terminal;
 

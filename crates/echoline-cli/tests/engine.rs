@@ -4,10 +4,12 @@
 
 mod support;
 
-use rustix::process::Signal;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::process::Command;
 use std::thread;
+
+use rustix::process::Signal;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
 use support::{ECHOLINE, Serving, finish};
 
 /// Does something on a thread on which, and in whose children, `io_uring_setup` fails with EPERM.

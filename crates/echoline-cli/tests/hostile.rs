@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+
 use support::pty::Terminal;
 use support::{DEADLINE, ECHOLINE, Serving, end_of, finish};
 

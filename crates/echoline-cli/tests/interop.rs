@@ -4,14 +4,15 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use echoline_testing::{have, skip};
 use rustix::process::{Pid, Signal, kill_process_group};
+
 use support::random::random_lines;
 use support::{ECHOLINE, Ended, Serving, finish};
 

@@ -4,8 +4,6 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
-use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -13,6 +11,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use echoline_testing::{have, skip};
+use rustix::process::{Pid, Signal, kill_process};
+
 use support::ordinary::Ordinary;
 use support::{DEADLINE, ECHOLINE, Ended, echoline, finish};
 

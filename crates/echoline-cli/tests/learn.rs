@@ -7,10 +7,12 @@
 
 mod support;
 
-use echoline_testing::skip;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use echoline_testing::skip;
+
 use support::{ECHOLINE, echoline, finish};
 
 /// A command of a lesson and what it says comes out.

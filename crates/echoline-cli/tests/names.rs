@@ -5,10 +5,12 @@
 
 mod support;
 
-use echoline_testing::skip;
 use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use echoline_testing::skip;
+
 use support::{ECHOLINE, Ended, finish};
 
 /// Two hosts: `alice`, where the command runs, and `bob` with the services and the names. `echo.lab.test` has these

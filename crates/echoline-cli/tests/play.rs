@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
+
 use support::pty::Terminal;
 use support::{ECHOLINE, Ended, Serving, echoline, finish};
 

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs::File;
 use std::process::{Command, Stdio};
+
 use support::{ECHOLINE, echoline, end_of, finish};
 
 /// As `echoline --help` lists them.

@@ -2,14 +2,16 @@
 
 mod support;
 
-use echoline_testing::{has_ipv6, have, may_open, skip};
-use rustix::process::{Pid, Signal, kill_process};
-use socket2::{Domain, Socket, Type};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use echoline_testing::{has_ipv6, have, may_open, skip};
+use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
+
 use support::{ECHOLINE, Serving, assert_echoes, connect, end_of, finish, unshared};
 
 #[test]

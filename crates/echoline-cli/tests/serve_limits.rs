@@ -3,12 +3,14 @@
 
 mod support;
 
-use echoline_testing::may_open;
-use rustix::process::Signal;
-use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
+
+use echoline_testing::may_open;
+use rustix::process::Signal;
+use serde_json::Value;
+
 use support::{DEADLINE, Ended, Serving, assert_echoes, echoline};
 
 fn connect(serving: &Serving) -> TcpStream {

@@ -3,12 +3,14 @@
 
 mod support;
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
 use support::{DEADLINE, ECHOLINE, Serving, assert_echoes, connect, end_of, lines};
 
 #[test]

@@ -2,11 +2,13 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
 use std::io::Read;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+
+use echoline_testing::{have, skip};
+
 use support::{ECHOLINE, Ended, echoline, finish};
 
 /// A refused start says so on standard error alone, ends with the line that explains its code, and with exit code 2.

@@ -4,8 +4,10 @@
 
 mod support;
 
-use echoline_testing::{have, skip};
 use std::process::Command;
+
+use echoline_testing::{have, skip};
+
 use support::ordinary::Ordinary;
 use support::{ECHOLINE, Ended, Serving, assert_echoes, connect, echoline, finish};
 

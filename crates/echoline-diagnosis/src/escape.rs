@@ -93,8 +93,9 @@ fn steers(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn nothing_that_steers_a_terminal_comes_through() {

@@ -86,8 +86,9 @@ fn an_empty_queue_keeps_the_descriptor_for_the_next_client() {
 mod among_others {
     //! The gate of a process whose clients come and go and whose descriptors others take and give back.
 
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// What happens in one millisecond.
     #[derive(Debug, Clone, Copy)]

@@ -25,8 +25,9 @@ pub fn keep_freed_memory(bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::hint::black_box;
+
+    use super::*;
 
     fn page_faults() -> i64 {
         // SAFETY: a C structure of integers, for which zeroes are values.

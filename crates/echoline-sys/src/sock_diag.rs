@@ -115,7 +115,7 @@ fn is_v6_only(bytes: &[u8]) -> Result<Option<bool>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv6Addr, TcpListener, TcpStream};
+    use std::net::{Ipv6Addr, TcpStream};
 
     use echoline_testing::has_ipv6;
     use proptest::prelude::*;

@@ -82,8 +82,9 @@ fn ask(socket: impl AsFd) -> io::Result<libc::tcp_info> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use super::*;
 
     #[test]
     fn a_new_connection_has_a_round_trip_and_nothing_on_the_way() {

@@ -20,10 +20,11 @@ pub fn unacknowledged(socket: impl AsFd) -> io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn what_the_other_side_has_no_room_for_is_counted_until_it_reads() {

@@ -1,7 +1,8 @@
 //! The schedule under every kind of network, with a clock made of numbers.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn v4(n: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, n], 5151))

@@ -3,13 +3,14 @@
 use std::io;
 
 use echoline_diagnosis::Code;
+use rustix::io::Errno;
+
 pub use echoline_diagnosis::code::{
     ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, BAD_ADDRESS, BAD_PORT, HOST_UNREACHABLE, LINE_TOO_LONG,
     NAME_LOOKUP_FAILED, NAME_LOOKUP_TIMED_OUT, NAME_NOT_FOUND, NO_ADDRESS_OF_FAMILY, NO_ANSWER,
     NO_LOCAL_PORT, NO_ROUTE, NOT_UTF8, PERMISSION_DENIED, REFUSED, RESET, RESOLVER_BUSY, SYSTEM, TIMED_OUT,
     TOO_MANY_OPEN_FILES,
 };
-use rustix::io::Errno;
 
 /// The code for what connect(2), or `SO_ERROR` after it, returned: for programs that connect on
 /// their own.

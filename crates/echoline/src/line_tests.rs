@@ -1,7 +1,8 @@
 //! The framer against a plain reference, for every segmentation of short inputs and random longer ones.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 /// What came out of a framer, with the segmentation removed.
 #[derive(Debug, Clone, PartialEq, Eq)]

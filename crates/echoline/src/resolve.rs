@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
-
 use echoline_diagnosis::{Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
 
 use crate::code;

@@ -50,8 +50,9 @@ fn is_unexpected(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn tally() -> Tally {
         Tally {

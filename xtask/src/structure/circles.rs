@@ -24,24 +24,18 @@ struct Accepted {
 /// The circles that ARCHITECTURE.md names.
 const ACCEPTED: &[Accepted] = &[];
 
-/// Packages whose circles are still to be broken.
-const NOT_YET: &[&str] = &["crates/echoline-cli"];
-
 /// Fails and spells each circle as a path of imports.
 pub(crate) fn check() -> Result<()> {
-    let complaints = complaints(&run::root(), ACCEPTED, NOT_YET)?;
+    let complaints = complaints(&run::root(), ACCEPTED)?;
     ensure!(complaints.is_empty(), "circular imports between modules:\n{}", complaints.join("\n"));
     Ok(())
 }
 
-fn complaints(root: &Path, accepted: &[Accepted], not_yet: &[&str]) -> Result<Vec<String>> {
+fn complaints(root: &Path, accepted: &[Accepted]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut met = vec![false; accepted.len()];
     for package in source::packages(root)? {
         let name = source::shown(root, &package);
-        if not_yet.contains(&name.as_str()) {
-            continue;
-        }
         for file in source::roots(&package)? {
             for circle in graph::circles(&Tree::read(&file)?) {
                 match accepted
@@ -90,7 +84,7 @@ mod tests {
     /// The complaints about a package of these files.
     fn found(files: &[(&str, &str)], accepted: &[Accepted]) -> Vec<String> {
         let directory = scratch("one", files);
-        complaints(directory.path(), accepted, &[]).unwrap()
+        complaints(directory.path(), accepted).unwrap()
     }
 
     const MUTUAL: [(&str, &str); 3] = [
@@ -233,7 +227,7 @@ mod tests {
     #[test]
     fn a_module_without_a_file_is_an_error_that_names_it() {
         let directory = scratch("one", &[("lib.rs", "mod absent;\n")]);
-        let error = complaints(directory.path(), &[], &[]).unwrap_err().to_string();
+        let error = complaints(directory.path(), &[]).unwrap_err().to_string();
         assert!(error.ends_with("one/src/lib.rs: `mod absent;` has no file"), "{error}");
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use echoline_check::no_thread;
 use echoline_diagnosis::{Diagnosis, ExitStatus};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::talk::Talk;
-use echoline_check::no_thread;
 
 /// Ends a conversation from another thread.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use echoline_check::{no_thread, recognise};
 use echoline_diagnosis::Diagnosis;
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -20,7 +21,6 @@ use super::trace::Call;
 use super::window::Position;
 use crate::failure::Stop;
 use crate::talk::Talk;
-use echoline_check::{no_thread, recognise};
 
 /// One conversation with a person.
 pub(super) struct Terminal<'a> {

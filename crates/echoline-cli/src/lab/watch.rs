@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use echoline_check::no_thread;
 use echoline_diagnosis::{Diagnosis, ExitStatus, code};
 use echoline_lab::capture::pcap::Writer;
 use echoline_lab::{Running, Watch};
@@ -14,7 +15,6 @@ use echoline_lab::{Running, Watch};
 use super::args::Watch as Args;
 use crate::failure::Stop;
 use crate::output::Output;
-use echoline_check::no_thread;
 
 /// How soon an end is noticed.
 const BREATH: Duration = Duration::from_millis(100);

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use echoline::{Endpoint, Error, Listener, Socket};
+use echoline_check::{Hold, Holder, Place, holder_of};
 use echoline_diagnosis::{Diagnosis, Text, code, plain};
 use echoline_server::ServiceKind;
 use if_addrs::get_if_addrs;
 
 use super::target::{Target, services};
-use echoline_check::{Hold, Holder, Place, holder_of};
 
 /// Everything that `serve` listens on.
 pub(super) struct Opened {

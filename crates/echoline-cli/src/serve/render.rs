@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
+use echoline_check::Reach;
 use echoline_diagnosis::units::{count, human_size, human_time};
 use echoline_server::Ending;
 
 use super::report::Summary;
-use echoline_check::Reach;
 
 /// Addresses shown of one service; a machine full of containers has hundreds.
 const SHOWN: usize = 12;

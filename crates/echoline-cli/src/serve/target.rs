@@ -1,11 +1,11 @@
 //! `[SERVICE=]LISTEN`: what to serve where.
 
 use echoline::Port;
+use echoline_check::Place;
 use echoline_diagnosis::{Diagnosis, code};
 use echoline_server::{ServiceKind, connect_four};
 
 use crate::failure::Stop;
-use echoline_check::Place;
 
 /// One argument of `serve`, read.
 #[derive(Debug, Clone, PartialEq, Eq)]

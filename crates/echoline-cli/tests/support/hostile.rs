@@ -1,10 +1,11 @@
 //! Servers that answer as they should not, each for one connection, on a loopback port that the system picks.
 
-use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
+
+use socket2::SockRef;
 
 pub(crate) struct Server {
     address: SocketAddr,

@@ -1,10 +1,12 @@
 //! Servers that are loaded, each for any number of connections, and the load.
 
-use super::{Ended, echoline};
-use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
+
+use serde_json::Value;
+
+use super::{Ended, echoline};
 
 /// Serves every connection with `serve`, on a thread each, until the test ends; returns the port.
 pub(crate) fn server(serve: impl Fn(TcpStream, usize) + Clone + Send + 'static) -> String {

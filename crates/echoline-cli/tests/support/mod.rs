@@ -9,14 +9,15 @@ pub(crate) mod ordinary;
 pub(crate) mod pty;
 pub(crate) mod random;
 
-use rustix::process::{Pid, Signal, kill_process};
-use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 
 /// Longer than anything here takes; a test that waits so long fails instead of hanging.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,11 +1,13 @@
 //! The program as somebody else runs it: neither root nor the owner of its file.
 
-use super::ECHOLINE;
-use echoline_testing::skip;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use echoline_testing::skip;
+
+use super::ECHOLINE;
 
 /// A copy that everybody may read, run as another user if we are root.
 pub(crate) struct Ordinary {

@@ -1,14 +1,16 @@
 //! The program on a terminal: types keys, watches the screen.
 
-use super::{DEADLINE, ECHOLINE};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Instant;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::{DEADLINE, ECHOLINE};
 
 /// A command on a pseudo-terminal (pty(7)). Dropping it kills it.
 pub(crate) struct Terminal {

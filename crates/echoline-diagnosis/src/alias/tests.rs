@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::code::{
     ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, BAD_PORT, CLOSED_EARLY, HOST_UNREACHABLE, LOCAL_FIREWALL,
@@ -5,7 +7,6 @@ use crate::code::{
     NO_ROUTE, NOT_UTF8, OUTPUT, PERMISSION_DENIED, REFUSED, REJECTED, RESET, SYSTEM, TIMED_OUT,
     TOO_MANY_OPEN_FILES, UNEXPECTED_REPLY,
 };
-use proptest::prelude::*;
 
 fn codes(text: &str) -> Vec<Code> {
     find(text).unwrap_or_else(|| panic!("nothing found in {text}")).codes

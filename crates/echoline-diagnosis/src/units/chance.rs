@@ -58,8 +58,9 @@ impl fmt::Display for Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn shares_are_read_in_percent_and_written_without_needless_zeros() {

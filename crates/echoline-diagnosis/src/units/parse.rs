@@ -123,8 +123,9 @@ impl FromStr for Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn size(text: &str) -> Result<u64, String> {
         text.parse::<Size>().map(|size| size.0).map_err(|error| error.to_string())

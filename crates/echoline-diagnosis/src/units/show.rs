@@ -95,8 +95,9 @@ pub fn few(items: &[impl ToString], shown: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn a_long_list_is_named_by_its_beginning() {

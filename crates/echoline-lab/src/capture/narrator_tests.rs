@@ -1,6 +1,7 @@
-use super::*;
 use etherparse::{PacketBuilder, TcpOptionElement};
 use proptest::prelude::*;
+
+use super::*;
 
 const LAPTOP: ([u8; 4], u16) = ([192, 168, 1, 10], 40_000);
 const ROUTER: ([u8; 4], u16) = ([203, 0, 113, 2], 40_000);

@@ -139,9 +139,11 @@ fn invalid(what: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
     use std::process::{Command, Stdio};
+
+    use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

@@ -158,8 +158,9 @@ fn identity(segment: &Segment<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn segment(seq: u32, id: u16, payload: &[u8]) -> Segment<'_> {
         let address = "192.0.2.1:1".parse().expect("an address");

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use self::apply::Explain;
 use self::apply::Tools;
 use self::cables::Cables;
 use self::servers::Servers;
@@ -20,6 +19,8 @@ use crate::place;
 use crate::plan;
 use crate::topology::{Chain, End, Forward, Kind, Link, Network, Node, Rule, Topology};
 use crate::watch::{Port, Watch};
+
+pub use self::apply::Explain;
 
 /// A small internet that runs until it is dropped, or the process ends.
 ///

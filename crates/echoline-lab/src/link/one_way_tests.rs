@@ -1,5 +1,6 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 /// A frame that carries its own number, 64 bytes or more.
 fn frame(number: u32, length: usize) -> Vec<u8> {

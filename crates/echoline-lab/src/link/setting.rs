@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use echoline_diagnosis::units::Chance;
 use echoline_diagnosis::units::{Rate, Span};
+
+pub use echoline_diagnosis::units::Chance;
 
 /// The longest delay, jitter or hold that a link accepts.
 pub const MAX_DELAY: Duration = Duration::from_secs(60);

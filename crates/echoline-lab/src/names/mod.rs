@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::message::{Query, Rcode};
+
 pub(crate) use self::server::NameServer;
 
 /// What the name server knows, and how it behaves.

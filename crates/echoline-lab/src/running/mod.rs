@@ -15,12 +15,13 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags};
 use rustix::thread::ThreadNameSpaceType;
 
-pub use self::control::Control;
 use crate::change::Change;
 use crate::enter;
 use crate::error::LabError;
 use crate::place;
 use crate::watch::{Port, Watch};
+
+pub use self::control::Control;
 
 /// A lab that `echoline lab up` keeps running.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ mod shipped;
 
 use std::time::Duration;
 
-pub use self::shipped::{SHIPPED_SCENARIOS, ShippedScenario};
 use crate::change::Change;
 use crate::topology::Topology;
+
+pub use self::shipped::{SHIPPED_SCENARIOS, ShippedScenario};
 
 /// A story on a topology, with what must be seen at each step.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,10 +12,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::link::LinkSettings;
+
 pub(crate) use self::check::{WIRES, is_host_name};
 pub use self::rule::{Action, Chain, Forward, Protocol, Reject, Rule};
 pub use self::shipped::{SHIPPED, Shipped};
-use crate::link::LinkSettings;
 
 /// A small internet: hosts, routers, switches, the links between them, and the names they know.
 #[derive(Debug, Clone, PartialEq)]

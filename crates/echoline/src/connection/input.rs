@@ -5,9 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use memchr::memchr;
-
 use echoline_diagnosis::{Diagnosis as Error, Operation, plain, text};
+use memchr::memchr;
 
 use super::{Shared, shortest};
 use crate::code;

@@ -9,14 +9,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use input::Input;
-pub use output::Output;
-
 use echoline_diagnosis::{Diagnosis as Error, Operation, Text, text};
 
 use crate::attempt::Attempt;
 use crate::code;
 use crate::error::error;
+
+pub use input::Input;
+pub use output::Output;
 
 /// One end of a conversation: an [`Input`] and an [`Output`], each ordered, over TCP.
 ///

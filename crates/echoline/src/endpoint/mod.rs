@@ -7,12 +7,12 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-pub use kind::AddressKind;
-
 use echoline_diagnosis::{Diagnosis as Error, Operation, Target, text};
 
 use crate::code::{BAD_ADDRESS, BAD_PORT};
 use crate::error::error;
+
+pub use kind::AddressKind;
 
 /// A host and a port.
 ///

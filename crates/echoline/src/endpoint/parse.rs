@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Endpoint, Host, Name, Port, Zone};
 use echoline_diagnosis::{Diagnosis as Error, Operation, Text, foreign, host as quoted, text};
 
+use super::{Endpoint, Host, Name, Port, Zone};
 use crate::code::{BAD_ADDRESS, BAD_PORT};
 use crate::error::error;
 

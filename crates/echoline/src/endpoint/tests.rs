@@ -1,5 +1,6 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn said(text: &str) -> String {
     let error = text.parse::<Endpoint>().expect_err(text);

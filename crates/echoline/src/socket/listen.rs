@@ -3,9 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-use rustix::io::Errno;
-
 use echoline_diagnosis::{Diagnosis as Error, Operation, text};
+use rustix::io::Errno;
 
 use super::Socket;
 use crate::code::{self, is_out_of_files};

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, TcpKeepalive, Type};
 
+use crate::resolve::Family;
+
 pub use event::ConnectEvent;
 pub use listen::Listener;
-
-use crate::resolve::Family;
 
 /// Options of a TCP socket, then [`connect`](Socket::connect) or [`listen`](Socket::listen).
 ///

@@ -4,10 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use echoline_diagnosis::Code;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-
-use echoline_diagnosis::Code;
 
 use super::Socket;
 use super::event::ConnectEvent;

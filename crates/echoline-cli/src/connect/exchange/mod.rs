@@ -11,6 +11,8 @@ use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
+use echoline_check::no_thread;
+
 use self::receiver::Receiver;
 use self::sender::Sender;
 use self::shared::Shared;
@@ -18,7 +20,6 @@ use super::conversation::{Ending, Exchanged, Options};
 use super::interrupt::Interrupt;
 use super::trace::Call;
 use crate::failure::Stop;
-use echoline_check::no_thread;
 
 /// Sends all of `input`, hands what comes back to `output`, and returns when both ended or something went wrong.
 ///

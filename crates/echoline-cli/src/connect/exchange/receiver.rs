@@ -5,13 +5,14 @@ use std::net::TcpStream;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use echoline_check::recognise;
+
 use super::shared::{Sending, Shared, State};
 use crate::connect::conversation::{Ending, Options, Stalled, Tally, is_timeout};
 use crate::connect::difference::{CONTEXT, Difference};
 use crate::connect::round_trip::RoundTrips;
 use crate::connect::trace::Call;
 use crate::failure::Stop;
-use echoline_check::recognise;
 
 pub(super) struct Receiver<'a> {
     shared: &'a Shared,
