@@ -452,10 +452,13 @@ fn a_measured_time_ends_when_it_is_over_though_nothing_is_due_then_and_its_rate_
     let flags = ["-c", "1", "--rate", "2", "-t", "950ms", "--warm-up", "0"];
     let (ended, report) = bench(&port, &flags);
     assert_eq!((ended.code, &report["lines"]), (Some(0), &2.into()), "{ended:?}");
-    assert_eq!(report["elapsed_s"], 0.95, "{report:#}");
+    // The end is the planned one; a busy machine lets the generator begin a little later.
+    let elapsed = report["elapsed_s"].as_f64().unwrap();
+    assert!((0.5..=0.95).contains(&elapsed), "{report:#}");
     let ended = echoline(&[&["bench", "127.0.0.1", &port, "--require", "rate=1000"], &flags[..]].concat());
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.out().contains("2 lines in 0.95 s: 2 lines/s"), "{}", ended.out());
+    let told = ended.out().lines().find(|line| line.starts_with("2 lines in 0.")).unwrap();
+    assert!(told.contains(" s: 2 lines/s"), "{told}");
     assert!(ended.out().contains("missed   rate=1000: 2\n"), "{}", ended.out());
 }
 

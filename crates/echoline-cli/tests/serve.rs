@@ -98,7 +98,7 @@ fn once_serves_one_connection_and_ends() {
 fn a_second_client_of_once_is_refused_for_that_and_not_for_the_maximum_of_connections() {
     let serving = Serving::echo(&["--once"]);
     // Both are there before it takes the first.
-    serving.signal(Signal::STOP);
+    serving.stop();
     let clients = [connect(serving.address(0)), connect(serving.address(0))];
     serving.signal(Signal::CONT);
     let served = clients.iter().filter(|client| (&**client).write_all(b"x\n").is_ok());

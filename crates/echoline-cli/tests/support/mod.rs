@@ -16,7 +16,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use socket2::{Domain, Socket, Type};
 
 /// Longer than anything here takes; a test that waits so long fails instead of hanging.
@@ -132,6 +132,13 @@ impl Serving {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it, and waits until all its threads stand still: a signal alone returns before that.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        let stopped = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
+        assert!(stopped.unwrap().is_some_and(|(_, status)| status.stopped()));
     }
 
     /// Waits for the next line on standard error that contains this text, and returns it.
