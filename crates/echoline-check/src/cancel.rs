@@ -10,7 +10,8 @@ const STEP: Duration = Duration::from_millis(50);
 #[cfg(target_os = "linux")]
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Ends a check before its time: every wait of it looks here, and what is known by then is reported.
+/// Ends a check before its time: every wait of it looks here, and what is known by then is
+/// reported.
 ///
 /// A clone is the same token. This crate installs no signal handlers; a program that has one hands
 /// its flag over:
@@ -54,7 +55,8 @@ impl From<Arc<AtomicBool>> for Cancel {
 
 #[cfg(target_os = "linux")]
 impl Cancel {
-    /// How long to wait now, before looking here again; `None` if there is nothing left to wait for.
+    /// How long to wait now, before looking here again; `None` if there is nothing left to wait
+    /// for.
     pub(crate) fn step(&self, until: Instant) -> Option<Duration> {
         let left = until.saturating_duration_since(Instant::now());
         (!left.is_zero() && !self.is_cancelled()).then(|| left.min(STEP))
@@ -80,8 +82,8 @@ impl Cancel {
 
 #[cfg(target_os = "linux")]
 impl Cancel {
-    /// What `question` answers, which has deadlines of its own, all within `patience`; `None` if it was cancelled, or
-    /// there is no thread to ask on. The thread then ends by itself.
+    /// What `question` answers, which has deadlines of its own, all within `patience`; `None` if it
+    /// was cancelled, or there is no thread to ask on. The thread then ends by itself.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         patience: Duration,

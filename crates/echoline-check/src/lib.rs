@@ -1,8 +1,9 @@
 //! Why can these two programs not talk?
 //!
-//! [`run`] looks from this machine at one step after the other (the address, the name, the route, a connection to every
-//! address, what the other side does) and says what that comes to, and how sure it is. Its [`Report`] is a plain value,
-//! typed and serialisable, whose JSON is documented in docs/check.schema.json.
+//! [`run`] looks from this machine at one step after the other (the address, the name, the route, a
+//! connection to every address, what the other side does) and says what that comes to, and how sure
+//! it is. Its [`Report`] is a plain value, typed and serialisable, whose JSON is documented in
+//! docs/check.schema.json.
 //!
 //! ```no_run
 //! use echoline_check::{Cancel, Options, run};
@@ -22,8 +23,8 @@
 //! | whether others can reach a port of this machine | [`Options::listen`] |
 //! | what this machine has | [`machine`] |
 //!
-//! It prints nothing, installs no signal handlers and ends no process: [`Cancel`] ends a check early. It runs on Linux;
-//! elsewhere there are the types alone, and what any system can tell.
+//! It prints nothing, installs no signal handlers and ends no process: [`Cancel`] ends a check
+//! early. It runs on Linux; elsewhere there are the types alone, and what any system can tell.
 #![forbid(unsafe_code)]
 // Elsewhere nothing looks, so there is nothing to judge.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]

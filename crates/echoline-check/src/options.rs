@@ -85,7 +85,8 @@ impl HostOptions {
         Self { expect, ..Self::written(endpoint.host().to_string(), Ok(endpoint)) }
     }
 
-    /// Of an endpoint as it was `written`, which could not be read because of `error`: the report will say so.
+    /// Of an endpoint as it was `written`, which could not be read because of `error`: the report
+    /// will say so.
     pub fn unreadable(written: impl Into<String>, error: Diagnosis) -> Self {
         Self::written(written.into(), Err(error))
     }

@@ -28,8 +28,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Looks at what `options` say, and says what that comes to.
 ///
-/// Every wait in it is bounded, and ends when `cancel` is used: then the report holds what is known by then. It sends
-/// nothing but what docs/CHECK.md lists, and changes nothing on this machine.
+/// Every wait in it is bounded, and ends when `cancel` is used: then the report holds what is known
+/// by then. It sends nothing but what docs/CHECK.md lists, and changes nothing on this machine.
 pub fn run(options: &Options, cancel: &Cancel) -> Report {
     let begin = Instant::now();
     match options {

@@ -17,16 +17,18 @@ pub(crate) struct AddressFinding {
     pub kind: Word,
     /// The address is one of this machine's.
     pub own: bool,
-    /// Does a program of this machine listen there? Looked up for own addresses that were not reached.
+    /// Does a program of this machine listen there? Looked up for own addresses that were not
+    /// reached.
     pub listens: Option<bool>,
     /// The connections that wait for that program to take them.
     pub queue: Option<Queue>,
     pub route: Route,
     pub connect: Connect,
-    /// The next machine on the way, once the connection failed; `None` where nothing is known of it now.
+    /// The next machine on the way, once the connection failed; `None` where nothing is known of it
+    /// now.
     pub neighbour: Option<Neighbour>,
-    /// Rules of this machine that stop this connection, whatever is not known of it; looked for where it seems so, and
-    /// readable.
+    /// Rules of this machine that stop this connection, whatever is not known of it; looked for
+    /// where it seems so, and readable.
     pub own_rules: Vec<String>,
     pub controls: Vec<Control>,
     pub hops: Vec<Hop>,

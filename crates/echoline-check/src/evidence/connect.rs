@@ -128,6 +128,7 @@ impl Icmp {
 pub struct Requests {
     /// How often the request was due again.
     pub repeated: u32,
-    /// Whether the repeated request was handed to the network; `None` before the first repetition, after a second.
+    /// Whether the repeated request was handed to the network; `None` before the first repetition,
+    /// after a second.
     pub left_this_machine: Option<bool>,
 }

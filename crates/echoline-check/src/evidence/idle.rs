@@ -43,7 +43,8 @@ pub struct Idle {
 pub enum Poke {
     /// A line, which must come back.
     Echo,
-    /// TCP's own keepalive (RFC 9293 section 3.8.4), which the other machine acknowledges and no program sees.
+    /// TCP's own keepalive (RFC 9293 section 3.8.4), which the other machine acknowledges and no
+    /// program sees.
     Keepalive,
 }
 
@@ -87,7 +88,8 @@ impl Idle {
         self.tries.iter().filter(|one| one.end == IdleEnd::Alive).map(|one| one.silent_us).max()
     }
 
-    /// How the one that was not silent ended, where that says something: it was silent for less than what died.
+    /// How the one that was not silent ended, where that says something: it was silent for less
+    /// than what died.
     pub fn busy_died(&self) -> Option<(IdleEnd, u64)> {
         let told = self.first_dead().is_none_or(|dead| dead.silent_us > self.busy_every_us * 5 / 4);
         self.busy_ended.filter(|_| told)

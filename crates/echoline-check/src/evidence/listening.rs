@@ -39,7 +39,8 @@ pub struct Firewall {
     pub ruling: Option<Ruling>,
     /// Why some of it could not be read.
     pub unreadable: Option<Word>,
-    /// The rule that leads, or may lead, what comes in to another port or machine (destination NAT).
+    /// The rule that leads, or may lead, what comes in to another port or machine (destination
+    /// NAT).
     #[serde(serialize_with = "mark::foreign")]
     pub led_elsewhere: Option<String>,
     /// What ufw is told to do, in words.
@@ -88,7 +89,8 @@ pub(crate) struct ListenFindings {
     pub asked: String,
     pub wanted: Wanted,
     pub unreadable: Option<Diagnosis>,
-    /// Every socket that listens on that port, whatever its address; `None`: the system shows none of any port.
+    /// Every socket that listens on that port, whatever its address; `None`: the system shows none
+    /// of any port.
     pub sockets: Option<Vec<Listener>>,
     /// The addresses of this machine under which the port could be reached.
     pub places: Vec<Place>,
@@ -151,7 +153,8 @@ impl Listener {
     }
 }
 
-/// Does a connection to `ip` come to a socket that listens on `held`, as far as the two addresses decide?
+/// Does a connection to `ip` come to a socket that listens on `held`, as far as the two addresses
+/// decide?
 pub(crate) fn takes(held: IpAddr, ipv6_only: Option<bool>, ip: IpAddr) -> bool {
     let (held, ip) = (held.to_canonical(), ip.to_canonical());
     // Unless it says so, an IPv6 "any" takes IPv4 too.

@@ -1,7 +1,7 @@
 //! The probes: each looks at one thing and writes down what it saw. All I/O of check is here.
 //!
-//! `linux` asks what only Linux tells. The rest uses sockets and files as any system has them; most of it runs only
-//! beside the former.
+//! `linux` asks what only Linux tells. The rest uses sockets and files as any system has them; most
+//! of it runs only beside the former.
 
 pub(crate) mod holder;
 pub(crate) mod reach;

@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{Findings, ListenFindings, Target, Word, mark};
 use crate::verdict as judge;
 
-/// The JSON document and its version. That grows when something that was there changes or goes; new fields may come.
+/// The JSON document and its version. That grows when something that was there changes or goes; new
+/// fields may come.
 const SCHEMA: &str = "echoline-check/1";
 
 /// What was looked at, and what it comes to.
@@ -96,7 +97,8 @@ impl Report {
         Self { schema: SCHEMA.into(), target, verdict, steps, took_us, interrupted: false }
     }
 
-    /// What was not looked at to its end proves nothing. Of silent connections, the verdict says so itself.
+    /// What was not looked at to its end proves nothing. Of silent connections, the verdict says so
+    /// itself.
     fn or_interrupted(self, interrupted: bool) -> Self {
         let is_idle = |step: &Step| matches!(step.seen, Seen::Idle(_));
         let verdict = match interrupted && !self.steps.iter().any(is_idle) {
@@ -106,8 +108,9 @@ impl Report {
         Self { verdict, interrupted, ..self }
     }
 
-    /// The same with each of our sentences replaced by what `change` makes of it: for a rendering that hides names and
-    /// addresses. What stands as an address, a host or words of others in the evidence is left as it is.
+    /// The same with each of our sentences replaced by what `change` makes of it: for a rendering
+    /// that hides names and addresses. What stands as an address, a host or words of others in the
+    /// evidence is left as it is.
     #[must_use]
     pub fn map_texts(mut self, mut change: impl FnMut(&Text) -> Text) -> Self {
         self.verdict = self.verdict.map_texts(&mut change);

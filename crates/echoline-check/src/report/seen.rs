@@ -14,7 +14,8 @@ use crate::evidence::{
 /// Declares each step once: its name in the document, and what it holds there.
 macro_rules! steps {
     ($($(#[$doc:meta])* $step:ident = $name:literal: $seen:ty,)*) => {
-        /// What a step saw, by the step. `None`: an earlier step failed, or there was nothing to see.
+        /// What a step saw, by the step. `None`: an earlier step failed, or there was nothing to
+        /// see.
         #[derive(Debug, Clone, Serialize)]
         #[serde(untagged)]
         #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! `echoline check`: why can't these two programs talk?
 //!
-//! The crate `echoline-check` looks and judges. Here are the flags, and what is shown of its report.
+//! The crate `echoline-check` looks and judges. Here are the flags, and what is shown of its
+//! report.
 //!
 //! | module | what it holds |
 //! |---|---|

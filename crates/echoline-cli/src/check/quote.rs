@@ -1,6 +1,7 @@
 //! The words of a line, where a quotation of what the other side said is one word.
 
-/// The words of a line, where a quotation belongs to one word: broken, it would no longer be what was said.
+/// The words of a line, where a quotation belongs to one word: broken, it would no longer be what
+/// was said.
 pub(super) fn words(line: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut begin, mut inside, mut before) = (0, false, ' ');

@@ -1,4 +1,5 @@
-//! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into tickets.
+//! The report as text: the outcome first, then the steps. Read without colour, as it is pasted into
+//! tickets.
 
 use std::fmt::Write;
 use std::time::Duration;

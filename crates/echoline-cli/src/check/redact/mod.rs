@@ -1,7 +1,7 @@
 //! Names and addresses out of a report: each becomes a token, the same thing always the same token.
 //!
-//! Our own words stay as they are, whatever a host is called: sentences and evidence say what each part of them is. Only
-//! words of others are searched for names and addresses.
+//! Our own words stay as they are, whatever a host is called: sentences and evidence say what each
+//! part of them is. Only words of others are searched for names and addresses.
 
 mod serializer;
 
@@ -37,7 +37,8 @@ impl Redactor {
         Self { names, known: HashMap::new(), counts: HashMap::new() }
     }
 
-    /// All that is said in it. What it holds as evidence is hidden when it is written: [`Self::document`].
+    /// All that is said in it. What it holds as evidence is hidden when it is written:
+    /// [`Self::document`].
     pub(super) fn report(&mut self, report: Report) -> Report {
         report.map_texts(|text| self.text(text))
     }
@@ -132,7 +133,8 @@ impl Redactor {
     }
 }
 
-/// What of it may name a host or a person, the longest first: all of it, what stands between signs, and each label.
+/// What of it may name a host or a person, the longest first: all of it, what stands between signs,
+/// and each label.
 ///
 /// Errors quote any of these.
 fn parts_of(asked: &str) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! Writes a report as a JSON value, with tokens in the place of what the report marks as naming a host or a person.
+//! Writes a report as a JSON value, with tokens in the place of what the report marks as naming a
+//! host or a person.
 
 use echoline_check::evidence::mark;
 use serde::ser::{
