@@ -175,6 +175,7 @@ fn is_part(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use echoline_check::MachineReport;
     use echoline_check::evidence::mark;
     use echoline_diagnosis::{host as named, text};
     use serde::Serializer;
@@ -277,6 +278,35 @@ mod tests {
                 |host: Text| text!("{} does not exist; a firewall drops port 1 of {}", host.clone(), host);
             let redacted = Redactor::new(host).text(&sentence(named(host)));
             assert_eq!(redacted.to_string(), sentence("name-1".into()).to_string());
+        }
+    }
+
+    /// Finds the field of evidence that nobody marked.
+    #[test]
+    fn no_recorded_document_holds_an_address_or_its_name_once_it_is_redacted() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../echoline-check/tests/documents");
+        let mut redacted = Vec::new();
+        for file in std::fs::read_dir(directory).unwrap() {
+            let document: Value =
+                serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+            let asked = document["target"]["host"].as_str().unwrap_or_default();
+            let mut redactor = Redactor::new(asked);
+            redacted.push(match serde_json::from_value::<Report>(document.clone()) {
+                Ok(report) => {
+                    let report = redactor.report(report);
+                    redactor.document(&report).to_string()
+                }
+                Err(_) => {
+                    let machine: MachineReport = serde_json::from_value(document).unwrap();
+                    redactor.document(&machine).to_string()
+                }
+            });
+        }
+        assert!(redacted.len() >= 20 && redacted.iter().any(|text| text.contains("name-1")));
+        for text in redacted {
+            for address in ["203.0.113.", "192.168.1.", "2001:db8:", "fe80:", "lab.test"] {
+                assert!(!text.contains(address), "{address} in {text}");
+            }
         }
     }
 
