@@ -165,7 +165,16 @@ impl Victim {
     /// The server stands still until this is dropped.
     pub(crate) fn pause(&self) -> Result<Paused> {
         self.signal(Signal::STOP)?;
-        Ok(Paused(self.processes()))
+        let paused = Paused(self.processes());
+        // The signal alone returns before the threads stand still.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while !paused.0.iter().all(|process| stands_still(*process)) {
+            if Instant::now() > deadline {
+                bail!("the server does not stop within 2 s");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(paused)
     }
 
     /// What the server has counted so far: it answers SIGUSR1 with a record in its log.
@@ -329,6 +338,16 @@ pub(crate) fn descendant(leader: u32) -> u32 {
 
 /// Lets the server go on when dropped.
 pub(crate) struct Paused(Vec<Pid>);
+
+/// Whether all threads of a process are stopped (`T` in proc(5), `/proc/PID/stat`).
+fn stands_still(process: Pid) -> bool {
+    let tasks = format!("/proc/{}/task", process.as_raw_nonzero());
+    let state = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
+        stat.rsplit_once(')')?.1.trim_start().chars().next()
+    };
+    std::fs::read_dir(tasks).is_ok_and(|tasks| tasks.flatten().all(|task| state(task) == Some('T')))
+}
 
 impl Drop for Paused {
     fn drop(&mut self) {
