@@ -42,7 +42,7 @@ pub const SHIPPED_SCENARIOS: &[ShippedScenario] = ship!(
     "nobody-listens"
     "absent-host"
     "first-lost"
-    "half-lost"
+    "heavy-loss"
     "reordered"
     "bad-stream"
     "corrupted"
