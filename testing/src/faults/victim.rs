@@ -339,14 +339,15 @@ pub(crate) fn descendant(leader: u32) -> u32 {
 /// Lets the server go on when dropped.
 pub(crate) struct Paused(Vec<Pid>);
 
-/// Whether all threads of a process are stopped (`T` in proc(5), `/proc/PID/stat`).
+/// Whether all threads of a process are stopped: `T`, or `t` under a tracer (proc(5), `/proc/PID/stat`).
 fn stands_still(process: Pid) -> bool {
     let tasks = format!("/proc/{}/task", process.as_raw_nonzero());
     let state = |task: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
         stat.rsplit_once(')')?.1.trim_start().chars().next()
     };
-    std::fs::read_dir(tasks).is_ok_and(|tasks| tasks.flatten().all(|task| state(task) == Some('T')))
+    std::fs::read_dir(tasks)
+        .is_ok_and(|tasks| tasks.flatten().all(|task| matches!(state(task), Some('T' | 't'))))
 }
 
 impl Drop for Paused {
